@@ -291,7 +291,7 @@ def _await_answer(url: str) -> None:
 
     def ask() -> None:
         try:
-            pooch.HTTPDownloader(timeout=_MIRROR_PATIENCE)(url, None, None, check_only=True)
+            pooch.HTTPDownloader()(url, None, None, check_only=True)
         except OSError as problem:
             faults.append(_network_fault(problem))
 
