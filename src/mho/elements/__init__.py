@@ -1,0 +1,21 @@
+"""Circuit elements: each law, its co-content, its derivative and its SPICE card in one place."""
+
+from mho.elements.amplifier import BidirectionalAmplifier
+from mho.elements.ideal_diode import IdealDiode
+from mho.elements.piecewise_diode import PiecewiseDiode
+from mho.elements.resistor import ProgrammableResistor
+from mho.elements.shockley_diode import AntiparallelDiodes, ShockleyDiode
+from mho.elements.sources import CurrentSource, VoltageSource
+from mho.elements.two_terminal import TwoTerminal
+
+__all__ = [
+    "AntiparallelDiodes",
+    "BidirectionalAmplifier",
+    "CurrentSource",
+    "IdealDiode",
+    "PiecewiseDiode",
+    "ProgrammableResistor",
+    "ShockleyDiode",
+    "TwoTerminal",
+    "VoltageSource",
+]

@@ -1,0 +1,48 @@
+"""Ideal diode: no current in reverse, no voltage in forward direction."""
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from mho.elements.two_terminal import TwoTerminal
+
+
+class IdealDiode(TwoTerminal):
+    """Ideal diodes from nodes to ground.
+
+    The law is a set, not a function: i = 0 where s·v > 0, any current with s·i ≤ 0 where v = 0, and s·v < 0 cannot
+    be. Polarity s = +1 holds its node at v ≥ 0 (anode at ground), s = −1 at v ≤ 0 (cathode at ground). Co-content: 0
+    on the allowed side, infinite on the other. Source: Scellier 2024, arXiv:2402.11674, section 3.
+    """
+
+    polarity: Array
+    """+1 or −1."""
+
+    def current(self, voltage: Array) -> Array:
+        """0 A: on the allowed side the diode blocks; at v = 0 the circuit decides the current (see `mismatch`)."""
+        return jnp.zeros_like(voltage)
+
+    def slope(self, voltage: Array) -> Array:
+        """0 S where the diode blocks, infinite where it conducts."""
+        return jnp.where(self.polarity * voltage > 0, 0.0, jnp.inf)
+
+    def co_content(self, voltage: Array) -> Array:
+        """0 W on the allowed side, infinite on the other."""
+        return jnp.where(self.polarity * voltage >= 0, 0.0, jnp.inf)
+
+    def mismatch(self, voltage: Array, current: Array) -> Array:
+        """All the current where the diode blocks, the part of wrong sign where it conducts."""
+        return jnp.where(
+            self.polarity * voltage > 0, current, self.polarity * jnp.maximum(self.polarity * current, 0.0)
+        )
+
+    def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
+        """The linear node voltage, clamped to the allowed side."""
+        return self.polarity * jnp.maximum(self.polarity * current / conductance, 0.0)
+
+    def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
+        """A behavioural source of 1e9 S in forward direction: SPICE's diodes have no ideal limit."""
+        polarity = np.asarray(self.polarity).reshape(-1)[index or 0]
+        drop = f"V({node},{reference})"
+        forward = f"{drop} < 0" if polarity > 0 else f"{drop} > 0"
+        return [f"B{name} {node} {reference} I = {forward} ? 1e9*{drop} : 0"]

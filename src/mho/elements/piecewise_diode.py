@@ -1,0 +1,67 @@
+"""Piecewise-linear diode: off-resistance below a threshold, on-resistance above it."""
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from mho.elements.two_terminal import TwoTerminal
+
+
+class PiecewiseDiode(TwoTerminal):
+    """Piecewise-linear diodes.
+
+    With u = s·v: law s·i = u/R_off for u ≤ V_t, u/R_off + (u − V_t)·(1/R_on − 1/R_off) above; the co-content is
+    ½u²/R_off + ½·max(u − V_t, 0)²·(1/R_on − 1/R_off). Polarity s = +1 has its anode at the first terminal. Source: the
+    standard two-segment model, e.g. Chua, Desoer, Kuh, Linear and Nonlinear Circuits (1987), section 2.2.
+    """
+
+    on_resistance: Array
+    """R_on [Ω]."""
+    off_resistance: Array
+    """R_off [Ω]."""
+    threshold: Array
+    """V_t [V], at least 0."""
+    polarity: Array
+    """+1 or −1."""
+
+    @property
+    def _step(self) -> Array:
+        return 1.0 / self.on_resistance - 1.0 / self.off_resistance
+
+    def _above(self, voltage: Array) -> Array:
+        return jnp.maximum(self.polarity * voltage - self.threshold, 0.0)
+
+    def current(self, voltage: Array) -> Array:
+        """The two-segment law."""
+        return voltage / self.off_resistance + self.polarity * self._step * self._above(voltage)
+
+    def slope(self, voltage: Array) -> Array:
+        """1/R_off below the threshold, 1/R_on above."""
+        on = self.polarity * voltage > self.threshold
+        return jnp.where(on, 1.0 / self.on_resistance, 1.0 / self.off_resistance)
+
+    def co_content(self, voltage: Array) -> Array:
+        """The integral of the law from 0 V."""
+        return 0.5 * voltage**2 / self.off_resistance + 0.5 * self._step * self._above(voltage) ** 2
+
+    def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
+        """One of two linear solutions: the one on whose segment it lies."""
+        off = self.polarity * current / (conductance + 1.0 / self.off_resistance)
+        on = (self.polarity * current + self._step * self.threshold) / (
+            conductance + 1.0 / self.on_resistance
+        )
+        return self.polarity * jnp.where(off > self.threshold, on, off)
+
+    def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
+        """A behavioural current source with the two-segment law."""
+        i = index or 0
+        on, off, threshold, polarity = (
+            float(np.asarray(p, np.float64).reshape(-1)[i % np.size(p)])
+            for p in (self.on_resistance, self.off_resistance, self.threshold, self.polarity)
+        )
+        drop = f"V({node},{reference})"
+        above = f"({polarity:+g}*{drop} - {threshold:.17g})"
+        step = polarity * (1.0 / on - 1.0 / off)
+        return [
+            f"B{name} {node} {reference} I = {drop}*{1.0 / off:.17g} + ({above} > 0 ? {above}*{step:.17g} : 0)"
+        ]

@@ -1,0 +1,197 @@
+"""Shockley diode, single or as an antiparallel pair, each in series with a bias voltage source."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from mho.elements.two_terminal import TwoTerminal, bracketed_root
+
+BOLTZMANN = 1.38064852e-23
+"""J/K, the value ngspice computes with (CODATA 2014)."""
+ELEMENTARY_CHARGE = 1.6021766208e-19
+"""C, the value ngspice computes with (CODATA 2014)."""
+ROOM_TEMPERATURE = 300.15
+"""K; SPICE's nominal temperature, 27 °C."""
+
+
+def thermal_voltage(temperature: Array | float) -> Array | float:
+    """K T / q [V] at a temperature in kelvin."""
+    return BOLTZMANN / ELEMENTARY_CHARGE * temperature
+
+
+def bounded_exp(x: Array) -> Array:
+    """exp(x), continued by its tangent where it would overflow the array's precision.
+
+    The tangent begins at 80 (float32) or 700 (float64), a current of 1e34 times the saturation current: no operating
+    point lies there, but a first guess may. It keeps the law increasing and the energy convex.
+    """
+    limit = 80.0 if x.dtype == jnp.float32 else 700.0
+    bounded = jnp.exp(jnp.minimum(x, limit))
+    return bounded * (1.0 + jnp.maximum(x - limit, 0.0))
+
+
+def _newton_steps(dtype: jnp.dtype) -> int:
+    # From the bound of `_conduction_bound` the current is at most twice the root's, and Newton's error on an exponential
+    # then goes 0.7, 0.2, 0.02, 2e-4, 2e-8, 2e-16 in units of n·V_T.
+    return 4 if dtype == jnp.float32 else 7
+
+
+class ShockleyDiode(TwoTerminal):
+    """Shockley diodes, each in series with a bias voltage source.
+
+    Law i = s·I_S·(exp((s·v − V_b) / (n·V_T)) − 1); co-content I_S·(n·V_T·(exp((s·v − V_b)/(n·V_T)) − exp(−V_b/(n·V_T)))
+    − s·v); di/dv = I_S/(n·V_T)·exp((s·v − V_b)/(n·V_T)). Polarity s = +1 has its anode at the first terminal. Source:
+    Shockley 1949; Kendall et al. 2020, section 4 (the bias sources).
+
+    SPICE's diode has the same forward law; below v = −3·n·V_T it approaches −I_S as a cubic instead of an exponential
+    (ngspice manual, section 7.2), which differs from this law by at most 0.0041·I_S, and it adds gmin across the junction.
+    """
+
+    saturation_current: Array
+    """I_S [A]."""
+    ideality: Array
+    """Emission coefficient n."""
+    bias: Array
+    """Voltage of the series source [V]; the diode conducts where s·v exceeds it by the diode's own drop."""
+    polarity: Array
+    """+1 or −1."""
+    temperature: float = eqx.field(static=True, default=ROOM_TEMPERATURE)
+    """K."""
+
+    @property
+    def _scale(self) -> Array:
+        return self.ideality * thermal_voltage(self.temperature)
+
+    def _exponential(self, voltage: Array) -> Array:
+        return self.saturation_current * bounded_exp((self.polarity * voltage - self.bias) / self._scale)
+
+    def current(self, voltage: Array) -> Array:
+        """Shockley's law."""
+        return self.polarity * (self._exponential(voltage) - self.saturation_current)
+
+    def slope(self, voltage: Array) -> Array:
+        """di/dv."""
+        return self._exponential(voltage) / self._scale
+
+    def co_content(self, voltage: Array) -> Array:
+        """The integral of the law from 0 V."""
+        rise = self._exponential(voltage) - self._exponential(jnp.zeros_like(voltage))
+        return self._scale * rise - self.saturation_current * self.polarity * voltage
+
+    def conduction_bound(self, conductance: Array, current: Array) -> Array:
+        """A bound on |v| of the node equation on the conducting side, where |current| = `current` ≥ 0 flows in.
+
+        Either all of it flows through the conductance or all through the diode: the lesser voltage of the two.
+        """
+        linear = current / conductance
+        diode = self.bias + self._scale * jnp.log1p(current / self.saturation_current)
+        return jnp.minimum(linear, jnp.maximum(diode, 0.0))
+
+    def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
+        """Newton's method from the conduction bound on the forward side, from 0 V on the reverse side."""
+        edge = self.polarity * (current - self.current(jnp.zeros_like(current)))
+        forward = self.conduction_bound(conductance, jnp.maximum(edge, 0.0) + self.saturation_current)
+        high = jnp.where(edge >= 0, jnp.minimum(forward, edge / conductance), 0.0)
+        low = jnp.minimum(edge / conductance, 0.0)
+        sign = self.polarity
+        return sign * bracketed_root(
+            lambda u: (
+                conductance * u + sign * (self.current(sign * u) - current),
+                conductance + self.slope(sign * u),
+            ),
+            jnp.where(edge >= 0, 0.0, low),
+            high,
+            jnp.where(edge >= 0, high, 0.0),
+            steps=_newton_steps(current.dtype),
+        )
+
+    def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
+        """SPICE diode in series with its bias source."""
+        i = index or 0
+        saturation, ideality, bias, polarity = (
+            float(np.asarray(p, np.float64).reshape(-1)[i % np.size(p)])
+            for p in (self.saturation_current, self.ideality, self.bias, self.polarity)
+        )
+        inner, model = f"{name}_b", f"MD{name}"
+        terminals = f"{node} {inner}" if polarity > 0 else f"{inner} {node}"
+        return [
+            f"D{name} {terminals} {model} temp={self.temperature - 273.15:.17g}",
+            f"VD{name} {inner} {reference} {polarity * bias:.17g}",
+            f".model {model} D(IS={saturation:.17g} N={ideality:.17g} EG=0 XTI=0)",
+        ]
+
+
+class AntiparallelDiodes(TwoTerminal):
+    """Two Shockley diodes of opposite polarity from a node to ground, each in series with a bias source.
+
+    The activation function of Kendall et al. 2020 (section 4, figure 2): the node's voltage saturates at about
+    +`up.bias` and −`down.bias`. Law, co-content and slope are the sums over the two diodes.
+    """
+
+    up: ShockleyDiode
+    """Conducts at positive node voltages (polarity +1)."""
+    down: ShockleyDiode
+    """Conducts at negative node voltages (polarity −1)."""
+
+    @classmethod
+    def symmetric(
+        cls,
+        nodes: int,
+        *,
+        saturation_current: float,
+        ideality: float = 1.0,
+        bias: float = 0.0,
+        temperature: float = ROOM_TEMPERATURE,
+    ) -> "AntiparallelDiodes":
+        """The same diode in both directions at each of `nodes` nodes; amperes, volts, kelvin."""
+
+        def diode(polarity: float) -> ShockleyDiode:
+            return ShockleyDiode(
+                saturation_current=jnp.full(nodes, saturation_current),
+                ideality=jnp.full(nodes, ideality),
+                bias=jnp.full(nodes, bias),
+                polarity=jnp.full(nodes, polarity),
+                temperature=temperature,
+            )
+
+        return cls(up=diode(1.0), down=diode(-1.0))
+
+    def current(self, voltage: Array) -> Array:
+        """Sum of the two diodes' currents."""
+        return self.up.current(voltage) + self.down.current(voltage)
+
+    def slope(self, voltage: Array) -> Array:
+        """Sum of the two diodes' slopes."""
+        return self.up.slope(voltage) + self.down.slope(voltage)
+
+    def co_content(self, voltage: Array) -> Array:
+        """Sum of the two diodes' co-contents."""
+        return self.up.co_content(voltage) + self.down.co_content(voltage)
+
+    def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
+        """Newton's method from the conduction bound of whichever diode conducts."""
+        zero = jnp.zeros_like(current)
+        net = current - self.current(zero)
+        # On the positive side the down diode gives at most its current at 0 V, and the reverse on the negative side.
+        rising = jnp.maximum(current - self.down.current(zero), 0.0) + self.up.saturation_current
+        falling = jnp.maximum(self.up.current(zero) - current, 0.0) + self.down.saturation_current
+        high = jnp.where(
+            net >= 0, jnp.minimum(self.up.conduction_bound(conductance, rising), net / conductance), 0.0
+        )
+        low = jnp.where(
+            net < 0, -jnp.minimum(self.down.conduction_bound(conductance, falling), -net / conductance), 0.0
+        )
+        return bracketed_root(
+            lambda v: (conductance * v + self.current(v) - current, conductance + self.slope(v)),
+            low,
+            high,
+            jnp.where(net >= 0, high, low),
+            steps=_newton_steps(current.dtype),
+        )
+
+    def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
+        """The cards of both diodes."""
+        return self.up.card(f"{name}_u", node, reference, index) + self.down.card(
+            f"{name}_d", node, reference, index
+        )

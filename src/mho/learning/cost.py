@@ -1,0 +1,95 @@
+"""Costs: what the outputs are to be, and how the nudging pulls them there."""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+
+class Cost(eqx.Module):
+    """A differentiable, convex function C(p, y) of predictions p [V] and targets y, both (batch, classes)."""
+
+    @abc.abstractmethod
+    def value(self, prediction: Array, target: Array) -> Array:
+        """C of each sample, (batch,)."""
+
+    @abc.abstractmethod
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """∂C/∂p [1/V], (batch, classes)."""
+
+    @abc.abstractmethod
+    def nudged_gradient(self, free: Array, reach: Array, target: Array) -> Array:
+        """∂C/∂p at the p that solves p + reach·∂C/∂p = free: where the nudging leaves the outputs, hidden layers held.
+
+        `reach` is the nudging factor times the resistance at the outputs, (batch, classes). NaN where there is no stable
+        solution, which a negative reach can bring about.
+        """
+
+
+class SquaredError(Cost):
+    """C = ½ Σ (p − y)²."""
+
+    def value(self, prediction: Array, target: Array) -> Array:
+        """½ Σ (p − y)²."""
+        return 0.5 * jnp.sum((prediction - target) ** 2, -1)
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """P − y."""
+        return prediction - target
+
+    def nudged_gradient(self, free: Array, reach: Array, target: Array) -> Array:
+        """(free − y) / (1 + reach): the nudging is a resistor to a source at y."""
+        return jnp.where(reach > -1.0, (free - target) / (1.0 + reach), jnp.nan)
+
+
+class CrossEntropy(Cost):
+    """C = −Σ y log softmax(k p)."""
+
+    logit_gain: float = eqx.field(static=True, default=1.0)
+    """k [1/V]."""
+
+    def value(self, prediction: Array, target: Array) -> Array:
+        """−Σ y log softmax(k p)."""
+        return -jnp.sum(target * jax.nn.log_softmax(self.logit_gain * prediction), -1)
+
+    def gradient(self, prediction: Array, target: Array) -> Array:
+        """K (softmax(k p) Σy − y)."""
+        total = jnp.sum(target, -1, keepdims=True)
+        return self.logit_gain * (jax.nn.softmax(self.logit_gain * prediction) * total - target)
+
+    def nudged_gradient(self, free: Array, reach: Array, target: Array) -> Array:
+        """By Newton's method with step halving; its matrix is diagonal plus rank one (Sherman-Morrison)."""
+        gain = self.logit_gain
+        total = jnp.sum(target, -1, keepdims=True)
+        eps = 8 * jnp.finfo(free.dtype).eps
+
+        def error(p: Array) -> Array:
+            return p + reach * self.gradient(p, target) - free
+
+        def size(p: Array) -> Array:
+            return jnp.max(jnp.abs(error(p)), -1, keepdims=True)
+
+        def advance(state: tuple[Array, Array]) -> tuple[Array, Array]:
+            p, count = state
+            share = jax.nn.softmax(gain * p)
+            pull = gain**2 * total * share * reach
+            diagonal = 1.0 + pull
+            solved, column = error(p) / diagonal, pull / diagonal
+            rank_one = jnp.sum(share * solved, -1, keepdims=True)
+            step = solved + column * rank_one / (1.0 - jnp.sum(share * column, -1, keepdims=True))
+            here = size(p)
+            trial = p - step
+            for _ in range(6):
+                step = jnp.where(size(trial) <= here, step, 0.5 * step)
+                trial = p - step
+            return trial, count + 1
+
+        def unsolved(state: tuple[Array, Array]) -> Array:
+            p, count = state
+            return (count < 50) & jnp.any(size(p) > eps * (jnp.max(jnp.abs(free), -1, keepdims=True) + 1.0))
+
+        p, _ = lax.while_loop(unsolved, advance, (free, jnp.int32(0)))
+        stable = 1.0 + gain**2 * total * reach / 2.0 > 0.0
+        return jnp.where(stable, self.gradient(p, target), jnp.nan)

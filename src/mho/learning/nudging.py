@@ -1,0 +1,53 @@
+"""Nudging: what pulls the outputs towards their targets in the nudged phase.
+
+With nudging factor β the energy becomes E + β C, so that each output node takes the current −β ∂C/∂v. Held nudging keeps the
+value that this current has in the free phase (current sources, as Kendall et al. 2020 do it); energy nudging lets it
+follow the outputs as they move, which the theory assumes. Both give the same gradient in the limit of small β.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax import Array
+
+from mho.elements import CurrentSource, TwoTerminal
+from mho.learning.cost import Cost
+
+
+def at_outputs(gradient: Array, paired: bool) -> Array:
+    """∂C/∂v at the output nodes from ∂C/∂p, (batch, outputs): both signs where outputs are paired."""
+    return jnp.concatenate([gradient, -gradient], -1) if paired else gradient
+
+
+def held_nudge(cost: Cost, strength: Array, prediction: Array, target: Array, paired: bool) -> CurrentSource:
+    """Current sources of −β ∂C/∂v, v the outputs of the free phase; `strength` β has shape (batch, 1)."""
+    return CurrentSource(-strength * at_outputs(cost.gradient(prediction, target), paired))
+
+
+class EnergyNudge(TwoTerminal):
+    """The current β ∂C/∂v(v) out of each output node: β C added to the energy.
+
+    It is no two-terminal element where the cost couples the outputs, but it has the same part in a node's equation.
+    """
+
+    cost: Cost
+    strength: Array
+    """β, (batch, 1)."""
+    target: Array
+    """(batch, classes)."""
+    paired: bool = eqx.field(static=True)
+
+    def current(self, voltage: Array) -> Array:
+        """β ∂C/∂v at the output voltages [A]."""
+        half = voltage.shape[-1] // 2
+        prediction = voltage[..., :half] - voltage[..., half:] if self.paired else voltage
+        return self.strength * at_outputs(self.cost.gradient(prediction, self.target), self.paired)
+
+    def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
+        """The outputs' equations solved together: the cost joins them."""
+        free, resistance = current / conductance, 1.0 / conductance
+        if self.paired:
+            half = free.shape[-1] // 2
+            free = free[..., :half] - free[..., half:]
+            resistance = resistance[..., :half] + resistance[..., half:]
+        gradient = self.cost.nudged_gradient(free, self.strength * resistance, self.target)
+        return (current - self.strength * at_outputs(gradient, self.paired)) / conductance

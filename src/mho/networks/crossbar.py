@@ -1,0 +1,205 @@
+"""Crossbars: programmable resistors between every row and every column.
+
+A crossbar of n rows and m columns is an array of n·m resistors, and nothing here ever forms an array of batch × n × m:
+currents are matrix products, and so is the sum over a batch of the products of voltage drops.
+"""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax import Array, lax
+
+from mho.elements import ProgrammableResistor
+
+_BROADCAST_BATCH = 8
+
+
+def outer_sum(rows: Array, columns: Array) -> Array:
+    """Σ_b rows[b] ⊗ columns[b], shape (n, m), from arrays of shape (batch, n) and (batch, m).
+
+    A few samples are added up as outer products, which fuse with whatever uses the sum; many as a matrix product.
+    """
+    if rows.shape[0] <= _BROADCAST_BATCH:
+        return sum((r[:, None] * c[None, :] for r, c in zip(rows, columns, strict=True)), start=jnp.zeros(()))
+    return rows.T @ columns
+
+
+class Crossbar(eqx.Module):
+    """What a layer needs to know of the resistors between its nodes (columns) and the layer before (rows).
+
+    `drive` [V] has shape (batch, n), `voltage` [V] shape (batch, m).
+    """
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """Rows that are driven (n) and columns (m)."""
+
+    @abc.abstractmethod
+    def load(self, drive: Array) -> tuple[Array, Array]:
+        """Currents into grounded columns [A], (batch, m), and each column's total conductance [S], (m,)."""
+
+    @abc.abstractmethod
+    def current(self, drive: Array) -> Array:
+        """Currents into grounded columns [A], (batch, m)."""
+
+    @abc.abstractmethod
+    def reverse_current(self, voltage: Array) -> Array:
+        """Currents into grounded rows [A], (batch, n), with the columns at `voltage`."""
+
+    @abc.abstractmethod
+    def column_conductance(self) -> Array:
+        """Each column's total conductance [S], (m,)."""
+
+    @abc.abstractmethod
+    def row_conductance(self) -> Array:
+        """Each row's total conductance [S], (n,)."""
+
+    @abc.abstractmethod
+    def co_content(self, drive: Array, voltage: Array) -> Array:
+        """½ Σ g Δv² of each sample [W], (batch,)."""
+
+    @abc.abstractmethod
+    def drop_product(
+        self, drive: Array, voltage: Array, drive_change: Array | None, voltage_change: Array
+    ) -> "Crossbar":
+        """Σ_batch Δv·δΔv for each resistor [V²]: its voltage drop times its drop's change.
+
+        With the mean of two phases and their difference it is the sum of ½(Δv²) of one phase less the other's,
+        exactly and without cancellation. The result has this crossbar's structure, the products in place of the
+        conductances. `drive_change` is None where the rows are held, as sources hold them.
+        """
+
+    @abc.abstractmethod
+    def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
+        """The largest |g Δv| at each row, (batch, n), and at each column, (batch, m), in amperes.
+
+        For checks, not for training: it visits every resistor of every sample, one row at a time.
+        """
+
+
+class DenseCrossbar(Crossbar):
+    """A crossbar between two layers of nodes."""
+
+    resistors: ProgrammableResistor
+    """Conductances of shape (n, m)."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        n, m = self.resistors.conductance.shape
+        return n, m
+
+    def load(self, drive: Array) -> tuple[Array, Array]:
+        """One matrix product and the column sums."""
+        return self.current(drive), self.column_conductance()
+
+    def current(self, drive: Array) -> Array:
+        """Drive · G."""
+        return drive @ self.resistors.conductance
+
+    def reverse_current(self, voltage: Array) -> Array:
+        """Voltage · Gᵀ."""
+        return voltage @ self.resistors.conductance.T
+
+    def column_conductance(self) -> Array:
+        """Column sums of G."""
+        return self.resistors.conductance.sum(0)
+
+    def row_conductance(self) -> Array:
+        """Row sums of G."""
+        return self.resistors.conductance.sum(1)
+
+    def co_content(self, drive: Array, voltage: Array) -> Array:
+        """½ Σ g (u − v)², expanded."""
+        squares = drive**2 @ self.row_conductance() + voltage**2 @ self.column_conductance()
+        return 0.5 * squares - jnp.sum(self.current(drive) * voltage, -1)
+
+    def drop_product(
+        self, drive: Array, voltage: Array, drive_change: Array | None, voltage_change: Array
+    ) -> "DenseCrossbar":
+        """Σ (u − v)(δu − δv), expanded: row sums, column sums and rank-batch products."""
+        product = jnp.sum(voltage * voltage_change, 0)[None, :] - outer_sum(drive, voltage_change)
+        if drive_change is not None:
+            product += jnp.sum(drive * drive_change, 0)[:, None] - outer_sum(drive_change, voltage)
+        return eqx.tree_at(lambda c: c.resistors.conductance, self, product)
+
+    def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
+        """Row by row."""
+        return _largest(self.resistors.conductance, drive, voltage)
+
+
+class MirroredCrossbar(Crossbar):
+    """A crossbar whose rows come in pairs held at +x and −x, since conductances are positive.
+
+    A pair acts on its columns as one weight g₊ − g₋ of either sign, and ±x is never formed: `drive` is x alone, of shape
+    (batch, n), for 2n rows. The rows are voltage sources, so nothing flows back that matters.
+    """
+
+    plus: ProgrammableResistor
+    """From the sources at +x; conductances of shape (n, m)."""
+    minus: ProgrammableResistor
+    """From the sources at −x; conductances of shape (n, m)."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Pairs of rows and columns."""
+        n, m = self.plus.conductance.shape
+        return n, m
+
+    def load(self, drive: Array) -> tuple[Array, Array]:
+        """Currents and column sums from the same pass over the conductances: the sums are the answer to a row of ones."""
+        probed = jnp.concatenate([drive, jnp.ones((1, drive.shape[1]), drive.dtype)])
+        plus, minus = probed @ self.plus.conductance, probed @ self.minus.conductance
+        return plus[:-1] - minus[:-1], plus[-1] + minus[-1]
+
+    def current(self, drive: Array) -> Array:
+        """X · (G₊ − G₋)."""
+        return drive @ self.plus.conductance - drive @ self.minus.conductance
+
+    def reverse_current(self, voltage: Array) -> Array:
+        """Voltage · (G₊ + G₋)ᵀ: what the pair of sources takes up together."""
+        return voltage @ self.plus.conductance.T + voltage @ self.minus.conductance.T
+
+    def column_conductance(self) -> Array:
+        """Column sums over both polarities."""
+        return self.plus.conductance.sum(0) + self.minus.conductance.sum(0)
+
+    def row_conductance(self) -> Array:
+        """Each pair's total conductance."""
+        return self.plus.conductance.sum(1) + self.minus.conductance.sum(1)
+
+    def co_content(self, drive: Array, voltage: Array) -> Array:
+        """½ Σ [g₊ (x − v)² + g₋ (x + v)²], expanded."""
+        squares = drive**2 @ self.row_conductance() + voltage**2 @ self.column_conductance()
+        return 0.5 * squares - jnp.sum(self.current(drive) * voltage, -1)
+
+    def drop_product(
+        self, drive: Array, voltage: Array, drive_change: Array | None, voltage_change: Array
+    ) -> "MirroredCrossbar":
+        """Σ (±u − v)(±δu − δv), expanded: the even part is common to both polarities, the odd part changes sign."""
+        even = jnp.sum(voltage * voltage_change, 0)[None, :]
+        odd = outer_sum(drive, voltage_change)
+        if drive_change is not None:
+            even += jnp.sum(drive * drive_change, 0)[:, None]
+            odd += outer_sum(drive_change, voltage)
+        return eqx.tree_at(
+            lambda c: (c.plus.conductance, c.minus.conductance), self, (even - odd, even + odd)
+        )
+
+    def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
+        """Row by row, both polarities."""
+        plus_rows, plus_columns = _largest(self.plus.conductance, drive, voltage)
+        minus_rows, minus_columns = _largest(self.minus.conductance, -drive, voltage)
+        return jnp.maximum(plus_rows, minus_rows), jnp.maximum(plus_columns, minus_columns)
+
+
+def _largest(conductance: Array, drive: Array, voltage: Array) -> tuple[Array, Array]:
+    def row(largest: Array, entry: tuple[Array, Array]) -> tuple[Array, Array]:
+        conductances, potential = entry
+        branch = jnp.abs(conductances * (potential[:, None] - voltage))
+        return jnp.maximum(largest, branch), branch.max(1)
+
+    columns, rows = lax.scan(row, jnp.zeros_like(voltage), (conductance, drive.T))
+    return rows.T, columns

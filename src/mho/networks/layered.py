@@ -1,0 +1,185 @@
+"""Layered networks: sources at ±x, then crossbars, nonlinear elements at the nodes and amplifiers, layer after layer.
+
+The energy of the network is E = Σ_l s_l·E_l, where E_l is the co-content of layer l (its crossbar, the elements and
+bias sources at its nodes) and s_l = Π_{k<l} 1/A_k² over the amplifiers before it. Its stationary points in the node
+voltages, the sources held, are the states that obey Kirchhoff's laws (Kendall et al. 2020, section 3). The circuit of
+Kendall et al. (antiparallel diodes, amplifiers, paired outputs) and the deep resistive network of Scellier
+(arXiv:2402.11674: ideal diodes, gain on the input) are both instances.
+"""
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from mho.elements import BidirectionalAmplifier, CurrentSource, ProgrammableResistor, TwoTerminal
+from mho.errors import InputError
+from mho.networks.crossbar import Crossbar, DenseCrossbar, MirroredCrossbar
+
+Voltages = tuple[Array, ...]
+"""Node voltages of every layer [V], each of shape (batch, nodes)."""
+
+
+class Layer(eqx.Module):
+    """The nodes of one layer, the crossbar into them and what stands at and behind them."""
+
+    crossbar: Crossbar
+    element: TwoTerminal | None = None
+    """From each node to ground."""
+    bias: CurrentSource | None = None
+    """A current source into each node."""
+    amplifier: BidirectionalAmplifier | None = None
+    """Between each node and the next layer's crossbar."""
+
+    def amplified(self, voltage: Array) -> Array:
+        """What drives the next layer's crossbar [V]."""
+        return voltage if self.amplifier is None else self.amplifier.forward(voltage)
+
+    def drawn(self, current: Array) -> Array:
+        """What the nodes give for `current` drawn by the next layer's crossbar [A]."""
+        return current if self.amplifier is None else self.amplifier.backward(current)
+
+    def energy(self, drive: Array, voltage: Array) -> Array:
+        """Co-content of the layer's crossbar, elements and bias sources [W], (batch,)."""
+        total = self.crossbar.co_content(drive, voltage)
+        for element in (self.element, self.bias):
+            if element is not None:
+                total = total + jnp.sum(element.co_content(voltage), -1)
+        return total
+
+
+class LayeredNetwork(eqx.Module):
+    """A layered nonlinear resistive network; the last layer's nodes are the outputs."""
+
+    layers: tuple[Layer, ...]
+    input_gain: float = eqx.field(static=True, default=1.0)
+    """Volts at a source for an input of 1."""
+    bias_line: float | None = eqx.field(static=True, default=None)
+    """Voltage of one more pair of sources, the same for all samples [V]; None leaves it out."""
+    paired_outputs: bool = eqx.field(static=True, default=False)
+    """Whether the first half of the outputs less the second half is the prediction."""
+
+    def __check_init__(self) -> None:
+        if self.layers[-1].amplifier is not None or self.layers[-1].element is not None:
+            raise InputError("the output layer has an element or an amplifier: outputs are linear nodes")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Sources, then the nodes of each layer: (1568, 100, 20) for the paper's network."""
+        first = self.layers[0].crossbar
+        sources = first.shape[0] * (2 if isinstance(first, MirroredCrossbar) else 1)
+        return (sources, *(layer.crossbar.shape[1] for layer in self.layers))
+
+    def scales(self) -> list[Array | float]:
+        """s_l of each layer: what its co-content is divided by A² for."""
+        scales: list[Array | float] = [1.0]
+        for layer in self.layers[:-1]:
+            gain = 1.0 if layer.amplifier is None else layer.amplifier.gain
+            scales.append(scales[-1] / gain**2)
+        return scales
+
+    def source_voltages(self, inputs: Array) -> Array:
+        """Voltages of the positive sources [V], (batch, pairs), from inputs of shape (batch, features)."""
+        drive = inputs * self.input_gain
+        if self.bias_line is None:
+            return drive
+        line = jnp.full((inputs.shape[0], 1), self.bias_line, drive.dtype)
+        return jnp.concatenate([drive, line], 1)
+
+    def drives(self, sources: Array, voltages: Voltages) -> list[Array]:
+        """What stands at the rows of each layer's crossbar [V]."""
+        behind = [layer.amplified(v) for layer, v in zip(self.layers[:-1], voltages[:-1], strict=True)]
+        return [sources, *behind]
+
+    def energy(self, sources: Array, voltages: Voltages) -> Array:
+        """E of each sample [W], (batch,), given source and node voltages [V]."""
+        drives = self.drives(sources, voltages)
+        terms = zip(self.scales(), self.layers, drives, voltages, strict=True)
+        return jnp.sum(jnp.stack([s * layer.energy(u, v) for s, layer, u, v in terms]), 0)
+
+    def prediction(self, voltages: Voltages) -> Array:
+        """Output voltages, or their differences where outputs are paired [V], (batch, classes)."""
+        output = voltages[-1]
+        if not self.paired_outputs:
+            return output
+        half = output.shape[-1] // 2
+        return output[..., :half] - output[..., half:]
+
+
+def layered_network(
+    widths: Sequence[int],
+    key: Array,
+    *,
+    elements: Sequence[TwoTerminal | None] = (),
+    gains: Sequence[float | None] = (),
+    input_gain: float = 1.0,
+    bias_line: float | None = None,
+    bias_currents: bool = True,
+    paired_outputs: bool = False,
+    lower: float = 1e-7,
+    upper: float = float("inf"),
+    initial: float = 1.0,
+) -> LayeredNetwork:
+    """A layered network with random conductances.
+
+    Args:
+        widths: features of the input, then the nodes of each layer; outputs count once a class, paired or not.
+        key: JAX random key.
+        elements: what stands at the nodes of each hidden layer; an empty sequence for none.
+        gains: each hidden layer's amplifier gain; None or an empty sequence for no amplifier.
+        input_gain: volts at a source for an input of 1.
+        bias_line: voltage of the constant pair of sources [V], or None.
+        bias_currents: whether a trainable current source, at first 0 A, stands at every node.
+        paired_outputs: two output nodes a class.
+        lower: smallest conductance [S].
+        upper: largest conductance [S].
+        initial: conductances start uniform in ±`initial`/√rows [S], those below `lower` at `lower`: the initialisation of
+            the published deep resistive networks (Scellier 2024).
+
+    Raises:
+        InputError: if widths, elements and gains do not fit together, or a bound is not positive.
+    """
+    hidden = len(widths) - 2
+    if hidden < 0 or min(widths) < 1:
+        raise InputError(
+            f"widths {tuple(widths)}: at least two positive numbers, inputs and outputs, are needed"
+        )
+    elements = tuple(elements) or (None,) * hidden
+    gains = tuple(gains) or (None,) * hidden
+    for name, given in (("elements", elements), ("gains", gains)):
+        if len(given) != hidden:
+            raise InputError(f"{len(given)} {name} for {hidden} hidden layers: one for each is needed")
+    for gain in gains:
+        if gain is not None and not gain > 0:
+            raise InputError(f"amplifier gain {gain}: must be positive")
+    pairs = widths[0] + (bias_line is not None)
+    nodes = [*widths[1:-1], widths[-1] * (2 if paired_outputs else 1)]
+    rows = [2 * pairs, *nodes[:-1]]
+    keys = jax.random.split(key, len(nodes))
+
+    layers = []
+    for index, (n, m, layer_key) in enumerate(zip(rows, nodes, keys, strict=True)):
+        spread = initial / n**0.5
+        drawn = jax.random.uniform(layer_key, (n, m), minval=-spread, maxval=spread)
+        resistors = ProgrammableResistor(jnp.clip(drawn, lower, upper), lower, upper)
+        if index == 0:
+            halves = (
+                ProgrammableResistor(resistors.conductance[:pairs], lower, upper),
+                ProgrammableResistor(resistors.conductance[pairs:], lower, upper),
+            )
+            crossbar: Crossbar = MirroredCrossbar(*halves)
+        else:
+            crossbar = DenseCrossbar(resistors)
+        last = index == hidden
+        gain = None if last else gains[index]
+        layers.append(
+            Layer(
+                crossbar=crossbar,
+                element=None if last else elements[index],
+                bias=CurrentSource(jnp.zeros(m)) if bias_currents else None,
+                amplifier=None if gain is None else BidirectionalAmplifier(jnp.asarray(gain, jnp.float32)),
+            )
+        )
+    return LayeredNetwork(tuple(layers), input_gain, bias_line, paired_outputs)

@@ -1,0 +1,16 @@
+"""Steady states: the node voltages at which a network obeys Kirchhoff's laws."""
+
+from mho.steady.coordinate_descent import Load, OperatingPoint, load, settle
+from mho.steady.linear_response import linear_response
+from mho.steady.residual import kirchhoff_residual
+from mho.steady.solve import operating_point
+
+__all__ = [
+    "Load",
+    "OperatingPoint",
+    "kirchhoff_residual",
+    "linear_response",
+    "load",
+    "operating_point",
+    "settle",
+]
