@@ -113,9 +113,7 @@ def test_mnist_is_the_published_set(real_mnist: Dataset) -> None:
     assert np.bincount(real_mnist.train_targets).tolist() == [
         *(5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
     ]
-    assert np.bincount(real_mnist.test_targets).tolist() == [
-        *(980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
-    ]
+    assert np.bincount(real_mnist.test_targets).tolist() == [*(980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)]
     assert pixel_mean_and_deviation(real_mnist) == (0.1307, 0.3081)
     assert (real_mnist.classes, real_mnist.scale) == (10, 1 / 255)
 
@@ -254,9 +252,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_bad_file_in_a_named_folder_is_an_error_and_no_other_source_is_tried(
-    cache, tmp_path, mirror, damage
-) -> None:
+def test_bad_file_in_a_named_folder_is_an_error_and_no_other_source_is_tried(cache, tmp_path, mirror, damage) -> None:
     put(cache, CONTENTS)
     folder = put(tmp_path / "named", {file: c for file, c in CONTENTS.items() if file != IMAGES})
     name, spoil = DAMAGES[damage]
@@ -520,9 +516,7 @@ def test_small_set(name: str, train: int, test: int, features: int, classes: int
     assert dataset.train_inputs.shape == (train, features) and dataset.test_inputs.shape == (test, features)
     if classes is None:
         assert dataset.train_targets.shape == (train, 1) and dataset.test_targets.shape == (test, 1)
-        assert dataset.train_targets.mean() == pytest.approx(
-            0
-        ) and dataset.train_targets.std() == pytest.approx(1)
+        assert dataset.train_targets.mean() == pytest.approx(0) and dataset.train_targets.std() == pytest.approx(1)
     else:
         shares = [np.bincount(t) / len(t) for t in (dataset.train_targets, dataset.test_targets)]
         np.testing.assert_allclose(*shares, atol=0.02)

@@ -47,9 +47,7 @@ class PiecewiseDiode(TwoTerminal):
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
         """One of two linear solutions: the one on whose segment it lies."""
         off = self.polarity * current / (conductance + 1.0 / self.off_resistance)
-        on = (self.polarity * current + self._step * self.threshold) / (
-            conductance + 1.0 / self.on_resistance
-        )
+        on = (self.polarity * current + self._step * self.threshold) / (conductance + 1.0 / self.on_resistance)
         return self.polarity * jnp.where(off > self.threshold, on, off)
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
@@ -62,6 +60,4 @@ class PiecewiseDiode(TwoTerminal):
         drop = f"V({node},{reference})"
         above = f"({polarity:+g}*{drop} - {threshold:.17g})"
         step = polarity * (1.0 / on - 1.0 / off)
-        return [
-            f"B{name} {node} {reference} I = {drop}*{1.0 / off:.17g} + ({above} > 0 ? {above}*{step:.17g} : 0)"
-        ]
+        return [f"B{name} {node} {reference} I = {drop}*{1.0 / off:.17g} + ({above} > 0 ? {above}*{step:.17g} : 0)"]

@@ -26,9 +26,7 @@ class ProgrammableResistor(TwoTerminal):
         if not (np.isfinite(self.lower) and self.lower > 0):
             raise InputError(f"lower conductance bound {self.lower} S: a conductance bound must be positive")
         if not self.upper > self.lower:
-            raise InputError(
-                f"upper conductance bound {self.upper} S: must be above the lower bound, {self.lower} S"
-            )
+            raise InputError(f"upper conductance bound {self.upper} S: must be above the lower bound, {self.lower} S")
 
     def current(self, voltage: Array) -> Array:
         """I = g v."""

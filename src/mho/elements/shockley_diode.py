@@ -176,9 +176,7 @@ class AntiparallelDiodes(TwoTerminal):
         # On the positive side the down diode gives at most its current at 0 V, and the reverse on the negative side.
         rising = jnp.maximum(current - self.down.current(zero), 0.0) + self.up.saturation_current
         falling = jnp.maximum(self.up.current(zero) - current, 0.0) + self.down.saturation_current
-        high = jnp.where(
-            net >= 0, jnp.minimum(self.up.conduction_bound(conductance, rising), net / conductance), 0.0
-        )
+        high = jnp.where(net >= 0, jnp.minimum(self.up.conduction_bound(conductance, rising), net / conductance), 0.0)
         low = jnp.where(
             net < 0, -jnp.minimum(self.down.conduction_bound(conductance, falling), -net / conductance), 0.0
         )
@@ -192,6 +190,4 @@ class AntiparallelDiodes(TwoTerminal):
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """The cards of both diodes."""
-        return self.up.card(f"{name}_u", node, reference, index) + self.down.card(
-            f"{name}_d", node, reference, index
-        )
+        return self.up.card(f"{name}_u", node, reference, index) + self.down.card(f"{name}_d", node, reference, index)

@@ -29,9 +29,7 @@ def check_settings(variant: str, nudging: str, beta: float) -> None:
         InputError: for β that is not positive and finite, an unknown variant or an unknown nudging.
     """
     if not (beta > 0 and beta < float("inf")):
-        raise InputError(
-            f"nudging factor β = {beta}: must be positive and finite (its sign is the variant's)"
-        )
+        raise InputError(f"nudging factor β = {beta}: must be positive and finite (its sign is the variant's)")
     for name, value, known in (("variant", variant, Variant), ("nudging", nudging, Nudging)):
         if value not in get_args(known):
             raise InputError(f"{name} {value!r}: must be one of {', '.join(get_args(known))}")

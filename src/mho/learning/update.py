@@ -25,8 +25,7 @@ def scale_by_layer(rates: Sequence[float]) -> optax.GradientTransformation:
 
     def scale(updates: LayeredNetwork, _: Any) -> LayeredNetwork:
         layers = tuple(
-            jax.tree.map(lambda u, r=rate: u * r, layer)
-            for rate, layer in zip(rates, updates.layers, strict=True)
+            jax.tree.map(lambda u, r=rate: u * r, layer) for rate, layer in zip(rates, updates.layers, strict=True)
         )
         return eqx.tree_at(lambda n: n.layers, updates, layers)
 

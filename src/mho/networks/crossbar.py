@@ -184,9 +184,7 @@ class MirroredCrossbar(Crossbar):
         if drive_change is not None:
             even += jnp.sum(drive * drive_change, 0)[:, None]
             odd += outer_sum(drive_change, voltage)
-        return eqx.tree_at(
-            lambda c: (c.plus.conductance, c.minus.conductance), self, (even - odd, even + odd)
-        )
+        return eqx.tree_at(lambda c: (c.plus.conductance, c.minus.conductance), self, (even - odd, even + odd))
 
     def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
         """Row by row, both polarities."""

@@ -143,9 +143,7 @@ def layered_network(
     """
     hidden = len(widths) - 2
     if hidden < 0 or min(widths) < 1:
-        raise InputError(
-            f"widths {tuple(widths)}: at least two positive numbers, inputs and outputs, are needed"
-        )
+        raise InputError(f"widths {tuple(widths)}: at least two positive numbers, inputs and outputs, are needed")
     elements = tuple(elements) or (None,) * hidden
     gains = tuple(gains) or (None,) * hidden
     for name, given in (("elements", elements), ("gains", gains)):

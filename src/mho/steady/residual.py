@@ -29,10 +29,7 @@ def kirchhoff_residual(
     layers = network.layers
     drives = network.drives(sources, voltages)
     worst = jnp.zeros(sources.shape[0])
-    reach = [
-        layer.crossbar.largest_branch_current(u, v)
-        for layer, u, v in zip(layers, drives, voltages, strict=True)
-    ]
+    reach = [layer.crossbar.largest_branch_current(u, v) for layer, u, v in zip(layers, drives, voltages, strict=True)]
     for index, (layer, drive, voltage) in enumerate(zip(layers, drives, voltages, strict=True)):
         inflow = layer.crossbar.current(drive) - layer.crossbar.column_conductance() * voltage
         largest = reach[index][1]

@@ -73,10 +73,6 @@ def parse_idx(content: bytes, origin: str) -> np.ndarray:
         )
     try:
         values = np.frombuffer(content, dtype, offset=header).reshape(shape)
-    except (
-        ValueError
-    ) as problem:  # NumPy holds 64 dimensions at most, and an empty array must still have a size
-        raise InputError(
-            f"{origin}: an array of {content[3]} dimensions cannot be held: {problem}"
-        ) from problem
+    except ValueError as problem:  # NumPy holds 64 dimensions at most, and an empty array must still have a size
+        raise InputError(f"{origin}: an array of {content[3]} dimensions cannot be held: {problem}") from problem
     return values.astype(dtype.newbyteorder("="), copy=False)

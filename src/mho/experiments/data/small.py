@@ -63,9 +63,7 @@ def load_diabetes() -> Dataset:
     """
     from sklearn import datasets
 
-    return _standardise(
-        _split("diabetes", datasets.load_diabetes(return_X_y=True, scaled=False), classes=None)
-    )
+    return _standardise(_split("diabetes", datasets.load_diabetes(return_X_y=True, scaled=False), classes=None))
 
 
 def load_xor() -> Dataset:
