@@ -3,10 +3,10 @@
 import jax
 import numpy as np
 import pytest
-from random_circuits import log_uniform
 
 from mho.elements import ProgrammableResistor
 from mho.networks import DenseCrossbar, MirroredCrossbar
+from random_circuits import log_uniform
 
 N, M = 5, 4
 

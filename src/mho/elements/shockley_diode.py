@@ -86,29 +86,27 @@ class ShockleyDiode(TwoTerminal):
         return self._scale * rise - self.saturation_current * self.polarity * voltage
 
     def conduction_bound(self, conductance: Array, current: Array) -> Array:
-        """A bound on |v| of the node equation on the conducting side, where |current| = `current` ≥ 0 flows in.
+        """A bound on |v| of the node equation on the conducting side, `current` ≥ 0 the net current into the node at 0 V.
 
         Either all of it flows through the conductance or all through the diode: the lesser voltage of the two.
         """
-        linear = current / conductance
-        diode = self.bias + self._scale * jnp.log1p(current / self.saturation_current)
-        return jnp.minimum(linear, jnp.maximum(diode, 0.0))
+        at_rest = self._exponential(jnp.zeros_like(current))
+        diode = self.bias + self._scale * jnp.log((current + at_rest) / self.saturation_current)
+        return jnp.minimum(current / conductance, jnp.maximum(diode, 0.0))
 
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
         """Newton's method from the conduction bound on the forward side, from 0 V on the reverse side."""
-        edge = self.polarity * (current - self.current(jnp.zeros_like(current)))
-        forward = self.conduction_bound(conductance, jnp.maximum(edge, 0.0) + self.saturation_current)
-        high = jnp.where(edge >= 0, jnp.minimum(forward, edge / conductance), 0.0)
-        low = jnp.minimum(edge / conductance, 0.0)
         sign = self.polarity
+        net = sign * (current - self.current(jnp.zeros_like(current)))
+        high = self.conduction_bound(conductance, jnp.maximum(net, 0.0))
         return sign * _diode_root(
             lambda u: (
                 conductance * u + sign * (self.current(sign * u) - current),
                 conductance + self.slope(sign * u),
             ),
-            jnp.where(edge >= 0, 0.0, low),
+            jnp.minimum(net / conductance, 0.0),
             high,
-            jnp.where(edge >= 0, high, 0.0),
+            high,
             self._scale,
         )
 
@@ -179,13 +177,8 @@ class AntiparallelDiodes(TwoTerminal):
         """Newton's method from the conduction bound of whichever diode conducts."""
         zero = jnp.zeros_like(current)
         net = current - self.current(zero)
-        # On the positive side the down diode gives at most its current at 0 V, and the reverse on the negative side.
-        rising = jnp.maximum(current - self.down.current(zero), 0.0) + self.up.saturation_current
-        falling = jnp.maximum(self.up.current(zero) - current, 0.0) + self.down.saturation_current
-        high = jnp.where(net >= 0, jnp.minimum(self.up.conduction_bound(conductance, rising), net / conductance), 0.0)
-        low = jnp.where(
-            net < 0, -jnp.minimum(self.down.conduction_bound(conductance, falling), -net / conductance), 0.0
-        )
+        high = self.up.conduction_bound(conductance, jnp.maximum(net, 0.0))
+        low = -self.down.conduction_bound(conductance, jnp.maximum(-net, 0.0))
         return _diode_root(
             lambda v: (conductance * v + self.current(v) - current, conductance + self.slope(v)),
             low,
