@@ -36,8 +36,9 @@ def _diode_root(
     excess: Callable[[Array], tuple[Array, Array]], low: Array, high: Array, start: Array, scale: Array
 ) -> Array:
     # In float32, for training, a fixed number of steps without a test: from a `conduction_bound` near the root, where
-    # Newton's error on an exponential goes 0.7, 0.2, 0.02, 2e-4, 2e-8 in units of n·V_T. What that leaves at extreme ratios
-    # of conductance, bias and saturation currents shows in the steady state's residual. In float64 every case is solved.
+    # Newton's error on an exponential goes 0.7, 0.2, 0.02, 2e-4, 2e-8 in units of n·V_T. What that leaves at extreme
+    # ratios of conductance, bias and saturation currents shows in the steady state's residual. In float64 every case is
+    # solved.
     if low.dtype == jnp.float32:
         return newton_root(excess, low, high, start, steps=4)
     return bracketed_root(excess, low, high, start, scale)
@@ -51,7 +52,8 @@ class ShockleyDiode(TwoTerminal):
     Shockley 1949; Kendall et al. 2020, section 4 (the bias sources).
 
     SPICE's diode has the same forward law; below v = −3·n·V_T it approaches −I_S as a cubic instead of an exponential
-    (ngspice manual, section 7.2), which differs from this law by at most 0.0041·I_S, and it adds gmin across the junction.
+    (ngspice manual, section 7.2), which differs from this law by at most 0.0041·I_S, and it adds gmin across
+    the junction.
     """
 
     saturation_current: Array
@@ -86,8 +88,9 @@ class ShockleyDiode(TwoTerminal):
         return self._scale * rise - self.saturation_current * self.polarity * voltage
 
     def conduction_bound(self, conductance: Array, current: Array) -> Array:
-        """A bound on |v| of the node equation on the conducting side, `current` ≥ 0 the net current into the node at 0 V.
+        """A bound on |v| of the node equation on the conducting side.
 
+        `current` ≥ 0 is the net current into the node at 0 V.
         Either all of it flows through the conductance or all through the diode: the lesser voltage of the two.
         """
         at_rest = self._exponential(jnp.zeros_like(current))
