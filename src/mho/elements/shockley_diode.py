@@ -2,10 +2,9 @@
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
-from mho.elements.two_terminal import TwoTerminal
+from mho.elements.two_terminal import TwoTerminal, entry
 
 BOLTZMANN = 1.38064852e-23
 """J/K, the value ngspice computes with (CODATA 2014)."""
@@ -114,17 +113,17 @@ class ShockleyDiode(TwoTerminal):
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """SPICE diode in series with its bias source."""
-        i = index or 0
         saturation, ideality, bias, polarity = (
-            float(np.asarray(p, np.float64).reshape(-1)[i % np.size(p)])
-            for p in (self.saturation_current, self.ideality, self.bias, self.polarity)
+            entry(p, index) for p in (self.saturation_current, self.ideality, self.bias, self.polarity)
         )
+        # TNOM is the device's own temperature: SPICE would rescale IS from any other.
+        celsius = f"{self.temperature - 273.15:.17g}"
         inner, model = f"{name}_b", f"MD{name}"
         terminals = f"{node} {inner}" if polarity > 0 else f"{inner} {node}"
         return [
-            f"D{name} {terminals} {model} temp={self.temperature - 273.15:.17g}",
+            f"D{name} {terminals} {model} temp={celsius}",
             f"VD{name} {inner} {reference} {polarity * bias:.17g}",
-            f".model {model} D(IS={saturation:.17g} N={ideality:.17g} EG=0 XTI=0)",
+            f".model {model} D(IS={saturation:.17g} N={ideality:.17g} TNOM={celsius})",
         ]
 
 

@@ -18,6 +18,12 @@ _QUADRATURE_NODES, _QUADRATURE_WEIGHTS = np.polynomial.legendre.leggauss(64)
 _ROOT_STEPS = 100
 
 
+def entry(parameter: Array | float, index: int | None) -> float:
+    """One element's value of a parameter: entry `index` of an array, or the value that all elements share."""
+    values = np.asarray(parameter, np.float64).reshape(-1)
+    return float(values[0] if values.size == 1 else values[index or 0])
+
+
 class TwoTerminal(eqx.Module):
     """A two-terminal element, or an array of them: parameters broadcast against the voltages.
 
