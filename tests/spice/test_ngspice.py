@@ -334,7 +334,7 @@ def test_pool_process_killed_at_work(nothing_left):
         started = time.monotonic()
         with pytest.raises(MhoError, match=r"killed by SIGKILL"):
             pool.operating_points(np.linspace(1.0, 2.0, 400_000)[:, None])
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize("end", ["interrupt", "exit"])
@@ -361,7 +361,7 @@ if {end == "interrupt"}:
     if end == "interrupt":
         time.sleep(0.3)
         python.send_signal(signal.SIGINT)
-    _, errors = python.communicate(timeout=10)
+    _, errors = python.communicate(timeout=60)
     assert ("KeyboardInterrupt" in errors) == (end == "interrupt")
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     assert not list(tmp_path.iterdir())
