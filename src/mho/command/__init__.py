@@ -15,6 +15,7 @@ from mho.errors import InputError, MhoError
 SUBCOMMANDS = {
     "train": "train a named experiment, or go on with a run",
     "list": "name the experiments",
+    "bench": "measure against peers, as ratios",
 }
 """Each is run by the module of its name."""
 

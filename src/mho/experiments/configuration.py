@@ -134,7 +134,9 @@ class AnalogConfiguration(Configuration):
         if self.on_resistance > self.off_resistance:
             raise InputError(f"--on-resistance {self.on_resistance}: must not be above --off-resistance")
         if self.element == "piecewise" and self.diode_bias < 0:
-            raise InputError(f"--diode-bias {self.diode_bias}: a piecewise-linear diode's threshold must not be negative")
+            raise InputError(
+                f"--diode-bias {self.diode_bias}: a piecewise-linear diode's threshold must not be negative"
+            )
         if len(self.gains) not in (0, 1, len(self.hidden)):
             raise InputError(f"--gains: {len(self.gains)} given for {len(self.hidden)} hidden layers")
         if not self.trained:

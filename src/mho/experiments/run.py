@@ -134,9 +134,7 @@ class MetricsLog:
         self._events = EventsWriter(str(folder / "events"))
         if metrics:
             purge = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-            self._events.write_event(
-                event_pb2.Event(wall_time=time.time(), step=len(metrics) + 1, session_log=purge)
-            )
+            self._events.write_event(event_pb2.Event(wall_time=time.time(), step=len(metrics) + 1, session_log=purge))
 
     def append(self, record: Metrics) -> None:
         """Write an epoch's record."""
