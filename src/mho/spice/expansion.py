@@ -282,9 +282,31 @@ class Expansion:
             values[parameter] = given.ravel()
         parameters = Parameters(target, values, batch.parameters, rows)
         resolve_parameters(target, parameters, self._lines)
+        self._check_scopes(calls, batch, parameters)
         local = np.array(calls.nodes, dtype=np.int32).reshape(len(calls.names), calls.ports)
         ports = batch.nodes[local.T].reshape(calls.ports, -1)
         return Batch(target, prefixes, groups, self._batch_nodes(target, prefixes, ports), parameters)
+
+    def _check_scopes(self, calls: Calls, batch: Batch, inner: Parameters) -> None:
+        """Refuse an X card's expression if it matters whether the caller or the subcircuit evaluates it.
+
+        Here, as in most simulators, the caller does. ngspice evaluates it inside the subcircuit, which may have other
+        parameters of the same names; which of them it sees depends on their order and on how they are written.
+        """
+        count = len(batch.prefixes)
+        for parameter, column in zip(calls.parameters, calls.values, strict=True):
+            for row, value in enumerate(column):
+                if not isinstance(value, Expression):
+                    continue
+                for name in value.names.intersection(inner.values) - {parameter}:
+                    instances = slice(row * count, (row + 1) * count)
+                    seen = np.broadcast_to(inner.values[name], len(calls.names) * count)[instances]
+                    if np.any(seen != batch.parameters(name)):
+                        raise self._fail(
+                            calls.positions[row],
+                            f"parameter {shown(parameter)} of {shown(calls.names[row])} uses {shown(name)}, which has "
+                            f"another value inside subcircuit {shown(calls.subcircuit)}; rename one of them",
+                        )
 
     def _expand_cards(self, kind: str, cards: Cards, batch: Batch, models: dict[str, int | np.ndarray]) -> None:
         """Add the elements that these cards make in a batch: card by card, instance by instance."""
