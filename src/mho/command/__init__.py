@@ -59,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(given: list[str]) -> None:
-    if not given or given[0] in ("-h", "--help"):
+    if not given:
+        raise InputError("mho needs a subcommand (see mho --help)")
+    if given[0] in ("-h", "--help"):
         listed = "\n".join(f"  {name:<8}{summary}" for name, summary in SUBCOMMANDS.items())
         print(_HELP.format(subcommands=listed))
         return

@@ -64,9 +64,7 @@ def _train(name: str, default: Configuration, given: list[str]) -> None:
     configuration = _configuration(options, type(default))
     folder = Path(options.out) if options.out is not None else new_folder(name, configuration)
     with progress() as show:
-        finished = train(
-            name, configuration, folder, checkpoint_minutes=options.checkpoint_minutes, show=show
-        )
+        finished = train(name, configuration, folder, checkpoint_minutes=options.checkpoint_minutes, show=show)
     _report(finished.folder, finished.metrics)
 
 

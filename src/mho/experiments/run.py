@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.errors import InputError, MhoError
-from mho.experiments.atomic_file import write_atomically
+from mho.experiments.atomic_file import remove_partial, write_atomically
 from mho.experiments.configuration import Configuration, from_json, to_json
 
 Metrics = dict[str, Any]
@@ -106,7 +106,7 @@ def read_metrics(folder: Path) -> list[Metrics]:
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold a run's folder, so that no second process trains in it.
+    """Hold a run's folder, so that no second process trains in it; clear it of what a killed one left half-written.
 
     Raises:
         MhoError: if another process does.
@@ -116,6 +116,7 @@ def exclusive(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:
             raise MhoError(f"{folder}: another process is training this run") from problem
+        remove_partial(folder)
         yield
 
 
@@ -134,9 +135,7 @@ class MetricsLog:
         self._events = EventsWriter(str(folder / "events"))
         if metrics:
             purge = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-            self._events.write_event(
-                event_pb2.Event(wall_time=time.time(), step=len(metrics) + 1, session_log=purge)
-            )
+            self._events.write_event(event_pb2.Event(wall_time=time.time(), step=len(metrics) + 1, session_log=purge))
 
     def append(self, record: Metrics) -> None:
         """Write an epoch's record."""

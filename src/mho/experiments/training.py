@@ -293,7 +293,9 @@ class _Training:
                 took = time.perf_counter() - began
                 self.seconds += took
                 # Pieces grow until they take long enough, and shrink again if they take too long.
-                piece = 2 * piece if took < _PIECE_SECONDS else max(1, piece // 2) if took > 4 * _PIECE_SECONDS else piece
+                piece = (
+                    2 * piece if took < _PIECE_SECONDS else max(1, piece // 2) if took > 4 * _PIECE_SECONDS else piece
+                )
                 self._refuse_if_diverged(state, epoch, step)
                 self.show.standing(self._standing(state, epoch, step))
                 if step < self.steps:
