@@ -2,10 +2,9 @@
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
-from mho.elements.two_terminal import TwoTerminal, bracketed_root
+from mho.elements.two_terminal import TwoTerminal, entry
 
 BOLTZMANN = 1.38064852e-23
 """J/K, the value ngspice computes with (CODATA 2014)."""
@@ -31,10 +30,23 @@ def bounded_exp(x: Array) -> Array:
     return bounded * (1.0 + jnp.maximum(x - limit, 0.0))
 
 
-def _newton_steps(dtype: jnp.dtype) -> int:
-    # From the bound of `_conduction_bound` the current is at most twice the root's, and Newton's error on an exponential
-    # then goes 0.7, 0.2, 0.02, 2e-4, 2e-8, 2e-16 in units of n·V_T.
-    return 4 if dtype == jnp.float32 else 7
+_NEWTON_STEPS = 3
+
+
+def conducting_root(
+    element: TwoTerminal, conductance: Array, current: Array, low: Array, high: Array, start: Array
+) -> Array:
+    """The node equation of an element with exponential law, between two bounds.
+
+    Where the law is convex (a forward diode seen from 0 V) Newton's method from the right of the root falls onto it without
+    overshoot, and a step from its left that would pass `high` is cut there. A few steps are made from the node's last
+    voltage: they are exact once the neighbours have settled, and while those still move more would be lost.
+    """
+    voltage = jnp.clip(start, low, high)
+    for _ in range(_NEWTON_STEPS):
+        excess = conductance * voltage + element.current(voltage) - current
+        voltage = jnp.clip(voltage - excess / (conductance + element.slope(voltage)), low, high)
+    return voltage
 
 
 class ShockleyDiode(TwoTerminal):
@@ -89,36 +101,29 @@ class ShockleyDiode(TwoTerminal):
         return jnp.minimum(linear, jnp.maximum(diode, 0.0))
 
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
-        """Newton's method from the conduction bound on the forward side, from 0 V on the reverse side."""
-        edge = self.polarity * (current - self.current(jnp.zeros_like(current)))
-        forward = self.conduction_bound(conductance, jnp.maximum(edge, 0.0) + self.saturation_current)
-        high = jnp.where(edge >= 0, jnp.minimum(forward, edge / conductance), 0.0)
-        low = jnp.minimum(edge / conductance, 0.0)
-        sign = self.polarity
-        return sign * bracketed_root(
-            lambda u: (
-                conductance * u + sign * (self.current(sign * u) - current),
-                conductance + self.slope(sign * u),
-            ),
-            jnp.where(edge >= 0, 0.0, low),
-            high,
-            jnp.where(edge >= 0, high, 0.0),
-            steps=_newton_steps(current.dtype),
-        )
+        """Newton's method below the conduction bound on the forward side, above the linear solution on the reverse side."""
+        net = current - self.current(jnp.zeros_like(current))
+        linear = self.polarity * net / conductance
+        forward = self.conduction_bound(conductance, jnp.maximum(self.polarity * net, 0.0) + self.saturation_current)
+        high = jnp.clip(linear, 0.0, forward)
+        low = jnp.minimum(linear, 0.0)
+        ends = (low, high), (-high, -low)
+        low, high = (jnp.where(self.polarity > 0, up, down) for up, down in zip(*ends, strict=True))
+        return conducting_root(self, conductance, current, low, high, start)
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """SPICE diode in series with its bias source."""
-        i = index or 0
         saturation, ideality, bias, polarity = (
-            float(np.asarray(p, np.float64).reshape(-1)[i % np.size(p)])
-            for p in (self.saturation_current, self.ideality, self.bias, self.polarity)
+            entry(p, index) for p in (self.saturation_current, self.ideality, self.bias, self.polarity)
         )
+        # TNOM is the device's own temperature: SPICE would rescale IS from any other.
+        celsius = f"{self.temperature - 273.15:.17g}"
         inner, model = f"{name}_b", f"MD{name}"
         terminals = f"{node} {inner}" if polarity > 0 else f"{inner} {node}"
         return [
-            f"D{name} {terminals} {model} temp={self.temperature - 273.15:.17g}",
+            f"D{name} {terminals} {model} temp={celsius}",
             f"VD{name} {inner} {reference} {polarity * bias:.17g}",
-            f".model {model} D(IS={saturation:.17g} N={ideality:.17g} EG=0 XTI=0)",
+            f".model {model} D(IS={saturation:.17g} N={ideality:.17g} TNOM={celsius})",
         ]
 
 
@@ -170,23 +175,16 @@ class AntiparallelDiodes(TwoTerminal):
         return self.up.co_content(voltage) + self.down.co_content(voltage)
 
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
-        """Newton's method from the conduction bound of whichever diode conducts."""
-        zero = jnp.zeros_like(current)
-        net = current - self.current(zero)
-        # On the positive side the down diode gives at most its current at 0 V, and the reverse on the negative side.
-        rising = jnp.maximum(current - self.down.current(zero), 0.0) + self.up.saturation_current
-        falling = jnp.maximum(self.up.current(zero) - current, 0.0) + self.down.saturation_current
-        high = jnp.where(net >= 0, jnp.minimum(self.up.conduction_bound(conductance, rising), net / conductance), 0.0)
-        low = jnp.where(
-            net < 0, -jnp.minimum(self.down.conduction_bound(conductance, falling), -net / conductance), 0.0
-        )
-        return bracketed_root(
-            lambda v: (conductance * v + self.current(v) - current, conductance + self.slope(v)),
-            low,
-            high,
-            jnp.where(net >= 0, high, low),
-            steps=_newton_steps(current.dtype),
-        )
+        """Newton's method below the conduction bound of whichever diode conducts."""
+        at_zero = jnp.zeros_like(current)
+        up, down = self.up.current(at_zero), self.down.current(at_zero)
+        linear = (current - up - down) / conductance
+        # On the positive side the down diode gives at most its current at 0 V, and the up diode on the negative side.
+        rising = jnp.maximum(current - down, 0.0) + self.up.saturation_current
+        falling = jnp.maximum(up - current, 0.0) + self.down.saturation_current
+        high = jnp.clip(linear, 0.0, self.up.conduction_bound(conductance, rising))
+        low = jnp.clip(linear, -self.down.conduction_bound(conductance, falling), 0.0)
+        return conducting_root(self, conductance, current, low, high, start)
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """The cards of both diodes."""

@@ -18,6 +18,12 @@ _QUADRATURE_NODES, _QUADRATURE_WEIGHTS = np.polynomial.legendre.leggauss(64)
 _ROOT_STEPS = 100
 
 
+def entry(parameter: Array | float, index: int | None) -> float:
+    """One element's value of a parameter: entry `index` of an array, or the value that all elements share."""
+    values = np.asarray(parameter, np.float64).reshape(-1)
+    return float(values[0] if values.size == 1 else values[index or 0])
+
+
 class TwoTerminal(eqx.Module):
     """A two-terminal element, or an array of them: parameters broadcast against the voltages.
 
@@ -77,47 +83,34 @@ class TwoTerminal(eqx.Module):
         raise NotImplementedError(f"{type(self).__name__} defines no SPICE card")
 
 
-def bracketed_root(
-    excess: Callable[[Array], tuple[Array, Array]],
-    low: Array,
-    high: Array,
-    start: Array,
-    steps: int | None = None,
-) -> Array:
-    """Roots of increasing functions, elementwise, by Newton's method kept inside a bracket (bisection otherwise).
+def bracketed_root(excess: Callable[[Array], tuple[Array, Array]], low: Array, high: Array, start: Array) -> Array:
+    """Roots of increasing functions, elementwise, by Newton's method kept inside a shrinking bracket.
 
     Args:
         excess: gives the function's value and slope at an array of points.
         low: points where the function is ≤ 0.
         high: points where it is ≥ 0.
         start: first guesses; clipped into the bracket.
-        steps: that many steps, unrolled; without it, until the step is below 4 ulp everywhere, 100 at the most.
+
+    Returns:
+        The roots: iterated until no point moves by more than 4 ulp, 100 times at the most.
 
     Source: Press et al., Numerical Recipes, 3rd ed., section 9.4 (Newton's method with bisection).
     """
     dtype = jnp.result_type(low)
     eps = 4 * jnp.finfo(dtype).eps
 
-    def step(point: Array, low: Array, high: Array) -> tuple[Array, Array, Array]:
+    def advance(state: tuple) -> tuple:
+        count, point, low, high, _ = state
         value, slope = excess(point)
         high = jnp.where(value >= 0, point, high)
         low = jnp.where(value <= 0, point, low)
         newton = point - value / slope
-        inside = (newton >= low) & (newton <= high)
-        return jnp.where(inside, newton, 0.5 * (low + high)), low, high
-
-    point = jnp.clip(start, low, high)
-    if steps is not None:
-        for _ in range(steps):
-            point, low, high = step(point, low, high)
-        return point
-
-    def advance(state: tuple) -> tuple:
-        count, point, low, high, _ = state
-        new, low, high = step(point, low, high)
+        new = jnp.where((newton >= low) & (newton <= high), newton, 0.5 * (low + high))
         moving = jnp.any(jnp.abs(new - point) > eps * jnp.maximum(jnp.abs(new), jnp.finfo(dtype).tiny))
         return count + 1, new, low, high, moving
 
+    point = jnp.clip(start, low, high)
     low, high = jnp.broadcast_to(low, point.shape), jnp.broadcast_to(high, point.shape)
     state = (jnp.int32(0), point, low, high, jnp.bool_(True))
     return lax.while_loop(lambda s: s[4] & (s[0] < _ROOT_STEPS), advance, state)[1]

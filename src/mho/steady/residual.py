@@ -1,6 +1,6 @@
 """Kirchhoff's current law, checked: what an operating point is judged by."""
 
-import jax
+import equinox as eqx
 import jax.numpy as jnp
 from jax import Array
 
@@ -10,7 +10,7 @@ from mho.precision import double
 
 
 @double
-@jax.jit
+@eqx.filter_jit
 def kirchhoff_residual(
     network: LayeredNetwork, sources: Array, voltages: Voltages, nudge: TwoTerminal | None = None
 ) -> Array:
