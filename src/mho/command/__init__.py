@@ -1,7 +1,7 @@
 """The command `mho`: a module a subcommand, each a thin layer on the package.
 
-A subcommand's module has a SUMMARY, a line for the list of subcommands, and `run(arguments)`, which does the work. It is
-imported when it is asked for, so that `mho --help` need not wait for JAX.
+A subcommand's module has the function `run(arguments)`, which does the work. It is imported when it is asked for, so
+that `mho --help` need not wait for JAX.
 """
 
 import importlib

@@ -109,7 +109,7 @@ class AnalogConfiguration(Configuration):
     variant: Literal["positive", "negative", "random-sign", "centred"] = "centred"
     """Sign of the nudging."""
     nudging: Literal["energy", "held"] = "energy"
-    """Whether the nudging follows the outputs (cost in the energy) or is held as in the free phase (current sources)."""
+    """Cost added to the energy, or current sources held at their values of the free phase."""
     beta: float = 1.0
     """Nudging factor β [S, for a squared error]."""
     rtol: float = 1e-5
