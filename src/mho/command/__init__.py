@@ -1,7 +1,7 @@
 """The command `mho`: a module a subcommand, each a thin layer on the package.
 
-A subcommand's module has a SUMMARY, a line for the list of subcommands, and `run(arguments)`, which does the work. It is
-imported when it is asked for, so that `mho --help` need not wait for JAX.
+A subcommand's module has the function `run(arguments)`, which does the work. It is imported when it is asked for, so
+that `mho --help` need not wait for JAX.
 """
 
 import importlib
@@ -60,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(given: list[str]) -> None:
-    if not given or given[0] in ("-h", "--help"):
+    if not given:
+        raise InputError("mho needs a subcommand (see mho --help)")
+    if given[0] in ("-h", "--help"):
         listed = "\n".join(f"  {name:<8}{summary}" for name, summary in SUBCOMMANDS.items())
         print(_HELP.format(subcommands=listed))
         return

@@ -50,7 +50,7 @@ def _plain(box: str, kind: type) -> str:
         if not text or set(text) <= set("─╰╯├┤"):
             break
         message.append(text)
-    plain = re.sub(r"^Error parsing ", "", " ".join(message))
+    plain = re.sub(r"^Error parsing (options: )?", "", " ".join(message))
     unknown = re.match(r"Unrecognized options: (\S+?)(,|$)", plain)
     if unknown:
         known = ["--" + field.name.replace("_", "-") for field in dataclasses.fields(kind)]  # type: ignore[arg-type]

@@ -26,8 +26,7 @@ class Configuration:
     data_dir: str | None = None
     """Folder that holds the files of mnist or fashion-mnist; they are downloaded and cached if it is not given."""
     validation: int = 0
-    """Training samples to hold out for tuning: their error stands in place of the test error. 0 trains on all and tests
-    on the test set."""
+    """Training samples to hold out and test on in place of the test set, for tuning; 0 for none."""
     hidden: tuple[int, ...] = (100,)
     """Nodes of each hidden layer."""
     epochs: int = 10
@@ -72,8 +71,7 @@ class AnalogConfiguration(Configuration):
     """A layered analog network, how it learns and how its steady states are found. Computed in float32."""
 
     element: Literal["ideal", "shockley", "piecewise", "linear"] = "ideal"
-    """What stands at the hidden nodes: ideal diodes (half of a layer's nodes held at v ≥ 0, half at v ≤ 0), antiparallel
-    Shockley diodes, piecewise-linear diodes (polarities as the ideal ones'), or nothing."""
+    """At the hidden nodes: ideal or piecewise diodes (half hold v ≥ 0, half v ≤ 0), Shockley pairs, or nothing."""
     saturation_current: float = 1e-9
     """Shockley diodes' saturation current [A]."""
     ideality: float = 1.0
@@ -111,7 +109,7 @@ class AnalogConfiguration(Configuration):
     variant: Literal["positive", "negative", "random-sign", "centred"] = "centred"
     """Sign of the nudging."""
     nudging: Literal["energy", "held"] = "energy"
-    """Whether the nudging follows the outputs (cost in the energy) or is held as in the free phase (current sources)."""
+    """Cost added to the energy, or current sources held at their values of the free phase."""
     beta: float = 1.0
     """Nudging factor β [S, for a squared error]."""
     rtol: float = 1e-5

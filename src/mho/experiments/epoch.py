@@ -105,7 +105,8 @@ def compile_epoch(
         batch = take_rows(inputs, index).astype(jnp.float32) * scale
         expected = take_rows(labels, index)
         targets = jax.nn.one_hot(expected, classes, dtype=jnp.float32)
-        gradient = learner.gradient(state.network, batch, targets, jax.random.fold_in(key, state.step))
+        gradient: Any = learner.gradient(state.network, batch, targets, jax.random.fold_in(key, state.step))
+        updates: Any
         updates, optimizer_state = learner.optimizer.update(gradient.by_parameter, state.optimizer_state)
         tally = Tally(
             state.tally.loss + gradient.cost,

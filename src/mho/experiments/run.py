@@ -14,19 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from mho.errors import InputError, MhoError
-from mho.experiments.atomic_file import write_atomically
+from mho.experiments.atomic_file import remove_partial, write_atomically
 from mho.experiments.configuration import Configuration, from_json, to_json
 
 Metrics = dict[str, Any]
 """One epoch's record.
 
-`epoch` counts from 1. `train_loss` and `train_error` are means over the epoch's samples, each before the update that it
-takes part in; `test_error` is that of the network after the epoch. Errors are fractions. `seconds` is the wall-clock time of
-the epoch's steps, compilation and tests apart. `residual` is the largest Kirchhoff residual relative to the largest branch
-current at a node, after the epoch, in the free phase of the first 64 test samples, evaluated in float64. `unconverged`
-counts operating points above the tolerance in training, over all phases, and `test_unconverged` those of the test;
-`sweeps` is their mean number for a step, over all phases. What a software baseline does not have is null.
+`epoch` counts from 1. `train_loss` and `train_error` are means over the epoch's samples, each before the update that
+it takes part in; `test_error` is that of the network after the epoch. Errors are fractions. `seconds` is the wall-clock
+time of the epoch's steps, compilation and tests apart. `residual` is the largest Kirchhoff residual relative to the
+largest branch current at a node, after the epoch, in the free phase of the first 64 test samples, evaluated in float64.
+`unconverged` counts operating points above the tolerance in training, over all phases, and `test_unconverged` those of
+the test; `sweeps` is their mean number for a step, over all phases. What a software baseline does not have is null.
 """
+
+_SESSION_START = 1
+"""`SessionLog.START` of TensorBoard's events."""
 
 _CONFIG, _METRICS, _CHECKPOINTS = "config.json", "metrics.jsonl", "checkpoints"
 
@@ -106,7 +109,7 @@ def read_metrics(folder: Path) -> list[Metrics]:
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold a run's folder, so that no second process trains in it.
+    """Hold a run's folder, so that no second process trains in it; clear it of what a killed one left half-written.
 
     Raises:
         MhoError: if another process does.
@@ -116,6 +119,7 @@ def exclusive(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:
             raise MhoError(f"{folder}: another process is training this run") from problem
+        remove_partial(folder)
         yield
 
 
@@ -124,8 +128,8 @@ class MetricsLog:
 
     def __init__(self, folder: Path, metrics: list[Metrics]) -> None:
         """Begin after the epochs that `metrics` records; what was written of later ones is dropped."""
+        # Imported here: `mho list` need not wait for it.
         from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto import event_pb2
 
         content = "".join(_line(record) for record in metrics)
         write_atomically(folder / _METRICS, lambda file: file.write(content.encode()))
@@ -133,12 +137,11 @@ class MetricsLog:
         # EventsWriter writes at once and in this thread: a full disk is an error here, not a traceback elsewhere.
         self._events = EventsWriter(str(folder / "events"))
         if metrics:
-            purge = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-            self._events.write_event(event_pb2.Event(wall_time=time.time(), step=len(metrics) + 1, session_log=purge))
+            # Tells TensorBoard to forget what an earlier process wrote of these epochs.
+            self._write_event(len(metrics) + 1, session_log={"status": _SESSION_START})
 
     def append(self, record: Metrics) -> None:
         """Write an epoch's record."""
-        from tensorboardX.proto import event_pb2
         from tensorboardX.summary import scalar
 
         with self._path.open("a") as file:
@@ -147,9 +150,14 @@ class MetricsLog:
             os.fsync(file.fileno())
         for name, value in record.items():
             if name != "epoch" and value is not None:
-                event = event_pb2.Event(wall_time=time.time(), step=record["epoch"], summary=scalar(name, value))
-                self._events.write_event(event)
+                self._write_event(record["epoch"], summary=scalar(name, value))
         self._events.flush()
+
+    def _write_event(self, epoch: int, **content: Any) -> None:
+        from tensorboardX.proto import event_pb2
+
+        event = event_pb2.Event(wall_time=time.time(), step=epoch, **content)  # pyright: ignore[reportAttributeAccessIssue]
+        self._events.write_event(event)
 
     def close(self) -> None:
         """Close the event file."""

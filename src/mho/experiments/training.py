@@ -370,7 +370,8 @@ class _Training:
             write_checkpoint(folder, state, bookmark)
         except OSError as problem:
             raise MhoError(
-                f"{checkpoint_path(folder, bookmark)} could not be written ({problem.strerror}); earlier checkpoints stand"
+                f"{checkpoint_path(folder, bookmark)} could not be written ({problem.strerror}); "
+                "earlier checkpoints stand"
             ) from problem
 
 
