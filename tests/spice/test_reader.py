@@ -1,19 +1,13 @@
 """The netlist reader: ngspice as the referee of what it accepts, one clear line for what it refuses."""
 
-import os
-import re
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from flat import flat_cards
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mho.errors import InputError
-from mho.spice import Netlist, parse_netlist, read_netlist
-from mho.spice.lines import MAX_BYTES
+from mho.spice import Netlist, parse_netlist
 
 TIGHT = ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=1000\n"
 
@@ -197,10 +191,19 @@ def hierarchies(draw: st.DrawFn) -> str:
             cards.append(f"d1 m 0 {draw(st.sampled_from(['dtop', 'dsub']))} area={{w}}")
             cards.append(f".model dsub d(is={{1e-12*w}} n=1.{draw(number)})")
         if draw(st.booleans()):
-            cards += ["v1 m s 0", "r3 s 0 1k", f"f1 0 m v1 0.0{draw(number)}", "g1 m 0 a0 s 1u", "e1 t 0 m s 2", "r4 t 0 1k"]
+            cards += [
+                "v1 m s 0",
+                "r3 s 0 1k",
+                f"f1 0 m v1 0.0{draw(number)}",
+                "g1 m 0 a0 s 1u",
+                "e1 t 0 m s 2",
+                "r4 t 0 1k",
+            ]
         for row, (inner, inner_ports) in enumerate(draw(st.lists(st.sampled_from(names), max_size=2)) if names else []):
             nodes = draw(st.lists(st.sampled_from(["m", "a0", "a1", "q"]), min_size=inner_ports, max_size=inner_ports))
-            cards.append(f"x{row} {' '.join(nodes)} {inner} {draw(st.sampled_from(['', 'w={w*2}', 'u={u+p0}', 'w=3 u=4']))}")
+            cards.append(
+                f"x{row} {' '.join(nodes)} {inner} {draw(st.sampled_from(['', 'w={w*2}', 'u={u+p0}', 'w=3 u=4']))}"
+            )
         cards.append(f".ends {name}")
         names.append((name, ports))
     for row in range(draw(st.integers(1, 3))):
@@ -283,7 +286,9 @@ def test_conditions_and_analyses():
 
 
 def test_elements_know_their_cards():
-    netlist = parse_netlist("t\nv1 a 0 1\n.subckt s p\nr1 p 0\n* c\n+ 1k\n.ends\nx1 a s\nx2 a s\nr7 a 0 1\n", "main.cir")
+    netlist = parse_netlist(
+        "t\nv1 a 0 1\n.subckt s p\nr1 p 0\n* c\n+ 1k\n.ends\nx1 a s\nx2 a s\nr7 a 0 1\n", "main.cir"
+    )
     places = {name: netlist.where(netlist.resistors, row) for row, name in enumerate(netlist.resistors.names)}
     assert places == {"r7": "main.cir:10", "r.x1.r1": "main.cir:4", "r.x2.r1": "main.cir:4"}
 
@@ -314,7 +319,10 @@ def test_a_flat_netlist_survives_writing_and_reading(resistors, diodes, sources,
     for kind in ("resistors", "diodes", "voltage_sources"):
         one, two = getattr(once, kind), getattr(twice, kind)
         assert one.names == two.names
-        ends = [[[netlist.nodes[node] for node in pair] for pair in table.nodes] for netlist, table in ((once, one), (twice, two))]
+        ends = [
+            [[netlist.nodes[node] for node in pair] for pair in table.nodes]
+            for netlist, table in ((once, one), (twice, two))
+        ]
         assert ends[0] == ends[1]
         for column in ("resistance", "area", "temperature", "dc"):
             if hasattr(one, column):

@@ -173,7 +173,9 @@ def _read_control_card(deck: _Deck, card: str, text: str, position: int) -> None
     elif card == ".temp":
         # ngspice stays at 27 °C where a letter follows the number.
         if len(words) != 2 or not (words[1][0] == "{" or _PLAIN.fullmatch(words[1])):
-            raise InputError(f"bad card {shown(text)}; write .temp CELSIUS, one number without a unit or {{expression}}")
+            raise InputError(
+                f"bad card {shown(text)}; write .temp CELSIUS, one number without a unit or {{expression}}"
+            )
         deck.temperature = (cards.value_of(words[1]), position)
     elif card == ".tran":
         use_initial = words[-1] == "uic"
