@@ -37,7 +37,7 @@ def double(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         with jax.enable_x64(True):
-            args_64, kwargs_64 = jax.tree.map(_widen, (args, kwargs))
-            return jax.tree.map(_to_host, function(*args_64, **kwargs_64))
+            args, kwargs = jax.tree.map(_widen, (args, kwargs))
+            return jax.tree.map(_to_host, function(*args, **kwargs))
 
     return run

@@ -113,6 +113,9 @@ def test_node_equation_is_solved_to_rounding_at_the_extremes(kind, dtype, seed):
     current[:5] = 0.0
     start = (polarities(rng, POINTS) * log_uniform(rng, 1e-3, 1e3, POINTS)).astype(dtype)
     found = np.asarray(_node_voltage(element, conductance, current, start))
+    if quick:  # a visit makes two steps; sweeps come back until the residual says that all is settled
+        for _ in range(12):
+            found = np.asarray(_node_voltage(element, conductance, current, found))
     assert found.dtype == dtype and np.isfinite(found).all()
     exact = jax.tree.map(partial(jnp.asarray, dtype=np.float64), element)
     a, b, v = (np.asarray(x, np.float64) for x in (conductance, current, found))

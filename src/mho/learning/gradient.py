@@ -33,7 +33,7 @@ class Gradient(eqx.Module):
     unconverged: Array
     """Operating points above the tolerance, over all phases."""
     sweeps: Array
-    """Sweeps made, over all phases."""
+    """Sweeps made: by all phases together, or the sum over those settled in turn."""
 
 
 def trained_part(network: LayeredNetwork, trained: tuple[str, ...]) -> LayeredNetwork:
