@@ -117,7 +117,10 @@ def assigned_value(name: str, text: str) -> Value:
         raise InputError(f"{shown(name)} has no value; write {name}=VALUE")
     if len(text) > 1 and text[0] + text[-1] in ("{}", "''"):
         return expression_value(text[1:-1])
-    return parse_number(text) if _NUMBER_LIKE.fullmatch(text) else expression_value(text)
+    # ngspice reads a number here as in an expression, where mil and an exponent with d are something else.
+    if _NUMBER_LIKE.fullmatch(text) and "mil" not in text and "d" not in text:
+        return parse_number(text)
+    return expression_value(text)
 
 
 def element(scope: Scope, text: str, position: int) -> None:
