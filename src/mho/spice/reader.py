@@ -27,7 +27,7 @@ from mho.spice.netlist import (
 )
 from mho.spice.scopes import Scope, Value
 from mho.spice.topology import check_topology
-from mho.spice.values import shown
+from mho.spice.values import printable, shown
 from mho.spice.waveforms import Transient
 
 MAX_NESTED_DEFINITIONS = 100
@@ -77,7 +77,7 @@ def read_netlist(path: str | Path, *, allow_include_outside: bool = False) -> Ne
         real = path.resolve()
     except (OSError, RuntimeError) as error:
         raise InputError(f"can't read {shown(str(path), 200)}: {error}; name a readable netlist file") from None
-    name = str(path)
+    name = printable(str(path))
     text = decoded(data, name)
     return _read(NetlistLines(text, name, path.parent, real, allow_include_outside))
 
@@ -93,6 +93,7 @@ def parse_netlist(text: str, name: str = "<netlist>", *, folder: str | Path | No
     Raises:
         InputError: The netlist is wrong: one line, with name and line.
     """
+    name = printable(name)
     data = text.encode("utf-8", errors="surrogatepass")
     if len(data) > MAX_BYTES:
         raise InputError(f"{name}: the netlist is too large; it may have {MAX_BYTES >> 20} MiB")
@@ -174,7 +175,9 @@ def _read_control_card(deck: _Deck, card: str, text: str, position: int) -> None
     elif card == ".temp":
         # ngspice stays at 27 °C where a letter follows the number.
         if len(words) != 2 or not (words[1][0] == "{" or _PLAIN.fullmatch(words[1])):
-            raise InputError(f"bad card {shown(text)}; write .temp CELSIUS, one number without a unit or {{expression}}")
+            raise InputError(
+                f"bad card {shown(text)}; write .temp CELSIUS, one number without a unit or {{expression}}"
+            )
         deck.temperature = (cards.value_of(words[1]), position)
     elif card == ".tran":
         use_initial = words[-1] == "uic"
