@@ -6,11 +6,10 @@ from flat import flat_cards
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mho.errors import InputError
 from mho.spice import Netlist, parse_netlist
 
 TIGHT = ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=1000\n"
-
-# ----------------------------------------------------------------------------------------------- ngspice as the referee
 
 SUBCIRCUITS = """subcircuits, scopes and names
 .param r0=2k w=q0/2 q0 = 3*2   z='r0 / 1k'
@@ -292,8 +291,6 @@ def test_elements_know_their_cards():
     assert places == {"r7": "main.cir:10", "r.x1.r1": "main.cir:4", "r.x2.r1": "main.cir:4"}
 
 
-# --------------------------------------------------------------------------------------------------------- round trips
-
 _name = st.from_regex(r"[a-z0-9_]{1,6}", fullmatch=True)
 _value = st.floats(1e-12, 1e12)
 
@@ -330,3 +327,210 @@ def test_a_flat_netlist_survives_writing_and_reading(resistors, diodes, sources,
         once.resistors.resistance[: 3 * len(resistors) : 3], [value for _, _, value in resistors]
     )
     np.testing.assert_array_equal(once.voltage_sources.dc, sources)
+
+
+GOOD = "v1 a 0 1\nr1 a 0 1k\n"
+CELL = ".subckt cell p q w=1\nr1 p q {w}\n.ends\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        # unknown cards and forms
+        ("q1 a 0 b npn", 4, "unsupported element 'q1' (bipolar transistor); supported: R C D V I E G F H X"),
+        ("l1 a 0 1u", 4, "'l1' (inductor)"),
+        ("b1 a 0 v=1", 4, "(behavioural source)"),
+        ("?", 4, "unsupported element '?'"),
+        (".dc v1 0 1 .1", 4, "unsupported card '.dc'; supported: .param .subckt"),
+        (".ac dec 10 1 1k", 4, "unsupported card '.ac'"),
+        (".lib x", 4, "unsupported card '.lib'"),
+        (".incl", 4, "bad card '.incl'; write .include FILE"),
+        (".control\nrun\n.endc", 4, ".control block"),
+        (".end\nr9 a 0 1", 5, "behind .end (<netlist>:4)"),
+        ("e1 b 0 poly(1) a 0 0 1", 4, "isn't a linear source"),
+        ("e1 b 0 value={v(a)*2}", 4, "isn't a linear source"),
+        ("g1 b 0 cur='v(a)'", 4, "isn't a linear source"),
+        ("f1 b 0 poly(1) v1 0 1", 4, "isn't a linear source"),
+        ("v2 b 0 sffm(0 1 1k)", 4, "unexpected 'sffm' in 'v2'; a source takes a DC value, AC, PULSE"),
+        ("v2 b 0 1 2", 4, "unexpected '2' in 'v2'"),
+        ("v2 b 0 dc", 4, "no value behind DC"),
+        ("v2 b 0 1 dc 2", 4, "second DC value"),
+        ("v2 b 0 ac 1 2 3", 4, "unexpected '3'"),
+        ("v2 b", 4, "1 fields"),
+        ("v2 b 0 pulse(1)", 4, "PULSE has 1 numbers; it takes 2 to 7"),
+        ("v2 b 0 sin(1 2 3 4 5 6 7)", 4, "SIN has 7 numbers"),
+        ("v2 b 0 pulse(1 2 -1)", 4, "can't be negative"),
+        ("v2 b 0 pwl(0 1 2)", 4, "takes pairs"),
+        ("v2 b 0 pwl(0 1 0 2)", 4, "must increase"),
+        ("r2 a 0", 4, "'r2' has 2 fields; a resistance card is RNAME NODE NODE VALUE [tc1=] [tc2=] [m=]"),
+        ("r2 a 0 1 2", 4, "4 fields"),
+        ("r2 a 0 1 l=3u", 4, "unsupported parameter 'l'; supported here: r resistance tc1 tc2 m"),
+        ("r2 a 0 1 m=1 m=2", 4, "'m' is given twice"),
+        ("r2 a 0 1 m", 4, "4 fields"),
+        ("r2 a 0 1 m=", 4, "bad parameter"),
+        ("r2 a 0 1 r=2", 4, "more than one resistance"),
+        ("r2 {a} 0 1", 4, "an expression '{a}' stands where a node's name should"),
+        ("r2 a(0) 1", 4, "unexpected ( behind 'a'"),
+        ("r2 (a 0 1", 4, "no ) behind the ("),
+        ("r2 a,0 1", 4, "unexpected ,"),
+        ("r2 a 0 {1", 4, "unexpected {"),
+        ("r2 a 0 '1", 4, "unexpected '"),
+        ("d1 a 0", 4, "a diode card is DNAME ANODE CATHODE MODEL"),
+        ("d1 a 0 dm 1 off\n.model dm d", 4, "5 fields"),
+        ("d1 a 0 dm 1 area=2\n.model dm d", 4, "a diode card is"),
+        ("+ 5\n" + GOOD, 3, "4 fields"),
+        # numbers, parameters, expressions
+        ("r2 a 0 4k7", 4, "bad number '4k7'; write one such as 4.7k, 1meg, 2.5e-3 or 10n"),
+        ("r2 a 0 1e999", 4, "too large"),
+        ("r2 a 0 nope", 4, "undefined parameter 'nope'; define it with .param nope=VALUE"),
+        ("r2 a 0 {1+}", 4, "bad expression {1+}"),
+        ("r2 a 0 {1/0}", 4, "isn't a finite number"),
+        (".param x={y} z=1\n.param y='x+z'", 5, "parameter cycle x -> y -> x; give one of them a number"),
+        (".param x={x+1}", 4, "parameter cycle x -> x"),
+        (".param x={nope}", 4, "parameter 'x': undefined parameter 'nope'"),
+        (".param x=1mil", 4, "mil"),
+        (".param f(x)={x}", 4, "functions are not supported"),
+        (".param", 4, "write .param name=value"),
+        (".param x=", 4, "'x' has no value"),
+        # values
+        ("r2 a 0 0", 4, "resistance of 'r2' is 0 ohm; it must be above 0"),
+        ("r2 a 0 -5", 4, "resistance of 'r2' is -5 ohm; it must be above 0"),
+        ("r2 a 0 1 m=0", 4, "multiplier m of 'r2' is 0"),
+        ("r2 a 0 1 tc1=-1\n.temp 28", 4, "resistance at the circuit's temperature of 'r2' is 0 ohm"),
+        ("c2 a 0 -1n", 4, "capacitance of 'c2' is -1e-09 F; it must be at least 0"),
+        ("d2 a 0 dm area=-1\n.model dm d", 4, "area of 'd2' is -1"),
+        ("d2 a 0 dm temp=-300\n.model dm d", 4, "temperature of 'd2' is -300 °C"),
+        # models
+        ("d1 a 0 dm", 4, "no model 'dm' for 'd1'; write a .model card"),
+        ("d1 a 0 dm\n.model dn d", 4, "no model 'dm' for 'd1'; known: dn"),
+        (".model qn npn(bf=100)", 4, "model 'qn' is of type 'npn'; only D (diode) is supported"),
+        (
+            ".model dm d(bf=100)",
+            4,
+            "unsupported diode parameter 'bf'; supported: is n rs cjo vj m fc tt bv ibv eg xti tnom",
+        ),
+        (".model dm d(is 1e-14)", 4, "write parameter=value"),
+        (".model dm d(is=1e-14", 4, "no ')'"),
+        (".model dm d(is=1 is=2)", 4, "IS of model 'dm' is given twice"),
+        (".model dm d(cjo=1 cj0=2)", 4, "given twice"),
+        (".model dm d\n.model DM d", 5, "duplicate model 'dm'"),
+        ("d1 a 0 dm\n.model dm d(n=0)", 5, "model 'dm': N of diode model 'dm' is 0; it must be above 0"),
+        ("d1 a 0 dm\n.model dm d(m=1)", 5, "M of diode model 'dm' is 1; it must be at least 0 and at most 0.9"),
+        ("d1 a 0 dm\n.model dm d(level=3)", 5, "only level=1"),
+        # names
+        ("R1 a 0 1", 4, "duplicate element 'r1'; give each element its own name"),
+        ("x1 a 0 cell\nr.x1.r1 a 0 1\n" + CELL, 5, "duplicate element 'r.x1.r1', also made at <netlist>:7"),
+        # subcircuits
+        ("x1 a 0 cell", 4, "no subcircuit 'cell' for 'x1'; write its .subckt card"),
+        ("x1 a 0 cel\n" + CELL, 4, "no subcircuit 'cel' for 'x1'; known: cell"),
+        ("x1 a cell\n" + CELL, 4, "'x1' connects 1 nodes to subcircuit 'cell'; it has 2 ports (<netlist>:5)"),
+        ("x1 a 0 cell v=2\n" + CELL, 4, "subcircuit 'cell' has no parameter 'v'; known: w"),
+        ("x1 a 0 cell w=1 w=2\n" + CELL, 4, "a parameter twice"),
+        ("x1", 4, "names no subcircuit"),
+        ("x1=2", 4, "names no subcircuit"),
+        (CELL + CELL, 7, "duplicate subcircuit 'cell'"),
+        (".subckt", 4, "a subcircuit without a name"),
+        (".subckt s a", 4, "subcircuit 's' has no .ends; add it"),
+        (".subckt s a a\n.ends", 4, "port 'a' of 's' is ground or stands twice"),
+        (".subckt s a 0\n.ends", 4, "port '0' of 's'"),
+        (".subckt s a\n.ends t", 5, "write .ends s"),
+        (".ends", 4, ".ends without .subckt"),
+        (".subckt s a\n.temp 30\n.ends", 5, ".temp inside subcircuit 's'; move it to the top level"),
+        (".subckt s a\nx1 a s\n.ends", 5, "recursive subcircuit s -> s; take one call out"),
+        (
+            ".subckt s a\nx1 a t\n.ends\n.subckt t a\nx1 a u\n.ends\n.subckt u a\nr1 a 0 1\nx2 a s\n.ends\nx1 a s",
+            12,
+            "recursive subcircuit s -> t -> u -> s",
+        ),
+        (
+            ".subckt s a w=1\nr1 a 0 {w}\n.ends\n.subckt t a u=2\nx1 a s w={v}\n.ends\nx1 a t",
+            8,
+            "parameter 'w' of 'x1': undefined parameter 'v'",
+        ),
+        (
+            ".subckt s a w=1 u=2\nr1 a 0 {w*u}\n.ends\n.param u=3\nx1 a s w={u}",
+            8,
+            "parameter 'w' of 'x1' uses 'u', which has another value inside subcircuit 's'; rename one of them",
+        ),
+        # topology
+        ("c1 a b 1n\nc2 b 0 1n", 4, "c1: node 'b' has no DC path to ground; connect it through a resistor"),
+        ("i1 0 b 1m", 4, "i1: node 'b' has no DC path"),
+        ("r2 b c 1k", 4, "r2: node 'b' has no DC path"),
+        ("g1 b 0 a 0 1m", 4, "g1: node 'b' has no DC path"),
+        ("e1 b 0 c 0 1", 4, "e1: node 'c' has no DC path"),
+        ("v2 b 0 1\nf1 c 0 v2 1", 5, "f1: node 'c' has no DC path"),
+        ("v2 a 0 1", 4, "loop of voltage sources v2 v1; put a resistor into it or take one out"),
+        ("v2 a b 1\ne1 b c a 0 1\nh1 c 0 v1 1", 6, "loop of voltage sources h1"),
+        ("v2 a a 1", 4, "loop of voltage sources v2;"),
+        ("f1 0 a v9 1", 4, "no voltage source 'v9' to control 'f1'; name a V, E or H element"),
+        ("h1 b 0 r1 1", 4, "no voltage source 'r1' to control 'h1'"),
+        # settings
+        (".temp 20 30", 4, "write .temp CELSIUS"),
+        (".temp 50c", 4, "without a unit"),
+        (".temp -300", 4, "temp is -300; it is in °C, above -273.15"),
+        (".options gmin=-1", 4, "gmin is -1 S"),
+        (".options rshunt=1", 4, "unsupported option 'rshunt'; supported: temp tnom gmin"),
+        (".options gmin", 4, "option 'gmin' has no value"),
+        (".options reltol=", 4, "option 'reltol' has no value"),
+        (".options method=euler", 4, "write method=trap or method=gear"),
+        (".options tnom=1 tnom=2", 4, "stands twice"),
+        (".tran 1n", 4, "write .tran STEP STOP [START [MAXSTEP]] [uic]"),
+        (".tran 0 1", 4, ".tran needs a step and a stop above 0 s"),
+        (".tran 1n 1u 2u", 4, "from 0 to the stop"),
+        (".tran 1n 1u 0 0", 4, "largest step of 0 s"),
+        (".tran 1n 1u\n.tran 1n 1u", 5, "a second .tran card"),
+        (".op now", 4, "write .op alone"),
+        (".ic v(nope)=1", 4, ".ic of 'nope', which isn't a node"),
+        (".ic v(0)=1", 4, "ic of the ground node"),
+        (".ic a=1", 4, "write .ic v(node)=value"),
+        (".nodeset v(a)=x", 4, "undefined parameter 'x'"),
+        (".include x.cir", 4, "can't include 'x.cir': this netlist is text without a folder"),
+    ],
+)
+def test_each_fault_is_one_line_with_its_place(text, line, message):
+    with pytest.raises(InputError) as caught:
+        parse_netlist("title\n" + GOOD + text)
+    said = str(caught.value)
+    assert said.startswith(f"<netlist>:{line}: ")
+    assert message in said
+    assert "\n" not in said and len(said) < 600
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "<netlist>: the netlist has no elements; the first line is its title"),
+        ("v1 a 0 1", "no elements"),
+        ("t\n.model dm d", "no elements"),
+        ("t\nv1 a b 1\nr1 a b 1", "<netlist>: no element connects to ground; name one of the nodes 0"),
+        ("t\n  \n* c\nr1 a\0 0 1", "<netlist>:4: a NUL byte; a netlist is plain text"),
+        ("t\nr1 a \x07 1", "<netlist>:2: the control character 0x07"),
+        ("t\rr1 a 0 1", "<netlist>:1: the control character 0x0d"),
+        ("t\nr1 a\u00a00 1", "<netlist>:2: the character U+00A0 isn't a blank to SPICE"),
+        ("t\nr1 a 0 \ud800", "<netlist>:2: byte 0xed isn't UTF-8"),
+        ("t\n* c\n" + "x" * 10_000, "<netlist>:3: 'xxxx"),
+    ],
+)
+def test_faults_of_the_whole_text(text, message):
+    with pytest.raises(InputError) as caught:
+        parse_netlist(text)
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "t\nr1 a 0 1\nr2 a b 1\n",  # a dangling resistor
+        "t\ne1 out 0 a 0 2\nr1 a 0 1\n",  # an output without a load
+        "t\ng1 a 0 a 0 1m\ni1 0 a 1\nr1 b 0 1\n",  # a conductance made of a controlled source
+        "t\ni1 0 a 1\ng1 a 0 b 0 1\ng2 b 0 a 0 -1\n",  # a gyrator
+        "t\r\nr1 A GND 1\r\nv1 a 0 1\r\n",
+        "\ufefft\nr1 a 0 1\nr2 b 0 1\n",
+        "t\nv1 \u00b5A 0 1\u00b5V\nr1 ua 0 1; \u00a0\u2028 \u00e9\n",
+        "t\n.subckt s p q\nr1 p 0 1\n.ends\nx1 a open s\nv1 a 0 1\n",  # a node that only an unused port has
+    ],
+)
+def test_sound_circuits_pass(ngspice, text):
+    netlist = assert_ngspice_agrees(ngspice, text.removeprefix("\ufeff"))
+    assert netlist.nodes == parse_netlist(text).nodes

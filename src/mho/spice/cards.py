@@ -28,8 +28,9 @@ _MODEL = re.compile(r"\.model\s+([^\s(){}'\"=,]+)\s+([a-z]\w*)\s*(.*)", re.DOTAL
 
 _WAVEFORMS = ("pulse", "sin", "exp", "pwl")
 _SOURCE_WORDS = ("dc", "ac", *_WAVEFORMS)
-_BEFORE_PARENTHESIS = frozenset({"v", "=", *_SOURCE_WORDS})
-_NONLINEAR_WORDS = frozenset({"poly", "value", "vol", "cur", "table", "laplace", "freq", "and", "or", "nand", "nor"})
+_OTHER_WAVEFORMS = ("sffm", "am", "trnoise", "trrandom", "external")
+_BEFORE_PARENTHESIS = frozenset({"v", "=", *_SOURCE_WORDS, *_OTHER_WAVEFORMS})
+_NONLINEAR = re.compile(r"\s(?:poly|value|vol|cur|table|laplace|freq)\s*[=({]")
 
 
 def words_of(text: str) -> list[str]:
@@ -117,7 +118,10 @@ def assigned_value(name: str, text: str) -> Value:
         raise InputError(f"{shown(name)} has no value; write {name}=VALUE")
     if len(text) > 1 and text[0] + text[-1] in ("{}", "''"):
         return expression_value(text[1:-1])
-    return parse_number(text) if _NUMBER_LIKE.fullmatch(text) else expression_value(text)
+    # ngspice reads a number here as in an expression, where mil and an exponent with d are something else.
+    if _NUMBER_LIKE.fullmatch(text) and "mil" not in text and "d" not in text:
+        return parse_number(text)
+    return expression_value(text)
 
 
 def element(scope: Scope, text: str, position: int) -> None:
@@ -189,14 +193,14 @@ def _resistor(scope: Scope, text: str, position: int) -> None:
     words, value, keys = _passive(scope, text, "resistance", ("tc1", "tc2", "m"))
     values = (value, keys.get("tc1", 0.0), keys.get("tc2", 0.0), keys.get("m", 1.0)) if keys else (value, 0.0, 0.0, 1.0)
     nodes = (scope.node(words[1]), scope.node(words[2]))
-    scope.cards["r"].add(_named(scope, words[0], position), nodes, values, position)
+    scope.cards_of("r").add(_named(scope, words[0], position), nodes, values, position)
 
 
 def _capacitor(scope: Scope, text: str, position: int) -> None:
     words, value, keys = _passive(scope, text, "capacitance", ("ic", "m"))
     values = (value, keys.get("ic", NOT_GIVEN), keys.get("m", 1.0))
     nodes = (scope.node(words[1]), scope.node(words[2]))
-    scope.cards["c"].add(_named(scope, words[0], position), nodes, values, position)
+    scope.cards_of("c").add(_named(scope, words[0], position), nodes, values, position)
 
 
 def _diode(scope: Scope, text: str, position: int) -> None:
@@ -208,7 +212,7 @@ def _diode(scope: Scope, text: str, position: int) -> None:
         )
     area = value_of(words[4]) if len(words) == 5 else keys.get("area", 1.0)
     nodes = (scope.node(words[1]), scope.node(words[2]))
-    cards = scope.cards["d"]
+    cards = scope.cards_of("d")
     name = _named(scope, words[0], position)
     cards.add(name, nodes, (area, keys.get("m", 1.0), keys.get("temp", NOT_GIVEN)), position)
     cards.labels.append(words[3])
@@ -228,7 +232,9 @@ def _source(scope: Scope, text: str, position: int) -> None:
     at = 3
     while at < len(words):
         word = words[at]
-        kind = "dc" if at == 3 and word not in _SOURCE_WORDS else "waveform" if word in _WAVEFORMS else word
+        kind = "waveform" if word in _WAVEFORMS else word
+        if at == 3 and word not in (*_SOURCE_WORDS, *_OTHER_WAVEFORMS):
+            kind = "dc"
         if kind not in ("dc", "ac", "waveform"):
             raise InputError(
                 f"unexpected {shown(word)} in {shown(words[0])}; a source takes a DC value, AC, PULSE, SIN, EXP or PWL"
@@ -253,34 +259,34 @@ def _source(scope: Scope, text: str, position: int) -> None:
             shape = (word, values)
         at = end
     nodes = (scope.node(words[1]), scope.node(words[2]))
-    cards = scope.cards[text[0]]
+    cards = scope.cards_of(text[0])
     if shape is not None:
         cards.waveforms[len(cards.names)] = (*shape, dc is not None)
     cards.add(_named(scope, words[0], position), nodes, (0.0 if dc is None else dc,), position)
 
 
 def _voltage_controlled(scope: Scope, text: str, position: int) -> None:
-    words = words_of(text)
-    if len(words) != 6 or "=" in words or not _NONLINEAR_WORDS.isdisjoint(words):
+    words = [] if _NONLINEAR.search(text) else words_of(text)
+    if len(words) != 6 or "=" in words:
         raise InputError(
-            f"{shown(words[0])} isn't a linear source; write {text[0].upper()}NAME NODE NODE CONTROL CONTROL GAIN "
-            "(POLY, VALUE=, TABLE and other behavioural forms are not supported)"
+            f"{shown(text.split()[0])} isn't a linear source; write {text[0].upper()}NAME NODE NODE CONTROL CONTROL "
+            "GAIN (POLY, VALUE=, TABLE and other behavioural forms are not supported)"
         )
     gain = value_of(words[5])
     nodes = (scope.node(words[1]), scope.node(words[2]), scope.node(words[3]), scope.node(words[4]))
-    scope.cards[text[0]].add(_named(scope, words[0], position), nodes, (gain,), position)
+    scope.cards_of(text[0]).add(_named(scope, words[0], position), nodes, (gain,), position)
 
 
 def _current_controlled(scope: Scope, text: str, position: int) -> None:
-    words = words_of(text)
-    if len(words) != 5 or "=" in words or not _NONLINEAR_WORDS.isdisjoint(words):
+    words = [] if _NONLINEAR.search(text) else words_of(text)
+    if len(words) != 5 or "=" in words:
         raise InputError(
-            f"{shown(words[0])} isn't a linear source; write {text[0].upper()}NAME NODE NODE VSOURCE GAIN (POLY and "
-            "behavioural forms are not supported)"
+            f"{shown(text.split()[0])} isn't a linear source; write {text[0].upper()}NAME NODE NODE VSOURCE GAIN "
+            "(POLY and behavioural forms are not supported)"
         )
     gain = value_of(words[4])
     nodes = (scope.node(words[1]), scope.node(words[2]))
-    cards = scope.cards[text[0]]
+    cards = scope.cards_of(text[0])
     cards.add(_named(scope, words[0], position), nodes, (gain,), position)
     cards.labels.append(words[3])
 

@@ -19,7 +19,7 @@ from mho.spice.lines import NetlistLines
 from mho.spice.models import diode_model
 from mho.spice.netlist import DiodeModel
 from mho.spice.scopes import QUANTITIES, Calls, Cards, Scope
-from mho.spice.values import shown
+from mho.spice.values import shown, shown_cycle
 from mho.spice.waveforms import Waveform, waveform
 
 MAX_ELEMENTS = 5_000_000
@@ -113,9 +113,9 @@ def resolve_parameters(scope: Scope, parameters: Parameters, lines: NetlistLines
                 if needed == name and parameters.above(name) is not None:
                     continue
                 if needed in path:
-                    circle = [*list(path)[list(path).index(needed) :], needed]
+                    circle = list(path)[list(path).index(needed) :]
                     where = lines.where(own[name][1])
-                    raise InputError(f"{where}: parameter cycle {' -> '.join(circle)}; give one of them a number")
+                    raise InputError(f"{where}: parameter cycle {shown_cycle(circle)}; give one of them a number")
                 if needed in own and needed not in values:
                     pending = needed
                     break
@@ -219,8 +219,7 @@ class Expansion:
             batch = waiting.pop()
             models: dict[str, int | np.ndarray] = {}
             for kind, cards in batch.scope.cards.items():
-                if cards.names:
-                    self._expand_cards(kind, cards, batch, models)
+                self._expand_cards(kind, cards, batch, models)
             self._expand_conditions(batch)
             # The last call is expanded last: a stack turns their order around.
             waiting.extend(reversed([self._call(calls, batch) for calls in batch.scope.calls.values()]))
@@ -432,10 +431,8 @@ def check_calls(top: Scope, lines: NetlistLines) -> None:
                 if id(target) in path:
                     circle = list(path)[list(path).index(id(target)) :]
                     names = [path[key][0].name for key in circle]
-                    raise InputError(
-                        f"{lines.where(calls.positions[0])}: recursive subcircuit {' -> '.join([*names, names[0]])}; "
-                        "take one call out"
-                    )
+                    where = lines.where(calls.positions[0])
+                    raise InputError(f"{where}: recursive subcircuit {shown_cycle(names)}; take one call out")
                 if id(target) not in sizes:
                     pending = target
                     break

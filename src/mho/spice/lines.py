@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mho.errors import InputError
-from mho.spice.values import shown
+from mho.spice.values import printable, shown, shown_cycle
 
 MAX_BYTES = 256 * 2**20
 """Largest netlist, all its included files together, in bytes."""
-MAX_INCLUDES = 10_000
+MAX_INCLUDES = 1000
 """Most files included, a file counting as often as it is included."""
 MAX_INCLUDE_DEPTH = 50
 """Deepest chain of files that include each other."""
@@ -24,7 +24,7 @@ _CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\r\n")) + b"\x7f"
 _NOT_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _COMMENT = re.compile(r";|//|(?<=[ \t,])\$|^\$")
 _STRANGE_BLANK = re.compile(r"[^\S \t]")
-_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_LOWER = {**{upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}, 0xB5: "u"}
 _FILE_NAME = re.compile(r"\.inc(?:l|lude)?\s+(?:\"([^\"]+)\"|'([^']+)'|([^\s\"']+))", re.IGNORECASE)
 
 LINE_BITS = 32
@@ -51,10 +51,13 @@ class NetlistLines:
             path: Its file, if it comes from one, resolved; so that a file including it is found out.
             allow_include_outside: Allow includes from outside ``folder``.
         """
-        self.files = [name]
+        self.files = [printable(name)]
         self.title = text.partition("\n")[0].strip()
         self._folders: list[Path | None] = [folder]
-        self._root = None if folder is None else folder.resolve()
+        try:
+            self._root = None if folder is None else folder.resolve()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise InputError(f"can't read folder {shown(str(folder), 200)}: {error}; name another") from None
         self._allow_include_outside = allow_include_outside
         self._bytes = len(text)
         self._open = [(_joined_lines(text, name, skip_title=True), 0, path)]
@@ -72,23 +75,32 @@ class NetlistLines:
         while self._open:
             lines, file, _ = self._open[-1]
             for number, line in lines:
+                position = file << LINE_BITS | number
                 if line[:4].lower() == ".inc":
-                    position = file << LINE_BITS | number
-                    try:
-                        self._include(line, file)
-                    except InputError as error:
-                        raise InputError(f"{self.where(position)}: {error}") from None
+                    self._include(line, position)
                     break
-                yield file << LINE_BITS | number, line.lower() if line.isascii() else _lowered(line)
+                yield position, line.lower() if line.isascii() else _lowered(line)
             else:
                 self._open.pop()
 
-    def _include(self, line: str, file: int) -> None:
+    def _include(self, line: str, position: int) -> None:
+        try:
+            path, real = self._included_file(line, self._folders[position >> LINE_BITS])
+            data = read_bytes(real, MAX_BYTES - self._bytes)
+        except InputError as error:
+            raise InputError(f"{self.where(position)}: {error}") from None
+        name = printable(str(path))
+        self._bytes += len(data)
+        self._open.append((_joined_lines(decoded(data, name), name, skip_title=False), len(self.files), real))
+        self.files.append(name)
+        self._folders.append(path.parent)
+
+    def _included_file(self, line: str, folder: Path | None) -> tuple[Path, Path]:
+        """The file that an ``.include`` card names, if it may be included, and the same without symbolic links."""
         match = _FILE_NAME.fullmatch(line)
         if match is None:
             raise InputError(f"bad card {shown(line)}; write .include FILE, a name with blanks in quotes")
         reference = match[1] or match[2] or match[3]
-        folder = self._folders[file]
         if folder is None or self._root is None:
             raise InputError(f"can't include {shown(reference)}: this netlist is text without a folder")
         if len(self.files) > MAX_INCLUDES or len(self._open) > MAX_INCLUDE_DEPTH:
@@ -111,17 +123,12 @@ class NetlistLines:
                 "file in it, or allow includes from outside"
             )
         if not found:
-            raise InputError(f"no file {shown(reference)} to include in {folder}; check its name")
+            raise InputError(f"no file {shown(reference)} to include in {shown(str(folder), 200)}; check its name")
         chain = [path for _, _, path in self._open]
         if real in chain:
             names = [self.files[number] for _, number, _ in self._open[chain.index(real) :]]
-            raise InputError(f"include recursion: {' -> '.join([*names, names[0]])}; take one include out")
-        name = str(folder / relative)
-        data = read_bytes(real, MAX_BYTES - self._bytes)
-        self._bytes += len(data)
-        self._open.append((_joined_lines(decoded(data, name), name, skip_title=False), len(self.files), real))
-        self.files.append(name)
-        self._folders.append(folder / relative.parent)
+            raise InputError(f"include recursion: {shown_cycle(names)}; take one include out")
+        return folder / relative, real
 
 
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
@@ -137,7 +144,9 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"can't read {shown(str(path), 200)}: {reason}; name a readable netlist file") from None
     if len(data) > limit:
-        raise InputError(f"{path} is too large: a netlist has at most {MAX_BYTES >> 20} MiB, includes included")
+        raise InputError(
+            f"{shown(str(path), 200)} is too large: a netlist has at most {MAX_BYTES >> 20} MiB, includes included"
+        )
     return data
 
 
@@ -207,5 +216,5 @@ def _joined_lines(text: str, name: str, skip_title: bool) -> Iterator[tuple[int,
 
 
 def _lowered(line: str) -> str:
-    """The line with A to Z in lower case: to ngspice other letters have no case."""
-    return line.translate(_ASCII_LOWER)
+    """The line as ngspice takes it: A to Z in lower case, the micro sign as u; other letters have no case."""
+    return line.translate(_LOWER)

@@ -27,7 +27,7 @@ from mho.spice.netlist import (
 )
 from mho.spice.scopes import Scope, Value
 from mho.spice.topology import check_topology
-from mho.spice.values import shown
+from mho.spice.values import printable, shown
 from mho.spice.waveforms import Transient
 
 MAX_NESTED_DEFINITIONS = 100
@@ -45,6 +45,7 @@ FLAG_OPTIONS = (
 """Options that are kept, with or without a value, but don't change the circuit."""
 
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII)
+_SCALED_TWICE = re.compile(r"[+-]?[\d.]+(?:e[+-]?\d+[a-z]|d)", re.ASCII)
 _CARDS = ".param .subckt .ends .model .include .temp .options .ic .nodeset .op .tran .print .plot .save .end"
 
 
@@ -76,7 +77,7 @@ def read_netlist(path: str | Path, *, allow_include_outside: bool = False) -> Ne
         real = path.resolve()
     except (OSError, RuntimeError) as error:
         raise InputError(f"can't read {shown(str(path), 200)}: {error}; name a readable netlist file") from None
-    name = str(path)
+    name = printable(str(path))
     text = decoded(data, name)
     return _read(NetlistLines(text, name, path.parent, real, allow_include_outside))
 
@@ -92,6 +93,7 @@ def parse_netlist(text: str, name: str = "<netlist>", *, folder: str | Path | No
     Raises:
         InputError: The netlist is wrong: one line, with name and line.
     """
+    name = printable(name)
     data = text.encode("utf-8", errors="surrogatepass")
     if len(data) > MAX_BYTES:
         raise InputError(f"{name}: the netlist is too large; it may have {MAX_BYTES >> 20} MiB")
@@ -211,7 +213,7 @@ def _read_options(deck: _Deck, words: list[str], position: int) -> None:
         if name in ("temp", "tnom", "gmin") or name in NUMBER_OPTIONS:
             if not has_value:
                 raise InputError(f"option {shown(name)} has no value; write {name}=VALUE")
-            value: Value | str | bool = cards.value_of(words[at + 2])
+            value: Value | str | bool = _option_value(name, words[at + 2])
         elif name == "method":
             value = words[at + 2] if has_value else ""
             if value not in ("trap", "trapezoidal", "gear"):
@@ -225,6 +227,13 @@ def _read_options(deck: _Deck, words: list[str], position: int) -> None:
             )
         deck.options.append((name, value, position))
         at += 3 if has_value else 1
+
+
+def _option_value(name: str, word: str) -> Value:
+    # ngspice reads these with another parser, which doesn't take a suffix behind an exponent, nor a d for the e.
+    if word[0] != "{" and _SCALED_TWICE.match(word):
+        raise InputError(f"option {name} is {shown(word)}; write an exponent with e or a suffix, not both")
+    return cards.value_of(word)
 
 
 def _number(value: Value, what: str, position: int, parameters: Parameters, lines: NetlistLines) -> float:

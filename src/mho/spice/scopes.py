@@ -53,10 +53,11 @@ class Cards:
     def add(self, name: str, nodes: tuple[int, ...], values: tuple[Value, ...], position: int) -> None:
         """Append a card."""
         for quantity, value in enumerate(values):
-            if isinstance(value, Expression):
+            if isinstance(value, float):
+                self.numbers[quantity].append(value)
+            else:
                 self.expressions.append((quantity, len(self.names), value))
-                value = 0.0
-            self.numbers[quantity].append(value)
+                self.numbers[quantity].append(0.0)
         self.names.append(name)
         self.nodes.extend(nodes)
         self.positions.append(position)
@@ -106,7 +107,7 @@ class Scope:
         self.node_names: list[str] = ["0"]
         self.ports = 0
         self.parameters: dict[str, tuple[Value, int]] = {}
-        self.cards: dict[str, Cards] = {kind: Cards(kind) for kind in QUANTITIES}
+        self.cards: dict[str, Cards] = {}
         self.calls: dict[tuple[str, int, tuple[str, ...]], Calls] = {}
         self.definitions: dict[str, Scope] = {}
         self.models: dict[str, tuple[dict[str, Value], int]] = {}
@@ -126,6 +127,13 @@ class Scope:
             number = self.nodes[word] = len(self.node_names)
             self.node_names.append(word)
         return number
+
+    def cards_of(self, kind: str) -> Cards:
+        """The columns of one kind of element."""
+        cards = self.cards.get(kind)
+        if cards is None:
+            cards = self.cards[kind] = Cards(kind)
+        return cards
 
     def definition(self, name: str) -> "Scope | None":
         """The subcircuit of that name that is known in this scope."""

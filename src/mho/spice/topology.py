@@ -6,7 +6,7 @@ ground for direct current; and loops of elements that each fix a voltage. All th
 
 import numpy as np
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components
+from scipy.sparse.csgraph import connected_components
 
 from mho.errors import InputError
 from mho.spice.netlist import GROUND, Elements, Netlist
@@ -103,34 +103,38 @@ def _check_loops(netlist: Netlist) -> None:
             node = parents[node]
         return node
 
+    pairs = edges.tolist()
     closing = 0
-    first, second = edges[0].tolist()
-    while root(first) != root(second):
-        parents[root(first)] = root(second)
+    while root(pairs[closing][0]) != root(pairs[closing][1]):
+        parents[root(pairs[closing][0])] = root(pairs[closing][1])
         closing += 1
-        first, second = edges[closing].tolist()
-    loop = [closing, *_path(edges[:closing], first, second, count)]
     names = [name for elements in kinds for name in elements.names]
-    shortest = " ".join(names[edge] for edge in loop[:8]) + (" ..." if len(loop) > 8 else "")
+    loop = " ".join([names[closing], *_path(pairs[:closing], names, *pairs[closing])])
     for elements in kinds:
         if closing < len(elements):
             break
         closing -= len(elements)
     where = netlist.where(elements, closing)
-    raise InputError(f"{where}: loop of voltage sources {shortest}; put a resistor into it or take one out")
+    raise InputError(f"{where}: loop of voltage sources {loop}; put a resistor into it or take one out")
 
 
-def _path(edges: np.ndarray, start: int, end: int, count: int) -> list[int]:
-    """Numbers of the edges on the path from one node to another in a forest."""
-    if start == end:
-        return []
-    numbers = np.arange(1, len(edges) + 1)
-    graph = coo_array((numbers, (edges[:, 0], edges[:, 1])), shape=(count, count)).tocsr()
-    graph = graph + graph.T
-    _, before = breadth_first_order(graph, start, directed=False)
+def _path(edges: list[list[int]], names: list[str], start: int, end: int, most: int = 8) -> list[str]:
+    """Names of the edges on the path from one node to another in a forest; only the first of a long path."""
+    neighbours: dict[int, list[tuple[int, int]]] = {}
+    for edge, (first, second) in enumerate(edges):
+        neighbours.setdefault(first, []).append((edge, second))
+        neighbours.setdefault(second, []).append((edge, first))
+    towards_end: dict[int, tuple[int, int]] = {end: (-1, end)}
+    waiting = [end]
+    while waiting:
+        node = waiting.pop()
+        for edge, other in neighbours.get(node, []):
+            if other not in towards_end:
+                towards_end[other] = (edge, node)
+                waiting.append(other)
     path = []
-    node = end
-    while node != start:
-        path.append(int(graph[int(before[node]), node]) - 1)
-        node = int(before[node])
-    return path
+    node = start
+    while node != end and len(path) < most:
+        edge, node = towards_end[node]
+        path.append(names[edge])
+    return path if node == end else [*path, "..."]

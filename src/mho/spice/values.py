@@ -57,5 +57,17 @@ def scaled(mantissa: str, exponent: str | None, suffix: str, word: str) -> float
 
 
 def shown(text: str, limit: int = 40) -> str:
-    """The text in quotes for an error message, cut after ``limit`` characters."""
-    return f"'{text}'" if len(text) <= limit else f"'{text[:limit]}...'"
+    """The text in quotes for an error message: on one line, cut after ``limit`` characters."""
+    return f"'{printable(text)}'" if len(text) <= limit else f"'{printable(text[:limit])}...'"
+
+
+def printable(text: str) -> str:
+    """The text with a question mark for each line end, tab and other character that doesn't print."""
+    return text if text.isprintable() else "".join(character if character.isprintable() else "?" for character in text)
+
+
+def shown_cycle(names: list[str], limit: int = 8) -> str:
+    """The names of a circle, back to the first, for an error message; only the ends of a long one."""
+    if len(names) > limit:
+        names = [*names[: limit // 2], "...", *names[-limit // 2 :]]
+    return " -> ".join([*names, names[0]])
