@@ -45,6 +45,20 @@ def test_help_and_list_do_not_wait_for_jax() -> None:
         assert (run.returncode, run.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_messages_are_the_same_in_any_encoding(encoding: str) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "COLUMNS": "30"}
+
+    def command(*arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run([*COMMAND, *arguments], env=environment, capture_output=True)
+
+    run = command("train", "drn-digits", "--bta", "3")
+    assert run.returncode == 2
+    assert run.stderr == b"mho: unknown option --bta: did you mean --beta? (see mho train drn-digits --help)\n"
+    for arguments in (["list"], ["train", "drn-digits", "--help"]):
+        assert (command(*arguments).returncode, command(*arguments).stderr) == (0, b"")
+
+
 def test_help_has_an_example_that_the_command_takes(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in ([], ["train"], ["list"], ["train", "drn-xs"]):
         code, out, err = outcome(capsys, *arguments, "--help")
