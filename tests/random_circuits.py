@@ -160,7 +160,7 @@ def random_nudges(structure: Structure, network: LayeredNetwork, seed: int) -> t
     rng = np.random.default_rng(seed + 2)
     _, targets = random_samples(structure, seed)
     held = CurrentSource(rng.normal(0, 1e-2, (BATCH, network.widths[-1])))
-    strength = rng.choice([-1e-4, 1e-3, 1e-1], (BATCH, 1))
+    strength = rng.choice([-2e-5, 1e-3, 1e-1], (BATCH, 1))
     return held, EnergyNudge(structure.cost, strength, targets, structure.paired)
 
 

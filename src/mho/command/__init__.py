@@ -16,6 +16,7 @@ from mho.errors import InputError, MhoError
 SUBCOMMANDS = {
     "train": ("mho.command.train", "train a named experiment, or go on with a run"),
     "list": ("mho.command.list_experiments", "name the experiments"),
+    "bench": ("mho.command.bench", "measure against peers, as ratios"),
 }
 """The module that runs each, and a line on what it does."""
 

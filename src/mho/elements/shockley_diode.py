@@ -1,10 +1,12 @@
 """Shockley diode, single or as an antiparallel pair, each in series with a bias voltage source."""
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax.numpy as jnp
 from jax import Array
 
-from mho.elements.two_terminal import TwoTerminal, entry
+from mho.elements.two_terminal import TwoTerminal, bracketed_root, entry, newton_root
 
 BOLTZMANN = 1.38064852e-23
 """J/K, the value ngspice computes with (CODATA 2014)."""
@@ -30,23 +32,19 @@ def bounded_exp(x: Array) -> Array:
     return bounded * (1.0 + jnp.maximum(x - limit, 0.0))
 
 
-_NEWTON_STEPS = 3
+_TRAINING_STEPS = 2
 
 
-def conducting_root(
-    element: TwoTerminal, conductance: Array, current: Array, low: Array, high: Array, start: Array
+def _diode_root(
+    excess: Callable[[Array], tuple[Array, Array]], low: Array, high: Array, last: Array, first: Array, scale: Array
 ) -> Array:
-    """The node equation of an element with exponential law, between two bounds.
-
-    Where the law is convex (a forward diode seen from 0 V) Newton's method from the right of the root falls onto it without
-    overshoot, and a step from its left that would pass `high` is cut there. A few steps are made from the node's last
-    voltage: they are exact once the neighbours have settled, and while those still move more would be lost.
-    """
-    voltage = jnp.clip(start, low, high)
-    for _ in range(_NEWTON_STEPS):
-        excess = conductance * voltage + element.current(voltage) - current
-        voltage = jnp.clip(voltage - excess / (conductance + element.slope(voltage)), low, high)
-    return voltage
+    # In float32, for training, a few steps without a test from the node's last voltage: they are exact once the neighbours
+    # have settled, and while those still move more would be lost. A step from the left of an exponential that would pass the
+    # conduction bound is cut there, and from the right Newton's method does not overshoot. Whatever it leaves shows in the
+    # steady state's residual, which is the law's own mismatch. In float64 every node is solved to rounding at every visit.
+    if low.dtype == jnp.float32:
+        return newton_root(excess, low, high, jnp.clip(last, low, high), steps=_TRAINING_STEPS)
+    return bracketed_root(excess, low, high, first, scale)
 
 
 class ShockleyDiode(TwoTerminal):
@@ -92,24 +90,30 @@ class ShockleyDiode(TwoTerminal):
         return self._scale * rise - self.saturation_current * self.polarity * voltage
 
     def conduction_bound(self, conductance: Array, current: Array) -> Array:
-        """A bound on |v| of the node equation on the conducting side, where |current| = `current` ≥ 0 flows in.
+        """A bound on |v| of the node equation on the conducting side, `current` ≥ 0 the net current into the node at 0 V.
 
         Either all of it flows through the conductance or all through the diode: the lesser voltage of the two.
         """
-        linear = current / conductance
-        diode = self.bias + self._scale * jnp.log1p(current / self.saturation_current)
-        return jnp.minimum(linear, jnp.maximum(diode, 0.0))
+        at_rest = self._exponential(jnp.zeros((), current.dtype))
+        diode = self.bias + self._scale * jnp.log((current + at_rest) / self.saturation_current)
+        return jnp.minimum(current / conductance, jnp.maximum(diode, 0.0))
 
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
-        """Newton's method below the conduction bound on the forward side, above the linear solution on the reverse side."""
-        net = current - self.current(jnp.zeros_like(current))
-        linear = self.polarity * net / conductance
-        forward = self.conduction_bound(conductance, jnp.maximum(self.polarity * net, 0.0) + self.saturation_current)
-        high = jnp.clip(linear, 0.0, forward)
-        low = jnp.minimum(linear, 0.0)
-        ends = (low, high), (-high, -low)
-        low, high = (jnp.where(self.polarity > 0, up, down) for up, down in zip(*ends, strict=True))
-        return conducting_root(self, conductance, current, low, high, start)
+        """Newton's method from the conduction bound on the forward side, from 0 V on the reverse side."""
+        sign = self.polarity
+        net = sign * (current - self.current(jnp.zeros((), current.dtype)))
+        high = self.conduction_bound(conductance, jnp.maximum(net, 0.0))
+        return sign * _diode_root(
+            lambda u: (
+                conductance * u + sign * (self.current(sign * u) - current),
+                conductance + self.slope(sign * u),
+            ),
+            jnp.minimum(net / conductance, 0.0),
+            high,
+            sign * start,
+            high,
+            self._scale,
+        )
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """SPICE diode in series with its bias source."""
@@ -175,16 +179,18 @@ class AntiparallelDiodes(TwoTerminal):
         return self.up.co_content(voltage) + self.down.co_content(voltage)
 
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
-        """Newton's method below the conduction bound of whichever diode conducts."""
-        at_zero = jnp.zeros_like(current)
-        up, down = self.up.current(at_zero), self.down.current(at_zero)
-        linear = (current - up - down) / conductance
-        # On the positive side the down diode gives at most its current at 0 V, and the up diode on the negative side.
-        rising = jnp.maximum(current - down, 0.0) + self.up.saturation_current
-        falling = jnp.maximum(up - current, 0.0) + self.down.saturation_current
-        high = jnp.clip(linear, 0.0, self.up.conduction_bound(conductance, rising))
-        low = jnp.clip(linear, -self.down.conduction_bound(conductance, falling), 0.0)
-        return conducting_root(self, conductance, current, low, high, start)
+        """Newton's method from the conduction bound of whichever diode conducts."""
+        net = current - self.current(jnp.zeros((), current.dtype))
+        high = self.up.conduction_bound(conductance, jnp.maximum(net, 0.0))
+        low = -self.down.conduction_bound(conductance, jnp.maximum(-net, 0.0))
+        return _diode_root(
+            lambda v: (conductance * v + self.current(v) - current, conductance + self.slope(v)),
+            low,
+            high,
+            start,
+            jnp.where(net >= 0, high, low),
+            jnp.minimum(self.up._scale, self.down._scale),
+        )
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """The cards of both diodes."""

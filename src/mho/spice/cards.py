@@ -28,18 +28,22 @@ _MODEL = re.compile(r"\.model\s+([^\s(){}'\"=,]+)\s+([a-z]\w*)\s*(.*)", re.DOTAL
 
 _WAVEFORMS = ("pulse", "sin", "exp", "pwl")
 _SOURCE_WORDS = ("dc", "ac", *_WAVEFORMS)
+_BEFORE_PARENTHESIS = frozenset({"v", "=", *_SOURCE_WORDS})
 _NONLINEAR_WORDS = frozenset({"poly", "value", "vol", "cur", "table", "laplace", "freq", "and", "or", "nand", "nor"})
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a card: blanks, commas and parentheses part them, ``=`` is one, an expression is one in braces.
+    """The words of a card: blanks and parentheses part them, ``=`` is one, an expression is one in braces.
+
+    Commas part words inside parentheses. ngspice guesses in different ways at other commas and parentheses.
 
     Raises:
-        InputError: A brace or quote without its partner.
+        InputError: A brace, quote or parenthesis without its partner, or where none belongs.
     """
     if not _SPECIAL.search(text):
         return text.split()
-    words = []
+    words: list[str] = []
+    inside = False
     for match in _WORD.finditer(text):
         word = match[0]
         if match["group"]:
@@ -48,6 +52,15 @@ def words_of(text: str) -> list[str]:
             raise InputError(f"unexpected {word} in {shown(text)}; expressions go in {{}} or '' without nesting")
         elif word[0] not in " \t(),":
             words.append(word)
+        elif not word.isspace():
+            if word[0] == "(" and words and words[-1] not in _BEFORE_PARENTHESIS:
+                raise InputError(f"unexpected ( behind {shown(words[-1])}; put a blank before it")
+            for character in word:
+                if character == ("(" if inside else ")") or (character == "," and not inside):
+                    raise InputError(f"unexpected {character} in {shown(text)}; part names by blanks")
+                inside ^= character in "()"
+    if inside:
+        raise InputError(f"no ) behind the ( in {shown(text)}; add it")
     return words
 
 
@@ -133,7 +146,9 @@ def _keyed(words: list[str], known: tuple[str, ...]) -> tuple[list[str], dict[st
     """The words before the first ``key=``, and the values of the keys, which must be known."""
     if "=" not in words:
         return words, {}
-    first = max(words.index("=") - 1, 0)
+    first = words.index("=") - 1
+    if first < 1:
+        raise InputError(f"{shown(words[0])} is followed by '='; write the element's nodes and value first")
     keys: dict[str, Value] = {}
     for at in range(first, len(words), 3):
         group = words[at : at + 3]
@@ -293,7 +308,11 @@ def _call(scope: Scope, text: str, position: int) -> None:
 
 def _without_params(words: list[str]) -> list[str]:
     """The words without the optional ``params:`` before the parameters."""
-    return words[:-1] if words and words[-1] == "params:" else words
+    if words and words[-1] == "params:":
+        words = words[:-1]
+    if any("params:" in word for word in words):
+        raise InputError("params: stands where a name should; write it once, before the parameters")
+    return words
 
 
 _ELEMENTS: dict[str, Callable[[Scope, str, int], None]] = {

@@ -144,14 +144,32 @@ class Batch:
     Attributes:
         scope: What they are instances of.
         prefixes: Name of each, such as ``x1.x2``; a single empty one for the top level.
+        groups: The parts of those names, each with the level at which ngspice expands it: see ``_element_names``.
         nodes: Node numbers in the netlist, shape (nodes of the scope, n), int32.
         parameters: What they see.
     """
 
     scope: Scope
     prefixes: list[str]
+    groups: list[tuple[int, list[str]]]
     nodes: np.ndarray
     parameters: Parameters
+
+
+def _element_names(names: list[str], groups: list[tuple[int, list[str]]]) -> list[str]:
+    """Flattened names of elements in a batch, name by name, instance by instance.
+
+    Resistor r2 of instance x1 is r.x1.r2, and r.x1.x3.r2 one instance deeper. But ngspice expands a subcircuit that is
+    defined inside another one when it comes to the definition of the outer, so that the element gets its letter each
+    time: r.x1.r.x3.r2. A run of instances that is expanded in one go has one letter.
+    """
+    if not groups:
+        return names
+    heads: dict[str, list[str]] = {}
+    for letter in {name[0] for name in names}:
+        parts = [[f"{letter}.{part}." for part in group] for _, group in groups]
+        heads[letter] = parts[0] if len(parts) == 1 else ["".join(row) for row in zip(*parts, strict=True)]
+    return [head + name for name in names for head in heads[name[0]]]
 
 
 @dataclass(slots=True)
@@ -196,7 +214,7 @@ class Expansion:
                 expression without a value.
         """
         check_calls(top, self._lines)
-        waiting = [Batch(top, [""], self._batch_nodes(top, [""], np.zeros((0, 1), np.int32)), parameters)]
+        waiting = [Batch(top, [""], [], self._batch_nodes(top, [""], np.zeros((0, 1), np.int32)), parameters)]
         while waiting:
             batch = waiting.pop()
             models: dict[str, int | np.ndarray] = {}
@@ -238,10 +256,16 @@ class Expansion:
         target = calls.target
         assert target is not None
         count = len(batch.prefixes)
-        if batch.prefixes == [""]:
-            prefixes = calls.names
-        else:
+        prefixes = calls.names
+        if batch.groups:
             prefixes = [f"{prefix}.{name}" for name in calls.names for prefix in batch.prefixes]
+        level = target.level - 1
+        kept = [(at, group * len(calls.names)) for at, group in batch.groups if at < level]
+        merged = [group for at, group in batch.groups if at >= level]
+        last = [name for name in calls.names for _ in range(count)]
+        for group in reversed(merged):
+            last = [f"{part}.{name}" for part, name in zip(group * len(calls.names), last, strict=True)]
+        groups = [*kept, (level, last)]
         rows = np.tile(np.arange(count), len(calls.names))
         values: dict[str, Number] = {}
         for parameter, column in zip(calls.parameters, calls.values, strict=True):
@@ -258,22 +282,39 @@ class Expansion:
             values[parameter] = given.ravel()
         parameters = Parameters(target, values, batch.parameters, rows)
         resolve_parameters(target, parameters, self._lines)
+        self._check_scopes(calls, batch, parameters)
         local = np.array(calls.nodes, dtype=np.int32).reshape(len(calls.names), calls.ports)
         ports = batch.nodes[local.T].reshape(calls.ports, -1)
-        return Batch(target, prefixes, self._batch_nodes(target, prefixes, ports), parameters)
+        return Batch(target, prefixes, groups, self._batch_nodes(target, prefixes, ports), parameters)
+
+    def _check_scopes(self, calls: Calls, batch: Batch, inner: Parameters) -> None:
+        """Refuse an X card's expression if it matters whether the caller or the subcircuit evaluates it.
+
+        Here, as in most simulators, the caller does. ngspice evaluates it inside the subcircuit, which may have other
+        parameters of the same names; which of them it sees depends on their order and on how they are written.
+        """
+        count = len(batch.prefixes)
+        for parameter, column in zip(calls.parameters, calls.values, strict=True):
+            for row, value in enumerate(column):
+                if not isinstance(value, Expression):
+                    continue
+                for name in value.names.intersection(inner.values) - {parameter}:
+                    instances = slice(row * count, (row + 1) * count)
+                    seen = np.broadcast_to(inner.values[name], len(calls.names) * count)[instances]
+                    if np.any(seen != batch.parameters(name)):
+                        raise self._fail(
+                            calls.positions[row],
+                            f"parameter {shown(parameter)} of {shown(calls.names[row])} uses {shown(name)}, which has "
+                            f"another value inside subcircuit {shown(calls.subcircuit)}; rename one of them",
+                        )
 
     def _expand_cards(self, kind: str, cards: Cards, batch: Batch, models: dict[str, int | np.ndarray]) -> None:
         """Add the elements that these cards make in a batch: card by card, instance by instance."""
         found = self.elements[kind]
-        prefixes, count, first = batch.prefixes, len(batch.prefixes), len(found.names)
-        if prefixes == [""]:
-            found.names.extend(cards.names)
-            found.controls.extend(cards.labels if kind in "fh" else ())
-        else:
-            found.names.extend([f"{kind}.{prefix}.{name}" for name in cards.names for prefix in prefixes])
-            if kind in "fh":
-                labels = cards.labels
-                found.controls.extend([f"{label[0]}.{prefix}.{label}" for label in labels for prefix in prefixes])
+        count, first = len(batch.prefixes), len(found.names)
+        found.names.extend(_element_names(cards.names, batch.groups))
+        if kind in "fh":
+            found.controls.extend(_element_names(cards.labels, batch.groups))
         local = np.array(cards.nodes, dtype=np.int32).reshape(len(cards.names), -1)
         found.nodes.append(batch.nodes[local].transpose(0, 2, 1).reshape(-1, local.shape[1]))
         numbers = np.repeat(np.array(cards.numbers, dtype=np.float64), count, axis=1)

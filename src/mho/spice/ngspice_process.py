@@ -39,8 +39,8 @@ class _DiedError(SpiceError):
 
 
 def telling_lines(answer: str) -> tuple[str, ...]:
-    """The lines of an answer that say what is amiss, each once, without progress reports and tables."""
-    lines: dict[str, None] = {}
+    """The lines of an answer that say what is amiss, without progress reports and tables, each warning once."""
+    lines: list[str] = []
     in_table = False
     for spoken in answer.replace("\r", "\n").split("\n"):
         line = " ".join(_PROGRESS.sub("", spoken).split())
@@ -49,14 +49,18 @@ def telling_lines(answer: str) -> tuple[str, ...]:
             in_table = True
         elif line.lower().startswith("doanalyses"):
             in_table = False
-        if not in_table and not _NOISE.match(line):
-            lines[line] = None
+        repeated = line.lower().startswith("warning") and line in lines
+        if not in_table and not repeated and not _NOISE.match(line):
+            lines.append(line)
     return tuple(lines)
 
 
 def complaint(answer: str) -> str:
-    """What an answer says is amiss, in one line."""
-    return "; ".join(telling_lines(answer)[-4:]) or "it gave no reason"
+    """What an answer says is amiss, in one line: its first error, or its last words."""
+    lines = telling_lines(answer)
+    errors = [k for k, line in enumerate(lines) if line.lower().startswith("error")]
+    told = lines[errors[0] : errors[0] + 4] if errors else lines[-4:]
+    return "; ".join(told).replace(":; ", ": ") or "it gave no reason"
 
 
 class NgspiceProcess:

@@ -5,6 +5,7 @@ wrong and what would be right.
 """
 
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +44,7 @@ FLAG_OPTIONS = (
 )
 """Options that are kept, with or without a value, but don't change the circuit."""
 
+_PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII)
 _CARDS = ".param .subckt .ends .model .include .temp .options .ic .nodeset .op .tran .print .plot .save .end"
 
 
@@ -169,8 +171,11 @@ def _read_control_card(deck: _Deck, card: str, text: str, position: int) -> None
     if card in (".option", ".options", ".opt"):
         _read_options(deck, words, position)
     elif card == ".temp":
-        if len(words) != 2:
-            raise InputError(f"bad card {shown(text)}; write .temp CELSIUS, one temperature")
+        # ngspice stays at 27 °C where a letter follows the number.
+        if len(words) != 2 or not (words[1][0] == "{" or _PLAIN.fullmatch(words[1])):
+            raise InputError(
+                f"bad card {shown(text)}; write .temp CELSIUS, one number without a unit or {{expression}}"
+            )
         deck.temperature = (cards.value_of(words[1]), position)
     elif card == ".tran":
         use_initial = words[-1] == "uic"
@@ -194,8 +199,12 @@ def _read_control_card(deck: _Deck, card: str, text: str, position: int) -> None
 
 def _read_options(deck: _Deck, words: list[str], position: int) -> None:
     at = 1
+    seen: set[str] = set()
     while at < len(words):
         name = words[at]
+        if name in seen:
+            raise InputError(f"option {shown(name)} stands twice on a card; give it once")
+        seen.add(name)
         has_value = words[at + 1 : at + 2] == ["="]
         if has_value and (at + 2 >= len(words) or words[at + 2] == "="):
             raise InputError(f"option {shown(name)} has no value; write {name}=VALUE")

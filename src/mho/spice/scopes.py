@@ -84,6 +84,7 @@ class Scope:
     Attributes:
         name: The subcircuit's name, empty at the top level.
         parent: The scope around the definition, ``None`` at the top level.
+        level: How many scopes are around it.
         position: Where it starts.
         nodes: Number of each node name in this scope; ground is 0, ports follow.
         node_names: Name of each node number.
@@ -99,6 +100,7 @@ class Scope:
     def __init__(self, name: str, parent: "Scope | None", position: int):
         self.name = name
         self.parent = parent
+        self.level: int = 0 if parent is None else parent.level + 1
         self.position = position
         self.nodes: dict[str, int] = {"0": 0, "gnd": 0}
         self.node_names: list[str] = ["0"]

@@ -48,7 +48,7 @@ def _kinds(netlist: Netlist) -> list[Elements]:
 
 def _components(edges: np.ndarray, count: int) -> tuple[int, np.ndarray]:
     """Number of connected components of a graph, and that of each node."""
-    graph = coo_array((np.ones(len(edges), dtype=np.int8), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
     number, labels = connected_components(graph, directed=False)
     return int(number), labels
 
