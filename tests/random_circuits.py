@@ -1,8 +1,8 @@
 """Random layered networks of a few fixed structures, so that one compiled function serves all that share one.
 
-Conductances are log-uniform over three decades, 1e-4 to 1e-1 S; diodes have I_S from 1e-12 to 1e-9 A. SPICE's diode departs
-from Shockley's law in reverse by at most 0.0041·I_S = 4e-12 A, which at 1e-4 S at the least in each of a node's resistors
-moves a voltage by less than 4e-8 V, and by less than 1e-6 V behind the largest product of gains here.
+Conductances are log-uniform over three decades, 1e-4 to 1e-1 S; diodes have I_S from 1e-12 to 1e-9 A. SPICE's diode
+departs from Shockley's law in reverse by at most 0.0041·I_S = 4e-12 A, which at 1e-4 S at the least in each of a node's
+resistors moves a voltage by less than 4e-8 V, and by less than 1e-6 V behind the largest product of gains here.
 """
 
 from collections.abc import Callable
@@ -98,6 +98,9 @@ ELEMENTS: dict[str, Callable[[np.random.Generator, int], TwoTerminal]] = {
 }
 
 
+SQUARED = SquaredError()
+
+
 @dataclass(frozen=True)
 class Structure:
     """What does not vary between the random networks that one compiled function serves."""
@@ -109,7 +112,7 @@ class Structure:
     bias_currents: bool = False
     paired: bool = False
     mirrored: bool = True
-    cost: Cost = SquaredError()
+    cost: Cost = SQUARED
     input_gain: float = 1.0
 
 
@@ -156,7 +159,7 @@ def random_samples(structure: Structure, seed: int) -> tuple[np.ndarray, np.ndar
 
 
 def random_nudges(structure: Structure, network: LayeredNetwork, seed: int) -> tuple[CurrentSource, EnergyNudge]:
-    """Held and energy nudging, of random strength up to the scale of the output conductances and either sign if weak."""
+    """Held and energy nudging, up to the scale of the output conductances, and of either sign where it is weak."""
     rng = np.random.default_rng(seed + 2)
     _, targets = random_samples(structure, seed)
     held = CurrentSource(rng.normal(0, 1e-2, (BATCH, network.widths[-1])))

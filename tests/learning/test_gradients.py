@@ -78,10 +78,8 @@ def relative(network, gradient, kind: str) -> np.ndarray:
 @pytest.mark.parametrize(
     ("variant", "nudging", "cost", "order"),
     [
-        ("centred", "energy", "squared error", 2),
         ("centred", "held", "squared error", 2),
         ("centred", "energy", "cross-entropy", 2),
-        ("centred", "held", "cross-entropy", 2),
         ("positive", "energy", "squared error", 1),
         ("negative", "held", "cross-entropy", 1),
     ],
@@ -122,7 +120,7 @@ def test_implicit_gradient_is_that_of_the_cost(cost):
         for which, leaf in enumerate(leaves):
             for entry in range(leaf.size):
 
-                def cost_at(factor, which=which, entry=entry):
+                def cost_at(factor, leaves=leaves, structure=structure, held=held, which=which, entry=entry):
                     moved = [np.array(x) for x in leaves]
                     moved[which].reshape(-1)[entry] *= factor
                     varied = eqx.combine(jax.tree.unflatten(structure, moved), held)
@@ -151,7 +149,7 @@ def test_gradient_of_ideal_diodes_is_exact_while_none_switches(name, traced_beta
 
 
 def test_random_sign_is_unbiased_to_the_centred_gradient(traced_beta):
-    """The mean over both signs is the centred gradient to rounding; a draw is a mixture of the two, sample by sample."""
+    """The mean over both signs is the centred gradient to rounding; a draw is a mixture of the two."""
     structure = STRUCTURES["drn"]
     network = random_network(structure, 5)
     inputs, targets = random_samples(structure, 5)

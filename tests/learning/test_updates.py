@@ -1,5 +1,7 @@
 """Updates: bounds, rates layer by layer, and what a training step holds in memory."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -82,7 +84,7 @@ def test_training_step_forms_no_array_of_batch_by_inputs_by_outputs(cost, varian
 
     program = jax.make_jaxpr(step)(network, rule.init(network), jnp.ones((batch, 784)), jnp.ones((batch, 10)))
     found = set(shapes(program.jaxpr))
-    for n, m in zip(widths[:-1], widths[1:], strict=True):
+    for n, m in pairwise(widths):
         assert (n, m) in found, "the walk misses the conductances"
         triples = [s for s in found if len(s) > 2 and np.prod(s) >= batch * n * m]
         assert not triples, triples

@@ -1,6 +1,5 @@
 """The netlist reader: ngspice as the referee of what it accepts, one clear line for what it refuses."""
 
-
 import numpy as np
 import pytest
 from flat import flat_cards

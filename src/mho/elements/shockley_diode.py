@@ -38,10 +38,11 @@ _TRAINING_STEPS = 2
 def _diode_root(
     excess: Callable[[Array], tuple[Array, Array]], low: Array, high: Array, last: Array, first: Array, scale: Array
 ) -> Array:
-    # In float32, for training, a few steps without a test from the node's last voltage: they are exact once the neighbours
-    # have settled, and while those still move more would be lost. A step from the left of an exponential that would pass the
-    # conduction bound is cut there, and from the right Newton's method does not overshoot. Whatever it leaves shows in the
-    # steady state's residual, which is the law's own mismatch. In float64 every node is solved to rounding at every visit.
+    # In float32, for training, a few steps without a test from the node's last voltage: they are exact once the
+    # neighbours have settled, and while those still move more would be lost. A step from the left of an exponential that
+    # would pass the conduction bound is cut there, and from the right Newton's method does not overshoot. Whatever it
+    # leaves shows in the steady state's residual, which is the law's own mismatch. In float64 every node is solved to
+    # rounding at every visit.
     if low.dtype == jnp.float32:
         return newton_root(excess, low, high, jnp.clip(last, low, high), steps=_TRAINING_STEPS)
     return bracketed_root(excess, low, high, first, scale)
@@ -55,7 +56,8 @@ class ShockleyDiode(TwoTerminal):
     Shockley 1949; Kendall et al. 2020, section 4 (the bias sources).
 
     SPICE's diode has the same forward law; below v = −3·n·V_T it approaches −I_S as a cubic instead of an exponential
-    (ngspice manual, section 7.2), which differs from this law by at most 0.0041·I_S, and it adds gmin across the junction.
+    (ngspice manual, section 7.2), which differs from this law by at most 0.0041·I_S, and it adds gmin across
+    the junction.
     """
 
     saturation_current: Array
@@ -90,9 +92,10 @@ class ShockleyDiode(TwoTerminal):
         return self._scale * rise - self.saturation_current * self.polarity * voltage
 
     def conduction_bound(self, conductance: Array, current: Array) -> Array:
-        """A bound on |v| of the node equation on the conducting side, `current` ≥ 0 the net current into the node at 0 V.
+        """A bound on |v| of the node equation on the conducting side.
 
-        Either all of it flows through the conductance or all through the diode: the lesser voltage of the two.
+        `current` ≥ 0 is the net current into the node at 0 V. Either all of it flows through the conductance or all
+        through the diode: the lesser voltage of the two.
         """
         at_rest = self._exponential(jnp.zeros((), current.dtype))
         diode = self.bias + self._scale * jnp.log((current + at_rest) / self.saturation_current)

@@ -134,8 +134,8 @@ def newton_root(
 ) -> Array:
     """Roots of increasing functions, elementwise, by a fixed number of Newton steps, each clipped into a bracket.
 
-    For starts from which Newton's method is known to converge. The bracket does not shrink: XLA may evaluate the same value
-    twice with different rounding, and a bracket closed by the one locks the other out.
+    For starts from which Newton's method is known to converge. The bracket does not shrink: XLA may evaluate the same
+    value twice with different rounding, and a bracket closed by the one locks the other out.
 
     Args:
         excess: gives the function's value and slope at an array of points.

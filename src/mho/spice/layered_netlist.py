@@ -1,4 +1,4 @@
-"""A layered network as a SPICE netlist, holding one sample: its sources' voltages and, in the nudged phase, its nudging.
+"""A layered network as a SPICE netlist, holding one sample: its sources' voltages and its nudging.
 
 Nodes (counted from 0 within a layer, layers from 1):
 
@@ -7,8 +7,8 @@ Nodes (counted from 0 within a layer, layers from 1):
 - `h1_7`: node 7 of hidden layer 1; `a1_7`: the same behind its amplifier;
 - `out_3`: output 3; where outputs are paired, the second half follows the first.
 
-An element's cards are named after its node (`Dh1_7_u`, `Eh1_7`, `Ih1_7` its bias current), a resistor after the two nodes it
-joins (`Rin12p_h1_7`), a nudging source after its class (`Bnudge_3`) or its output (`Inudge_3`).
+An element's cards are named after its node (`Dh1_7_u`, `Eh1_7`, `Ih1_7` its bias current), a resistor after the two
+nodes it joins (`Rin12p_h1_7`), a nudging source after its class (`Bnudge_3`) or its output (`Inudge_3`).
 """
 
 import re
