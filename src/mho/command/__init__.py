@@ -5,6 +5,7 @@ that `mho --help` need not wait for JAX.
 """
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -13,11 +14,11 @@ from mho.command.report import one_line
 from mho.errors import InputError, MhoError
 
 SUBCOMMANDS = {
-    "train": "train a named experiment, or go on with a run",
-    "list": "name the experiments",
-    "bench": "measure against peers, as ratios",
+    "train": ("mho.command.train", "train a named experiment, or go on with a run"),
+    "list": ("mho.command.list_experiments", "name the experiments"),
+    "bench": ("mho.command.bench", "measure against peers, as ratios"),
 }
-"""Each is run by the module of its name."""
+"""The module that runs each, and a line on what it does."""
 
 _HELP = """usage: mho SUBCOMMAND [options]
 
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 the work failed, 2 wrong usage or bad input, 130 interrupted; all but 0 with one line on standard error.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # the help has symbols that not every terminal's encoding has
     try:
         _dispatch(given)
         sys.stdout.flush()
@@ -63,7 +66,7 @@ def _dispatch(given: list[str]) -> None:
     if not given:
         raise InputError("mho needs a subcommand (see mho --help)")
     if given[0] in ("-h", "--help"):
-        listed = "\n".join(f"  {name:<8}{summary}" for name, summary in SUBCOMMANDS.items())
+        listed = "\n".join(f"  {name:<8}{summary}" for name, (_, summary) in SUBCOMMANDS.items())
         print(_HELP.format(subcommands=listed))
         return
     if given[0] == "--version":
@@ -74,7 +77,7 @@ def _dispatch(given: list[str]) -> None:
     name, *rest = given
     if name not in SUBCOMMANDS:
         raise InputError(f"unknown subcommand {name!r}: expected one of {', '.join(SUBCOMMANDS)}")
-    importlib.import_module(f"mho.command.{name}").run(rest)
+    importlib.import_module(SUBCOMMANDS[name][0]).run(rest)
 
 
 def _fail(code: int, problem: BaseException | str) -> int:

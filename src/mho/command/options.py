@@ -4,8 +4,9 @@ import contextlib
 import dataclasses
 import difflib
 import io
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import tyro
@@ -32,7 +33,7 @@ def parse(kind: type[T], arguments: Sequence[str], *, prog: str, description: st
     complaint = io.StringIO()
     try:
         # Help goes to standard output, complaints, in a box, to standard error.
-        with contextlib.redirect_stderr(complaint):
+        with contextlib.redirect_stderr(complaint), _unwrapped(not {"-h", "--help"} & set(given)):
             if default is None:
                 return tyro.cli(kind, args=given, prog=prog, description=description)
             return tyro.cli(kind, args=given, prog=prog, description=description, default=default)
@@ -42,15 +43,34 @@ def parse(kind: type[T], arguments: Sequence[str], *, prog: str, description: st
     raise InputError(_plain(complaint.getvalue(), kind) + f" (see {prog} --help)")
 
 
+@contextlib.contextmanager
+def _unwrapped(wanted: bool) -> Iterator[None]:
+    """Have tyro write lines of any length: a message that is wrapped cannot be put together again."""
+    before = os.environ.get("COLUMNS")
+    if wanted:
+        os.environ["COLUMNS"] = "100000"
+    try:
+        yield
+    finally:
+        if wanted and before is None:
+            del os.environ["COLUMNS"]
+        elif wanted and before is not None:
+            os.environ["COLUMNS"] = before
+
+
 def _plain(box: str, kind: type) -> str:
-    """The message in a box: its first section, in one line, with the option that may have been meant."""
-    message = []
-    for line in box.splitlines()[1:]:
-        text = line.strip("│ ").strip()
-        if not text or set(text) <= set("─╰╯├┤"):
-            break
-        message.append(text)
-    plain = re.sub(r"^Error parsing (options: )?", "", " ".join(message))
+    """The message in a box, in one line, with the option that may have been meant."""
+    # The box is drawn in ASCII where standard output is not UTF-8. Either way its title and then the message end with a
+    # rule.
+    sections: list[list[str]] = [[]]
+    for line in box.splitlines():
+        text = line.strip("│| ")
+        if text[:1] in "╭╰" or not text.strip("─-"):
+            sections.append([])
+        else:
+            sections[-1].append(text)
+    message = " ".join(sections[1] if len(sections) > 1 else sections[0])
+    plain = re.sub(r"^Error parsing (options: )?", "", message, flags=re.IGNORECASE)
     unknown = re.match(r"Unrecognized options: (\S+?)(,|$)", plain)
     if unknown:
         known = ["--" + field.name.replace("_", "-") for field in dataclasses.fields(kind)]  # type: ignore[arg-type]

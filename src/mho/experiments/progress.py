@@ -32,8 +32,7 @@ class Standing:
 
     def __str__(self) -> str:
         return (
-            f"loss {self.loss:.4f}  error {self.error:.2%}  residual {self.residual:.1e}  "
-            f"unconverged {self.unconverged}"
+            f"loss {self.loss:.4f} error {self.error:.2%} residual {self.residual:.0e} unconverged {self.unconverged}"
         )
 
 
@@ -83,8 +82,9 @@ def progress() -> Iterator[Show]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[standing]}"))
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+    # Within 80 columns, the time left before what may be cut off.
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=8), TimeRemainingColumn(compact=True))
+    with Progress(*columns, TextColumn("{task.fields[standing]}"), console=Console(stderr=True)) as bar:
         task = bar.add_task("compiling", total=None, standing="")
 
         class Bar:

@@ -4,12 +4,12 @@ config.json holds the experiment's name and its configuration; metrics.jsonl a l
 counts: on resume, metrics.jsonl is rewritten from the one that the run goes on from.
 """
 
+import contextlib
 import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,7 @@ def read_metrics(folder: Path) -> list[Metrics]:
     return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
-@contextmanager
+@contextlib.contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
     """Hold a run's folder, so that no second process trains in it; clear it of what a killed one left half-written.
 
@@ -141,7 +141,19 @@ class MetricsLog:
             self._write_event(len(metrics) + 1, session_log={"status": _SESSION_START})
 
     def append(self, record: Metrics) -> None:
-        """Write an epoch's record."""
+        """Write an epoch's record.
+
+        Raises:
+            MhoError: if it cannot be written.
+        """
+        try:
+            self._append(record)
+        except OSError as problem:
+            raise MhoError(
+                f"{self._path} or the events beside it could not be written ({problem.strerror})"
+            ) from problem
+
+    def _append(self, record: Metrics) -> None:
         from tensorboardX.summary import scalar
 
         with self._path.open("a") as file:
@@ -161,7 +173,9 @@ class MetricsLog:
 
     def close(self) -> None:
         """Close the event file."""
-        self._events.close()
+        # All that counts is on the disk since `append`; an error here would hide the one that ended the run.
+        with contextlib.suppress(OSError):
+            self._events.close()
 
 
 def _line(record: Metrics) -> str:
