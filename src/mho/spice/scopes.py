@@ -53,7 +53,7 @@ class Cards:
     def add(self, name: str, nodes: tuple[int, ...], values: tuple[Value, ...], position: int) -> None:
         """Append a card."""
         for quantity, value in enumerate(values):
-            if isinstance(value, float):
+            if isinstance(value, int | float):
                 self.numbers[quantity].append(value)
             else:
                 self.expressions.append((quantity, len(self.names), value))
