@@ -66,9 +66,9 @@ def test_co_content_law_and_slope_are_one_another_s_derivatives(kind, seed):
 def wide_element(kind: str, rng: np.random.Generator, n: int, dtype: type) -> TwoTerminal:
     """Parameters from the extremes of what devices have.
 
-    In float32, where a diode's node equation gets four Newton steps and no test, biases stay below 1 V, the two diodes
-    of a pair within a factor of ten, the node's conductance above 1e-6 S: what training meets. The residual tells of
-    the rest.
+    In float32, where a diode's node equation gets a few Newton steps a visit and no test, biases stay below 1 V, the
+    two diodes of a pair within a factor of ten, the node's conductance above 1e-6 S: what training meets. The residual
+    tells of the rest.
     """
     saturation, biases = log_uniform(rng, 1e-15, 1e-6, n), [0.0, 0.3, 10.0]
 
