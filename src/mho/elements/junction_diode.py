@@ -32,8 +32,8 @@ class JunctionDiode(TwoTerminal):
     """I_S [A]."""
     ideality: Array
     """Emission coefficient n."""
-    series_resistance: Array
-    """R_S [Ω]; 0 for none."""
+    series_resistance: Array | None
+    """R_S [Ω]; None where no diode has any, which spares the solution for the junction's voltage."""
     breakdown_voltage: Array
     """BV [V], positive; infinite for none."""
     breakdown_ideality: Array
@@ -122,7 +122,7 @@ class JunctionDiode(TwoTerminal):
         return cls(
             saturation_current=heated,
             ideality=n.copy(),
-            series_resistance=resistance / (size * times),
+            series_resistance=resistance / (size * times) if np.any(resistance > 0) else None,
             breakdown_voltage=_fitted_breakdown(breakdown, at_breakdown * times, heated, n_b * v_t, v_t, reltol),
             breakdown_ideality=n_b.copy(),
             temperature=temperature,
@@ -162,6 +162,8 @@ class JunctionDiode(TwoTerminal):
 
     def junction_voltage(self, voltage: Array) -> Array:
         """The voltage across the junction [V], behind the series resistance."""
+        if self.series_resistance is None:
+            return voltage
         scale, breakdown, breakdown_scale = self._scales
         resistance = jnp.broadcast_to(self.series_resistance, voltage.shape)
 
@@ -189,7 +191,7 @@ class JunctionDiode(TwoTerminal):
     def slope(self, voltage: Array) -> Array:
         """di/dv, the series resistance included."""
         slope = self._law(self.junction_voltage(voltage))[1]
-        return slope / (1.0 + self.series_resistance * slope)
+        return slope if self.series_resistance is None else slope / (1.0 + self.series_resistance * slope)
 
     def co_content(self, voltage: Array) -> Array:
         """The junction's co-content and ½·R_S·i²."""
@@ -203,9 +205,10 @@ class JunctionDiode(TwoTerminal):
         reverse = to_edge - (below - edge) + 0.5 * (cubic * below + edge * np.exp(-3.0))
         rest = breakdown_scale * (bounded_exp(-(breakdown + junction) / breakdown_scale) - 1.0)
         content = jnp.where(forward, exponential, jnp.where(broken, reverse + rest, reverse))
-        current = self._law(junction)[0]
-        ohmic = 0.5 * self.series_resistance * current**2
-        return self.saturation_current * content + 0.5 * self.gmin * junction**2 + ohmic
+        total = self.saturation_current * content + 0.5 * self.gmin * junction**2
+        if self.series_resistance is None:
+            return total
+        return total + 0.5 * self.series_resistance * self._law(junction)[0] ** 2
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """SPICE diode whose model is given at the diode's own temperature; SPICE adds its own gmin."""
@@ -215,7 +218,7 @@ class JunctionDiode(TwoTerminal):
             for p in (
                 self.saturation_current,
                 self.ideality,
-                self.series_resistance,
+                0.0 if self.series_resistance is None else self.series_resistance,
                 self.breakdown_voltage,
                 self.breakdown_ideality,
             )

@@ -13,6 +13,7 @@ gradients with a Jacobi preconditioner (symmetric circuits whose factors would f
 
 import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, get_args
 
 import equinox as eqx
@@ -224,14 +225,18 @@ def modified_system(circuit: Circuit, sources: Array) -> System:
     )
 
 
-def tangents(system: System, stands: tuple[Array, ...]) -> tuple[Array, Array]:
-    """The linear circuit at the voltages where the elements stand: `entries` and right-hand side."""
+def correction(system: System, stands: tuple[Array, ...], y: Array) -> tuple[Array, Array]:
+    """The linear circuit at the voltages where the elements stand, as an equation for the change of y.
+
+    Returns `entries` and the right-hand side, which is −F(y) once the elements stand at y's own voltages: a solution need
+    then be good to a few digits only, for what it leaves is the next right-hand side.
+    """
     slopes = tuple(e.slope(u) for e, u in zip(system.elements, stands, strict=True))
-    at_zero = tuple(
-        e.current(u) + g * (o - u)
-        for e, u, g, o in zip(system.elements, stands, slopes, system.offset, strict=True)
+    predicted = tuple(
+        e.current(u) + g * (d - u)
+        for e, u, g, d in zip(system.elements, stands, slopes, system.drops(y), strict=True)
     )
-    return system.entries(slopes), system.constant - system.flows(at_zero)
+    return system.entries(slopes), -system.flows(predicted) - system.constants(y)
 
 
 def limited(element: TwoTerminal, stand: Array, drop: Array) -> Array:
@@ -290,10 +295,17 @@ def imbalance(system: System, y: Array) -> tuple[Array, Array]:
 
 
 # Compiled once for each structure of circuits; all arrays are arguments.
-_tangents = eqx.filter_jit(tangents)
+_correction = eqx.filter_jit(correction)
 _move = eqx.filter_jit(move)
 _imbalance = eqx.filter_jit(imbalance)
 _drops = eqx.filter_jit(System.drops)
+_energy = eqx.filter_jit(System.energy)
+_reduced = eqx.filter_jit(reduced_system)
+
+
+@eqx.filter_jit
+def _current(element: TwoTerminal, voltage: Array) -> Array:
+    return element.current(voltage)
 
 
 @eqx.filter_jit
@@ -350,7 +362,7 @@ def _solve(
     sources = np.asarray(circuit.sources(inputs))
     batch = sources.reshape(-1, sources.shape[-1])
     with_energy = circuit.ties is not None
-    make = reduced_system if with_energy else modified_system
+    make = _reduced if with_energy else modified_system
     system = make(circuit, batch[0])
     if method == "auto":
         method = _choice(system, with_energy)
@@ -395,22 +407,22 @@ def _start(circuit: Circuit, system: System, sources: np.ndarray, start: np.ndar
     ties = circuit.tied
     offsets = np.asarray(circuit.offsets(jnp.asarray(sources)))
     guess = jnp.asarray((start - offsets)[ties.root])
-    return guess if float(system.energy(guess)) < float(system.energy(zero)) else zero
+    return guess if float(_energy(system, guess)) < float(_energy(system, zero)) else zero
 
 
 def _minimise(system: System, linear: LinearSolve, y: Array, rtol: float) -> tuple[np.ndarray, int]:
     """Element-limited Newton; then, at need, Newton with a line search on the energy from the lowest point visited."""
     if system.size == 0:
         return np.zeros(0), 0
-    best, best_energy = y, float(system.energy(y))
+    best, best_energy = y, float(_energy(system, y))
     stands = _drops(system, y)
     for count in range(1, _LIMITED_ITERATIONS + 1):
-        y = jnp.asarray(linear(*_tangents(system, stands)))
+        y = y + jnp.asarray(linear(*_correction(system, stands, y)))
         if not bool(jnp.all(jnp.isfinite(y))):
             break
         if float(_imbalance(system, y)[1]) <= rtol:
             return np.asarray(y), count
-        energy = float(system.energy(y)) if count % 10 == 0 else np.inf
+        energy = float(_energy(system, y)) if count % 10 == 0 else np.inf
         if energy < best_energy:
             best, best_energy = y, energy
         stands = _move(system, stands, _drops(system, y))
@@ -436,12 +448,12 @@ def _step_sources(system: System, linear: LinearSolve, rtol: float) -> tuple[np.
     """Element-limited Newton; if it fails, again for sources that rise from 0 to their voltages."""
     total = 0
 
-    def newton(scale: float, stands: tuple[Array, ...]) -> tuple[Array | None, tuple[Array, ...]]:
+    def newton(scale: float, y: Array, stands: tuple[Array, ...]) -> tuple[Array | None, tuple[Array, ...]]:
         nonlocal total
         scaled = eqx.tree_at(lambda s: s.constant, system, system.constant * scale)
         for _ in range(_LIMITED_ITERATIONS):
             total += 1
-            y = jnp.asarray(linear(*_tangents(scaled, stands)))
+            y = y + jnp.asarray(linear(*_correction(scaled, stands, y)))
             if not bool(jnp.all(jnp.isfinite(y))):
                 return None, stands
             if float(_imbalance(scaled, y)[1]) <= rtol:
@@ -450,19 +462,19 @@ def _step_sources(system: System, linear: LinearSolve, rtol: float) -> tuple[np.
         return None, stands
 
     rest = tuple(jnp.zeros_like(d) for d in system.offset)
-    y, _ = newton(1.0, rest)
-    if y is not None:
-        return np.asarray(y), total
-    stands, reached, step = rest, 0.0, 1.0 / _SOURCE_STEPS
+    zero = jnp.zeros(system.size)
+    solved, _ = newton(1.0, zero, rest)
+    if solved is not None:
+        return np.asarray(solved), total
+    y, stands, reached, step = zero, rest, 0.0, 1.0 / _SOURCE_STEPS
     while reached < 1.0 and step > 1e-4:
         scale = min(1.0, reached + step)
-        y, moved = newton(scale, stands)
-        if y is None:
+        solved, moved = newton(scale, y, stands)
+        if solved is None:
             step *= 0.25
         else:
-            reached, stands, step = scale, moved, step * 1.5
-            last = y
-    return np.asarray(last if reached > 0 else jnp.zeros(system.size)), total
+            y, reached, stands, step = solved, scale, moved, step * 1.5
+    return np.asarray(y), total
 
 
 def _source_currents(circuit: Circuit, voltages: np.ndarray) -> np.ndarray:
@@ -470,7 +482,7 @@ def _source_currents(circuit: Circuit, voltages: np.ndarray) -> np.ndarray:
     surplus = np.zeros(circuit.nodes)
     for branch in circuit.branches:
         a, b = np.asarray(branch.first), np.asarray(branch.second)
-        current = np.asarray(branch.element.current(jnp.asarray(voltages[a] - voltages[b])))
+        current = np.asarray(_current(branch.element, jnp.asarray(voltages[a] - voltages[b])))
         np.add.at(surplus, a, current)
         np.subtract.at(surplus, b, current)
     result = np.zeros(len(circuit.source_names))
@@ -530,17 +542,15 @@ def _linear_solver(system: System, method: Method) -> LinearSolve:
 
     if method == "cg":
         pointer = np.searchsorted(row, np.arange(n + 1)).astype(np.int32)
-        previous = np.zeros(n)
 
         def iterate(entries: Array, right: Array) -> np.ndarray:
-            nonlocal previous
             matrix = sparse.csr_array((merged(entries), column, pointer), shape=(n, n))
             inverse = 1.0 / matrix.diagonal()
             jacobi = sparse_linalg.LinearOperator((n, n), matvec=lambda r: inverse * r)
-            previous, failed = sparse_linalg.cg(matrix, np.asarray(right), previous, rtol=1e-13, M=jacobi, maxiter=5000)
+            solution, failed = sparse_linalg.cg(matrix, np.asarray(right), rtol=1e-7, M=jacobi, maxiter=5000)
             if failed:
                 raise MhoError(f"conjugate gradients did not converge in {failed} steps; method 'klu' may")
-            return previous
+            return solution
 
         return iterate
     klu = _klujax()
@@ -562,10 +572,21 @@ def _dense(rows: Array, columns: Array, entries: Array, right: Array) -> Array:
 
 @functools.cache
 def _klujax() -> Any:
-    """klujax, without the process-wide settings that its import makes (x64 mode, CPU as the platform)."""
-    x64, platform = jax.config.jax_enable_x64, jax.config.jax_platforms
-    import klujax
+    """klujax, without the process-wide settings that its import makes (x64 mode, CPU as the default platform).
 
-    jax.config.update("jax_platforms", platform)
-    jax.config.update("jax_enable_x64", x64)
-    return klujax
+    Read and restored in a thread of its own, which sees the process's settings and not those of a `with` block here.
+    """
+
+    def load() -> Any:
+        before = {name: jax.config.values[name] for name in ("jax_enable_x64", "jax_platform_name")}
+        try:
+            import klujax
+        except ImportError:
+            raise MhoError("method 'klu' needs the package klujax, which is not installed") from None
+        finally:
+            for name, value in before.items():
+                jax.config.update(name, value)
+        return klujax
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(load).result()
