@@ -415,7 +415,8 @@ def _minimise(system: System, linear: LinearSolve, y: Array, rtol: float) -> tup
     if system.size == 0:
         return np.zeros(0), 0
     best, best_energy = y, float(_energy(system, y))
-    stands = _drops(system, y)
+    # From 0 V, not from the drops at y: a source may put volts across a diode there, whose tangent would move by n·V_T.
+    stands = _move(system, tuple(jnp.zeros_like(d) for d in system.offset), _drops(system, y))
     for count in range(1, _LIMITED_ITERATIONS + 1):
         y = y + jnp.asarray(linear(*_correction(system, stands, y)))
         if not bool(jnp.all(jnp.isfinite(y))):
@@ -450,7 +451,10 @@ def _step_sources(system: System, linear: LinearSolve, rtol: float) -> tuple[np.
 
     def newton(scale: float, y: Array, stands: tuple[Array, ...]) -> tuple[Array | None, tuple[Array, ...]]:
         nonlocal total
-        scaled = eqx.tree_at(lambda s: s.constant, system, system.constant * scale)
+        elements = tuple(
+            CurrentSource(e.injected * scale) if isinstance(e, CurrentSource) else e for e in system.elements
+        )
+        scaled = eqx.tree_at(lambda s: (s.constant, s.elements), system, (system.constant * scale, elements))
         for _ in range(_LIMITED_ITERATIONS):
             total += 1
             y = y + jnp.asarray(linear(*_correction(scaled, stands, y)))
@@ -556,9 +560,17 @@ def _linear_solver(system: System, method: Method) -> LinearSolve:
     klu = _klujax()
     ai, aj = jnp.asarray(row), jnp.asarray(column)
     symbolic = klu.analyze(ai, aj, n)
+    numeric = None
 
     def factorise(entries: Array, right: Array) -> np.ndarray:
-        return np.asarray(klu.solve_with_symbol(ai, aj, jnp.asarray(merged(entries)), right, symbolic))
+        nonlocal numeric
+        # A fresh pivot order each time where the matrix may have zeros on its diagonal; a symmetric one needs no pivots.
+        values = jnp.asarray(merged(entries))
+        if numeric is None or system.rows.size:
+            numeric = klu.factor(ai, aj, values, symbolic)
+        else:
+            klu.refactor(ai, aj, values, numeric, symbolic)
+        return np.asarray(klu.solve_with_numeric(numeric, jnp.asarray(right), symbolic))
 
     return factorise
 
