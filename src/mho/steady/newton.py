@@ -36,8 +36,8 @@ Method = Literal["auto", "dense", "klu", "cg"]
 
 DENSE_LIMIT = 300
 """Unknowns up to which a dense solve measures faster than KLU on a lattice (2-core CPU: 1 ms an iteration at 300)."""
-FACTOR_LIMIT = 1.0e9
-"""Bytes above which an estimate of the factors makes conjugate gradients the choice."""
+FRONT_LIMIT = 1500
+"""Width of the factors' largest front above which conjugate gradients are the choice; see `_front_width`."""
 
 _LIMITED_ITERATIONS = 60
 _SEARCH_ITERATIONS = 300
@@ -338,7 +338,7 @@ def solve_circuit(
         circuit: the circuit.
         inputs: None (sources at their own voltages), (features,) or (batch, features).
         method: how linear systems are solved. "auto": dense up to `DENSE_LIMIT` unknowns; else conjugate gradients where the
-            estimate of the factors exceeds `FACTOR_LIMIT` bytes and the circuit has an energy; else KLU.
+            largest front of the factors would be wider than `FRONT_LIMIT` and the circuit has an energy; else KLU.
         start: node voltages to begin with [V], (nodes,). Used where the circuit has an energy and that of `start` is below
             that of all free nodes at 0 V; a start far out of range costs nothing so.
         rtol: tolerance of the residual; see `CircuitSolution`.
@@ -501,13 +501,15 @@ def _source_currents(circuit: Circuit, voltages: np.ndarray) -> np.ndarray:
 def _choice(system: System, with_energy: bool) -> Method:
     if system.size <= DENSE_LIMIT:
         return "dense"
-    if with_energy and _factor_bytes(system) > FACTOR_LIMIT:
+    if with_energy and _front_width(system) > FRONT_LIMIT:
         return "cg"
     return "klu"
 
 
-def _factor_bytes(system: System) -> float:
-    """A guess of the memory of the factors: the largest front is about as wide as a breadth-first search's widest level.
+def _front_width(system: System) -> float:
+    """A guess of the largest front in the factors: a breadth-first search's widest level is a separator of that width.
+
+    A front of width w takes 8w² bytes and about w³ operations: √n on a lattice, but a good part of n on a random graph.
 
     Hubs (more than √n neighbours) are left out: they are eliminated last, at a cost of a row each.
     """
@@ -527,8 +529,7 @@ def _factor_bytes(system: System) -> float:
         for node in order[1:].tolist():
             depth[node] = depth[came[node]] + 1
         begin = int(order[-1])
-    width = float(np.bincount(depth[order]).max()) + hub.sum()
-    return 16.0 * width**2
+    return float(np.bincount(depth[order]).max() + hub.sum())
 
 
 def _linear_solver(system: System, method: Method) -> LinearSolve:
