@@ -5,7 +5,7 @@ moves the elements. An exponential law makes plain Newton steps overshoot by vol
 the current that its tangent predicted, if that is nearer than the predicted voltage: the step limiting of SPICE (Nagel
 1975), here for any increasing law and without its constants. A circuit with an energy that has not converged so is taken
 over by Newton's method with a line search on that energy, which converges from anywhere where the laws increase; one
-without is solved for source voltages that rise step by step (source stepping).
+without by gmin stepping and source stepping.
 
 Linear systems: dense (small circuits), KLU (klujax, one symbolic analysis for all iterations and samples) or conjugate
 gradients with a Jacobi preconditioner (symmetric circuits whose factors would fill the memory).
@@ -42,7 +42,6 @@ FRONT_LIMIT = 1500
 _LIMITED_ITERATIONS = 60
 _SEARCH_ITERATIONS = 300
 _BISECTIONS = 40
-_SOURCE_STEPS = 20
 
 
 class System(eqx.Module):
@@ -203,7 +202,9 @@ def modified_system(circuit: Circuit, sources: Array) -> System:
             stamp(p, held[by], gain)
             stamp(m, held[by], -gain)
     size = nodes + count
-    rows, columns, values = (np.concatenate([e[i] for e in entries]) if entries else np.zeros(0) for i in range(3))
+    # Conductances from every node to ground, 0 S here: the last entries, for gmin stepping.
+    entries.append((np.arange(nodes), np.arange(nodes), np.zeros(nodes)))
+    rows, columns, values = (np.concatenate([e[i] for e in entries]) for i in range(3))
 
     def number(ends: Array) -> Array:
         return jnp.where(jnp.asarray(ends) == 0, size, jnp.asarray(ends) - 1).astype(jnp.int32)
@@ -373,7 +374,7 @@ def _solve(
         if with_energy:
             y, count = _minimise(system, linear, _start(circuit, system, row, start), rtol)
         else:
-            y, count = _step_sources(system, linear, rtol)
+            y, count = _continue(system, circuit.nodes - 1, linear, rtol)
         residual = float(_imbalance(system, y)[1])
         if not residual <= rtol:
             raise MhoError(
@@ -445,40 +446,48 @@ def _minimise(system: System, linear: LinearSolve, y: Array, rtol: float) -> tup
     return np.asarray(y), count
 
 
-def _step_sources(system: System, linear: LinearSolve, rtol: float) -> tuple[np.ndarray, int]:
-    """Element-limited Newton; if it fails, again for sources that rise from 0 to their voltages."""
+def _continue(system: System, nodes: int, linear: LinearSolve, rtol: float) -> tuple[np.ndarray, int]:
+    """Element-limited Newton; if it fails, with conductances to ground that fall to 0 (gmin stepping); if that fails, with
+    sources that rise from 0 (source stepping). Both as in SPICE (ngspice manual, section 11.3.5)."""
     total = 0
-
-    def newton(scale: float, y: Array, stands: tuple[Array, ...]) -> tuple[Array | None, tuple[Array, ...]]:
-        nonlocal total
-        elements = tuple(
-            CurrentSource(e.injected * scale) if isinstance(e, CurrentSource) else e for e in system.elements
-        )
-        scaled = eqx.tree_at(lambda s: (s.constant, s.elements), system, (system.constant * scale, elements))
-        for _ in range(_LIMITED_ITERATIONS):
-            total += 1
-            y = y + jnp.asarray(linear(*_correction(scaled, stands, y)))
-            if not bool(jnp.all(jnp.isfinite(y))):
-                return None, stands
-            if float(_imbalance(scaled, y)[1]) <= rtol:
-                return y, _drops(scaled, y)
-            stands = _move(scaled, stands, _drops(scaled, y))
-        return None, stands
-
     rest = tuple(jnp.zeros_like(d) for d in system.offset)
     zero = jnp.zeros(system.size)
-    solved, _ = newton(1.0, zero, rest)
-    if solved is not None:
-        return np.asarray(solved), total
-    y, stands, reached, step = zero, rest, 0.0, 1.0 / _SOURCE_STEPS
-    while reached < 1.0 and step > 1e-4:
-        scale = min(1.0, reached + step)
-        solved, moved = newton(scale, y, stands)
-        if solved is None:
-            step *= 0.25
-        else:
-            y, reached, stands, step = solved, scale, moved, step * 1.5
-    return np.asarray(y), total
+
+    def newton(easier: System, y: Array, stands: tuple[Array, ...]) -> tuple[Array | None, tuple[Array, ...]]:
+        nonlocal total
+        for _ in range(_LIMITED_ITERATIONS):
+            total += 1
+            y = y + jnp.asarray(linear(*_correction(easier, stands, y)))
+            if not bool(jnp.all(jnp.isfinite(y))):
+                break
+            if float(_imbalance(easier, y)[1]) <= rtol:
+                return y, _drops(easier, y)
+            stands = _move(easier, stands, _drops(easier, y))
+        return None, stands
+
+    def shunted(progress: float) -> System:
+        conductance = 0.0 if progress >= 1.0 else 10.0 ** (-14.0 * progress)
+        return eqx.tree_at(lambda s: s.values, system, system.values.at[-nodes:].add(conductance))
+
+    def scaled(progress: float) -> System:
+        elements = tuple(
+            CurrentSource(e.injected * progress) if isinstance(e, CurrentSource) else e for e in system.elements
+        )
+        return eqx.tree_at(lambda s: (s.constant, s.elements), system, (system.constant * progress, elements))
+
+    solved, _ = newton(system, zero, rest)
+    for easier in (shunted, scaled):
+        if solved is not None:
+            break
+        y, stands, reached, step = zero, rest, 0.0, 0.05
+        while reached < 1.0 and step > 1e-4:
+            progress = min(1.0, reached + step)
+            solved, moved = newton(easier(progress), y, stands)
+            if solved is None:
+                step *= 0.25
+            else:
+                y, reached, stands, step = solved, progress, moved, step * 1.5
+    return np.asarray(zero if solved is None else solved), total
 
 
 def _source_currents(circuit: Circuit, voltages: np.ndarray) -> np.ndarray:
