@@ -118,6 +118,8 @@ class Ties(eqx.Module):
     """offset[offset_node] += offset_weight · source voltage."""
     weights: tuple[Array, ...]
     """w of each branch, group by group."""
+    scale: Array
+    """Π 1/A² over the amplifiers before each node, (nodes,): the weight of what is attached there."""
     root: np.ndarray
     """A node of each free group, (free,): for messages."""
     free: int = eqx.field(static=True)
@@ -636,6 +638,7 @@ def _ties(
         offset_source=coo.col.astype(np.int32),
         offset_weight=coo.data,
         weights=weights,
+        scale=scale,
         root=free_roots,
         free=len(free_roots),
     )

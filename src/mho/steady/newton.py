@@ -266,8 +266,8 @@ def move(system: System, stands: tuple[Array, ...], drops: tuple[Array, ...]) ->
     return tuple(d if is_linear(e) else limited(e, u, d) for e, u, d in moved)
 
 
-def imbalance(system: System, y: Array) -> tuple[Array, Array]:
-    """F(y) and its largest entry relative to the largest branch current (K's entries included) at the same unknown.
+def imbalance(system: System, y: Array, drawn: Array | None = None) -> tuple[Array, Array]:
+    """F(y), `drawn` currents (size,) added, and its largest entry relative to the largest branch current (K's entries included) at the same unknown.
 
     Imbalance that the rounding of the voltages themselves explains does not count: 4 ulp of the two node voltages of a
     branch, times its slope.
@@ -279,6 +279,9 @@ def imbalance(system: System, y: Array) -> tuple[Array, Array]:
     terms = jnp.abs(system.values * y[system.columns])
     largest = jnp.maximum(jnp.abs(system.constant), segment_max(terms, system.rows, size)) if terms.size else 0.0
     rounding = segment_sum(terms, system.rows, size) * ulp
+    if drawn is not None:
+        value = value + drawn
+        largest = jnp.maximum(largest, jnp.abs(drawn))
     padded = jnp.abs(jnp.append(y, 0.0))
     largest = jnp.append(jnp.broadcast_to(largest, size), 0.0)
     rounding = jnp.append(rounding, 0.0)
@@ -587,9 +590,12 @@ def _linear_solver(system: System, method: Method) -> LinearSolve:
 
 @jax.jit
 def _dense(rows: Array, columns: Array, entries: Array, right: Array) -> Array:
-    n = right.shape[0]
-    matrix = jnp.zeros((n + 1, n + 1)).at[rows, columns].add(entries)[:n, :n]
-    return jnp.linalg.solve(matrix, right)
+    return jnp.linalg.solve(dense_matrix(rows, columns, entries, right.shape[0]), right)
+
+
+def dense_matrix(rows: Array, columns: Array, entries: Array, size: int) -> Array:
+    """F's derivative as an array, (size, size), from `System.places` and `System.entries`."""
+    return jnp.zeros((size + 1, size + 1), entries.dtype).at[rows, columns].add(entries)[:size, :size]
 
 
 @functools.cache
