@@ -98,21 +98,23 @@ class JunctionDiode(TwoTerminal):
                 raise InputError(f"diode {name} = {np.min(value):g}: must be positive")
         if not np.all(np.asarray(series_resistance) >= 0):
             raise InputError(f"diode series resistance RS = {np.min(series_resistance):g} Ω: must not be negative")
-        current, n, resistance, breakdown, at_breakdown, n_b, energy, exponent, nominal, size, times = np.broadcast_arrays(
-            *(
-                np.asarray(p, np.float64)
-                for p in (
-                    saturation_current,
-                    ideality,
-                    series_resistance,
-                    breakdown_voltage,
-                    breakdown_current,
-                    ideality if breakdown_ideality is None else breakdown_ideality,
-                    activation_energy,
-                    saturation_exponent,
-                    nominal_temperature,
-                    area,
-                    multiplier,
+        current, n, resistance, breakdown, at_breakdown, n_b, energy, exponent, nominal, size, times = (
+            np.broadcast_arrays(
+                *(
+                    np.asarray(p, np.float64)
+                    for p in (
+                        saturation_current,
+                        ideality,
+                        series_resistance,
+                        breakdown_voltage,
+                        breakdown_current,
+                        ideality if breakdown_ideality is None else breakdown_ideality,
+                        activation_energy,
+                        saturation_exponent,
+                        nominal_temperature,
+                        area,
+                        multiplier,
+                    )
                 )
             )
         )

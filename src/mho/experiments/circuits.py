@@ -239,7 +239,10 @@ def train_iris(*, steps: int = 300, seed: int = 0) -> Trained:
     circuit, costs = train_circuit(
         circuit, _equilibrium(1e-5), data.train_inputs, target, optimizer=_adam(3e-5), steps=steps, batch=30, seed=seed
     )
-    errors = (_wrong(circuit, x, y) for x, y in ((data.train_inputs, data.train_targets), (data.test_inputs, data.test_targets)))
+    errors = (
+        _wrong(circuit, x, y)
+        for x, y in ((data.train_inputs, data.train_targets), (data.test_inputs, data.test_targets))
+    )
     return Trained(circuit, costs, *errors)
 
 
@@ -281,9 +284,7 @@ def train_linear_regression(*, steps: int = 500, seed: int = 0) -> Trained:
     circuit = square_lattice(6, [1, 6, 31, 36], [15], seed=seed)
     x = np.concatenate([x, np.zeros((60, 1))], 1)
     train, test = slice(0, 40), slice(40, 60)
-    circuit, costs = train_circuit(
-        circuit, _coupled(0.1), x[train], y[train], optimizer=optax.scale(-3.0), steps=steps
-    )
+    circuit, costs = train_circuit(circuit, _coupled(0.1), x[train], y[train], optimizer=optax.scale(-3.0), steps=steps)
     variance = float(np.var(y[train]))
     return Trained(circuit, costs, *(_unexplained(circuit, x[part], y[part], variance) for part in (train, test)))
 

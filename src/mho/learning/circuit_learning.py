@@ -46,7 +46,9 @@ def _slope(circuit: Circuit, trained: tuple[str, ...], here: Array, there: Array
 def _by_branch(circuit: Circuit, trained: tuple[str, ...], mean: Array, change: Array, difference) -> Circuit:  # noqa: ANN001
     for kind in trained:
         if kind not in CIRCUIT_PARAMETERS:
-            raise InputError(f"cannot train {kind!r} in a circuit; what can be trained: {', '.join(CIRCUIT_PARAMETERS)}")
+            raise InputError(
+                f"cannot train {kind!r} in a circuit; what can be trained: {', '.join(CIRCUIT_PARAMETERS)}"
+            )
     scale = output_weight(circuit)
     result = jax.tree.map(lambda _: None, circuit)
     for index, (branch, weight) in enumerate(zip(circuit.branches, circuit.tied.weights, strict=True)):
@@ -63,15 +65,11 @@ def _by_branch(circuit: Circuit, trained: tuple[str, ...], mean: Array, change: 
             slope = jax.tree.map(lambda x: x / scale, jax.grad(total)(free))
         else:
             continue
-        result = eqx.tree_at(
-            lambda c, i=index: c.branches[i].element, result, slope, is_leaf=lambda x: x is None
-        )
+        result = eqx.tree_at(lambda c, i=index: c.branches[i].element, result, slope, is_leaf=lambda x: x is None)
     return result
 
 
-def _gradient(
-    slope: Circuit, cost: Array, prediction: Array, rtol: float, *points: CircuitPoint
-) -> Gradient:
+def _gradient(slope: Circuit, cost: Array, prediction: Array, rtol: float, *points: CircuitPoint) -> Gradient:
     residual = jnp.concatenate([p.residual for p in points])
     return Gradient(
         by_parameter=slope,

@@ -286,7 +286,9 @@ class CircuitBuilder:
             InputError: if the shapes do not fit, the name is taken or the element has no finite law.
         """
         if isinstance(element, IdealDiode):
-            raise InputError(f"{name}: ideal diodes have no finite slope; use JunctionDiode, ShockleyDiode or PiecewiseDiode")
+            raise InputError(
+                f"{name}: ideal diodes have no finite slope; use JunctionDiode, ShockleyDiode or PiecewiseDiode"
+            )
         if any(b.name == name for b in self._branches):
             raise InputError(f"group of elements {name!r}: the name is taken; give each group its own")
         a, b = self._number(first), self._number(second)
@@ -339,7 +341,9 @@ class CircuitBuilder:
         """Diodes; SPICE's default model if none is given."""
         self.add_elements(anode, cathode, JunctionDiode.from_model() if diode is None else diode, name=name)
 
-    def add_current_sources(self, first: Nodes, second: Nodes, current: ArrayLike, *, name: str = "current-sources") -> None:
+    def add_current_sources(
+        self, first: Nodes, second: Nodes, current: ArrayLike, *, name: str = "current-sources"
+    ) -> None:
         """Current sources [A], which drive from the first node through themselves to the second, as SPICE's do."""
         self.add_elements(first, second, CurrentSource(-np.asarray(current, np.float64)), name=name)
 
@@ -376,13 +380,27 @@ class CircuitBuilder:
             self._amplifiers.append((n, f, value, f"{name}[{k}]"))
 
     def add_vcvs(
-        self, plus: Hashable, minus: Hashable, control_plus: Hashable, control_minus: Hashable, gain: float, *, name: str
+        self,
+        plus: Hashable,
+        minus: Hashable,
+        control_plus: Hashable,
+        control_minus: Hashable,
+        gain: float,
+        *,
+        name: str,
     ) -> None:
         """Voltage-controlled voltage source of `gain` V/V (SPICE's E)."""
         self._add_controlled("e", plus, minus, (control_plus, control_minus), gain, name)
 
     def add_vccs(
-        self, first: Hashable, second: Hashable, control_plus: Hashable, control_minus: Hashable, gain: float, *, name: str
+        self,
+        first: Hashable,
+        second: Hashable,
+        control_plus: Hashable,
+        control_minus: Hashable,
+        gain: float,
+        *,
+        name: str,
     ) -> None:
         """Voltage-controlled current source of `gain` S, from the first node through itself to the second (SPICE's G)."""
         self._add_controlled("g", first, second, (control_plus, control_minus), gain, name)
@@ -396,12 +414,22 @@ class CircuitBuilder:
         self._add_controlled("h", plus, minus, source, gain, name)
 
     def _add_controlled(
-        self, kind: str, plus: Hashable, minus: Hashable, control: tuple[Hashable, Hashable] | str, gain: float, name: str
+        self,
+        kind: str,
+        plus: Hashable,
+        minus: Hashable,
+        control: tuple[Hashable, Hashable] | str,
+        gain: float,
+        name: str,
     ) -> None:
         if not np.isfinite(gain):
             raise InputError(f"controlled source {name!r}: gain {gain}; must be finite")
         p, m = self._number_of(str(plus)), self._number_of(str(minus))
-        by = control if isinstance(control, str) else (self._number_of(str(control[0])), self._number_of(str(control[1])))
+        by = (
+            control
+            if isinstance(control, str)
+            else (self._number_of(str(control[0])), self._number_of(str(control[1])))
+        )
         self._controlled.append((kind, p, m, by, float(gain), name))
 
     def set_inputs(
@@ -415,7 +443,9 @@ class CircuitBuilder:
         gains = np.broadcast_to(np.asarray(gains, np.float64), (len(sources),))
         self._inputs = list(zip(sources, [int(f) for f in chosen], gains.tolist(), strict=True))
 
-    def set_outputs(self, nodes: Hashable | Sequence[Hashable], *, references: Sequence[Hashable] | None = None) -> None:
+    def set_outputs(
+        self, nodes: Hashable | Sequence[Hashable], *, references: Sequence[Hashable] | None = None
+    ) -> None:
         """Which nodes' voltages (less the reference nodes' voltages) are the prediction."""
         plus = [str(n) for n in np.atleast_1d(np.asarray(nodes)).tolist()]
         minus = ["0"] * len(plus) if references is None else [str(n) for n in references]
@@ -579,7 +609,9 @@ def _ties(
 
     far_of: dict[int, tuple[int, int, float]] = {}
     if amplifiers is not None:
-        for n, f, g in zip(amplifiers.near.tolist(), amplifiers.far.tolist(), np.asarray(amplifiers.gain).tolist(), strict=True):
+        for n, f, g in zip(
+            amplifiers.near.tolist(), amplifiers.far.tolist(), np.asarray(amplifiers.gain).tolist(), strict=True
+        ):
             far_of[int(part[f])] = (n, f, g)
     spread(0, 0)
     driven = set(far_of)

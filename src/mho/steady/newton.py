@@ -234,8 +234,7 @@ def correction(system: System, stands: tuple[Array, ...], y: Array) -> tuple[Arr
     """
     slopes = tuple(e.slope(u) for e, u in zip(system.elements, stands, strict=True))
     predicted = tuple(
-        e.current(u) + g * (d - u)
-        for e, u, g, d in zip(system.elements, stands, slopes, system.drops(y), strict=True)
+        e.current(u) + g * (d - u) for e, u, g, d in zip(system.elements, stands, slopes, system.drops(y), strict=True)
     )
     return system.entries(slopes), -system.flows(predicted) - system.constants(y)
 
@@ -407,7 +406,9 @@ def _start(circuit: Circuit, system: System, sources: np.ndarray, start: np.ndar
     if start is None:
         return zero
     if start.shape != (circuit.nodes,):
-        raise InputError(f"start of shape {start.shape}: must be ({circuit.nodes},), a voltage for every node, ground first")
+        raise InputError(
+            f"start of shape {start.shape}: must be ({circuit.nodes},), a voltage for every node, ground first"
+        )
     ties = circuit.tied
     offsets = np.asarray(circuit.offsets(jnp.asarray(sources)))
     guess = jnp.asarray((start - offsets)[ties.root])
