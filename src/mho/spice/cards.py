@@ -1,0 +1,436 @@
+"""Cards of a netlist: one logical line each, from its text into the scope that it belongs to.
+
+The forms are those of the ngspice 39 manual: elements in chapters 3 to 7, subcircuits and parameters in chapter 2. A
+card is read whole or refused: nothing in it is skipped. Messages here name no place; the reader adds it.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from mho.errors import InputError
+from mho.spice.expressions import evaluate, parse_expression
+from mho.spice.models import known_parameter
+from mho.spice.scopes import NOT_GIVEN, Calls, Scope, Value
+from mho.spice.values import parse_number, shown
+
+SUPPORTED_ELEMENTS = "R C D V I E G F H X"
+
+_SPECIAL = re.compile(r"[{}'\"=(),]")
+_WORD = re.compile(r"(?P<group>\{[^{}]*+\}|'[^']*+')|[\s(),]++|=|[^\s{}'\"=(),]++|(?P<bad>.)", re.DOTALL)
+_PIECE = re.compile(
+    r"\{[^{}]*+\}|'[^']*+'|\"[^\"]*+\"|(?P<name>[a-z_][\w.]*+)(?P<equals>\s*+=(?!=))?|[\d.][\w.]*+|\s++|.",
+    re.ASCII | re.DOTALL,
+)
+_NAME = re.compile(r"[a-z_][\w.]*", re.ASCII)
+_NUMBER_LIKE = re.compile(r"[+-]?[\d.][\w.]*", re.ASCII)
+_MODEL = re.compile(r"\.model\s+([^\s(){}'\"=,]+)\s+([a-z]\w*)\s*(.*)", re.DOTALL | re.ASCII)
+
+_WAVEFORMS = ("pulse", "sin", "exp", "pwl")
+_SOURCE_WORDS = ("dc", "ac", *_WAVEFORMS)
+_BEFORE_PARENTHESIS = frozenset({"v", "=", *_SOURCE_WORDS})
+_NONLINEAR_WORDS = frozenset({"poly", "value", "vol", "cur", "table", "laplace", "freq", "and", "or", "nand", "nor"})
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a card: blanks and parentheses part them, ``=`` is one, an expression is one in braces.
+
+    Commas part words inside parentheses. ngspice guesses in different ways at other commas and parentheses.
+
+    Raises:
+        InputError: A brace, quote or parenthesis without its partner, or where none belongs.
+    """
+    if not _SPECIAL.search(text):
+        return text.split()
+    words: list[str] = []
+    inside = False
+    for match in _WORD.finditer(text):
+        word = match[0]
+        if match["group"]:
+            words.append("{" + word[1:-1] + "}")
+        elif match["bad"]:
+            raise InputError(f"unexpected {word} in {shown(text)}; expressions go in {{}} or '' without nesting")
+        elif word[0] not in " \t(),":
+            words.append(word)
+        elif not word.isspace():
+            if word[0] == "(" and words and words[-1] not in _BEFORE_PARENTHESIS:
+                raise InputError(f"unexpected ( behind {shown(words[-1])}; put a blank before it")
+            for character in word:
+                if character == ("(" if inside else ")") or (character == "," and not inside):
+                    raise InputError(f"unexpected {character} in {shown(text)}; part names by blanks")
+                inside ^= character in "()"
+    if inside:
+        raise InputError(f"no ) behind the ( in {shown(text)}; add it")
+    return words
+
+
+def assignments(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """What stands before the first ``name=`` of a card, and each name with the text up to the next."""
+    starts: list[tuple[str, int, int]] = []
+    for match in _PIECE.finditer(text):
+        if match["equals"] and text[match.start() - 1 : match.start()] not in ("<", ">", "=", "!"):
+            starts.append((match["name"], match.start(), match.end()))
+    if not starts:
+        return text, []
+    ends = [start for _, start, _ in starts[1:]] + [len(text)]
+    pairs = [(name, text[begin:end].strip()) for (name, _, begin), end in zip(starts, ends, strict=True)]
+    return text[: starts[0][1]], pairs
+
+
+@lru_cache(maxsize=4096)
+def expression_value(text: str) -> Value:
+    """An expression, or its value where it has no parameters.
+
+    Raises:
+        InputError: It isn't an expression, or isn't finite.
+    """
+    expression = parse_expression(text)
+    if expression.names:
+        return expression
+    return float(evaluate(expression, _no_parameter))
+
+
+def _no_parameter(name: str) -> float:
+    raise AssertionError(name)
+
+
+def value_of(word: str) -> Value:
+    """A number, an expression in braces or a parameter's bare name.
+
+    Raises:
+        InputError: The word is none of them.
+    """
+    if word[0] == "{":
+        return expression_value(word[1:-1])
+    if _NAME.fullmatch(word):
+        return expression_value(word)
+    return parse_number(word)
+
+
+def assigned_value(name: str, text: str) -> Value:
+    """The value behind ``name=``: a number or an expression, with or without braces or quotes.
+
+    Raises:
+        InputError: There is none, or it is wrong.
+    """
+    if not text:
+        raise InputError(f"{shown(name)} has no value; write {name}=VALUE")
+    if len(text) > 1 and text[0] + text[-1] in ("{}", "''"):
+        return expression_value(text[1:-1])
+    return parse_number(text) if _NUMBER_LIKE.fullmatch(text) else expression_value(text)
+
+
+def element(scope: Scope, text: str, position: int) -> None:
+    """Read an element's card into its scope.
+
+    Raises:
+        InputError: Whatever is wrong with it.
+    """
+    read = _ELEMENTS.get(text[0])
+    if read is None:
+        raise InputError(
+            f"unsupported element {shown(text.split()[0])}{_OTHER_ELEMENTS.get(text[0], '')}; supported: "
+            f"{SUPPORTED_ELEMENTS}"
+        )
+    read(scope, text, position)
+
+
+def _named(scope: Scope, name: str, position: int) -> str:
+    if name in scope.seen:
+        raise InputError(f"duplicate element {shown(name)}; give each element its own name")
+    scope.seen[name] = position
+    return name
+
+
+def _keyed(words: list[str], known: tuple[str, ...]) -> tuple[list[str], dict[str, Value]]:
+    """The words before the first ``key=``, and the values of the keys, which must be known."""
+    if "=" not in words:
+        return words, {}
+    first = words.index("=") - 1
+    if first < 1:
+        raise InputError(f"{shown(words[0])} is followed by '='; write the element's nodes and value first")
+    keys: dict[str, Value] = {}
+    for at in range(first, len(words), 3):
+        group = words[at : at + 3]
+        if len(group) != 3 or group[1] != "=" or "=" in (group[0], group[2]):
+            raise InputError(f"bad parameter at {shown(' '.join(group))}; write name=value")
+        name = group[0]
+        if name not in known:
+            raise InputError(f"unsupported parameter {shown(name)}; supported here: {' '.join(known)}")
+        if name in keys:
+            raise InputError(f"parameter {shown(name)} is given twice; give it once")
+        keys[name] = value_of(group[2])
+    return words[:first], keys
+
+
+def _passive(
+    scope: Scope, text: str, long_name: str, known: tuple[str, ...]
+) -> tuple[list[str], Value, dict[str, Value]]:
+    """Words, value and keys of a resistor's or capacitor's card."""
+    words = words_of(text)
+    keys: dict[str, Value] = {}
+    if "=" in words:
+        words, keys = _keyed(words, (text[0], long_name, *known))
+        given = [keys.pop(key) for key in (text[0], long_name) if key in keys]
+        if len(words) == 3 and len(given) == 1:
+            return words, given[0], keys
+        if given:
+            raise InputError(f"{shown(words[0])} has more than one {long_name} or too few nodes; give one")
+    if len(words) != 4:
+        letter = text[0].upper()
+        raise InputError(
+            f"{shown(words[0])} has {len(words) - 1} fields; a {long_name} card is {letter}NAME NODE NODE VALUE "
+            f"[{'] ['.join(f'{key}=' for key in known)}]"
+        )
+    return words, value_of(words[3]), keys
+
+
+def _resistor(scope: Scope, text: str, position: int) -> None:
+    words, value, keys = _passive(scope, text, "resistance", ("tc1", "tc2", "m"))
+    values = (value, keys.get("tc1", 0.0), keys.get("tc2", 0.0), keys.get("m", 1.0)) if keys else (value, 0.0, 0.0, 1.0)
+    nodes = (scope.node(words[1]), scope.node(words[2]))
+    scope.cards["r"].add(_named(scope, words[0], position), nodes, values, position)
+
+
+def _capacitor(scope: Scope, text: str, position: int) -> None:
+    words, value, keys = _passive(scope, text, "capacitance", ("ic", "m"))
+    values = (value, keys.get("ic", NOT_GIVEN), keys.get("m", 1.0))
+    nodes = (scope.node(words[1]), scope.node(words[2]))
+    scope.cards["c"].add(_named(scope, words[0], position), nodes, values, position)
+
+
+def _diode(scope: Scope, text: str, position: int) -> None:
+    words, keys = _keyed(words_of(text), ("area", "m", "temp"))
+    if len(words) not in (4, 5) or (len(words) == 5 and "area" in keys):
+        raise InputError(
+            f"{shown(words[0])} has {len(words) - 1} fields; a diode card is DNAME ANODE CATHODE MODEL [AREA] "
+            "[area=] [m=] [temp=]"
+        )
+    area = value_of(words[4]) if len(words) == 5 else keys.get("area", 1.0)
+    nodes = (scope.node(words[1]), scope.node(words[2]))
+    cards = scope.cards["d"]
+    name = _named(scope, words[0], position)
+    cards.add(name, nodes, (area, keys.get("m", 1.0), keys.get("temp", NOT_GIVEN)), position)
+    cards.labels.append(words[3])
+
+
+def _source(scope: Scope, text: str, position: int) -> None:
+    """An independent source: ``[[DC] value] [AC [magnitude [phase]]] [PULSE|SIN|EXP|PWL(...)]``.
+
+    The AC part means nothing to a DC or transient analysis, so it is checked and dropped.
+    """
+    words = words_of(text)
+    if len(words) < 3:
+        raise InputError(f"{shown(words[0])} has {len(words) - 1} fields; a source card is NAME NODE NODE [DC] VALUE")
+    dc: Value | None = None
+    shape: tuple[str, list[Value]] | None = None
+    seen: set[str] = set()
+    at = 3
+    while at < len(words):
+        word = words[at]
+        kind = "dc" if at == 3 and word not in _SOURCE_WORDS else "waveform" if word in _WAVEFORMS else word
+        if kind not in ("dc", "ac", "waveform"):
+            raise InputError(
+                f"unexpected {shown(word)} in {shown(words[0])}; a source takes a DC value, AC, PULSE, SIN, EXP or PWL"
+            )
+        if kind in seen:
+            raise InputError(f"{shown(words[0])} has a second {kind.upper()} value; give one")
+        seen.add(kind)
+        at += word in _SOURCE_WORDS
+        if kind != "waveform" and at < len(words) and words[at] == "=" and words[at - 1] == kind:
+            at += 1
+        end = at
+        while end < len(words) and words[end] not in _SOURCE_WORDS and words[end] != "=":
+            end += 1
+            if kind == "dc" or (kind == "ac" and end - at == 2):
+                break
+        values = [value_of(word) for word in words[at:end]]
+        if kind == "dc":
+            if not values:
+                raise InputError(f"{shown(words[0])} has no value behind DC; write DC VALUE")
+            dc = values[0]
+        elif kind == "waveform":
+            shape = (word, values)
+        at = end
+    nodes = (scope.node(words[1]), scope.node(words[2]))
+    cards = scope.cards[text[0]]
+    if shape is not None:
+        cards.waveforms[len(cards.names)] = (*shape, dc is not None)
+    cards.add(_named(scope, words[0], position), nodes, (0.0 if dc is None else dc,), position)
+
+
+def _voltage_controlled(scope: Scope, text: str, position: int) -> None:
+    words = words_of(text)
+    if len(words) != 6 or "=" in words or not _NONLINEAR_WORDS.isdisjoint(words):
+        raise InputError(
+            f"{shown(words[0])} isn't a linear source; write {text[0].upper()}NAME NODE NODE CONTROL CONTROL GAIN "
+            "(POLY, VALUE=, TABLE and other behavioural forms are not supported)"
+        )
+    gain = value_of(words[5])
+    nodes = (scope.node(words[1]), scope.node(words[2]), scope.node(words[3]), scope.node(words[4]))
+    scope.cards[text[0]].add(_named(scope, words[0], position), nodes, (gain,), position)
+
+
+def _current_controlled(scope: Scope, text: str, position: int) -> None:
+    words = words_of(text)
+    if len(words) != 5 or "=" in words or not _NONLINEAR_WORDS.isdisjoint(words):
+        raise InputError(
+            f"{shown(words[0])} isn't a linear source; write {text[0].upper()}NAME NODE NODE VSOURCE GAIN (POLY and "
+            "behavioural forms are not supported)"
+        )
+    gain = value_of(words[4])
+    nodes = (scope.node(words[1]), scope.node(words[2]))
+    cards = scope.cards[text[0]]
+    cards.add(_named(scope, words[0], position), nodes, (gain,), position)
+    cards.labels.append(words[3])
+
+
+def _call(scope: Scope, text: str, position: int) -> None:
+    head, pairs = assignments(text)
+    words = _without_params(words_of(head))
+    if len(words) < 2:
+        raise InputError(f"{shown(text)} names no subcircuit; write XNAME NODE ... SUBCIRCUIT [parameter=value ...]")
+    *ports, subcircuit = words[1:]
+    names = tuple(name for name, _ in pairs)
+    if len(set(names)) != len(names):
+        raise InputError(f"{shown(words[0])} gives a parameter twice; give it once")
+    key = (subcircuit, len(ports), names)
+    calls = scope.calls.get(key)
+    if calls is None:
+        calls = scope.calls[key] = Calls(*key)
+    values = [assigned_value(name, value) for name, value in pairs]
+    calls.nodes.extend([scope.node(port) for port in ports])
+    calls.names.append(_named(scope, words[0], position))
+    calls.positions.append(position)
+    for column, value in zip(calls.values, values, strict=True):
+        column.append(value)
+
+
+def _without_params(words: list[str]) -> list[str]:
+    """The words without the optional ``params:`` before the parameters."""
+    if words and words[-1] == "params:":
+        words = words[:-1]
+    if any("params:" in word for word in words):
+        raise InputError("params: stands where a name should; write it once, before the parameters")
+    return words
+
+
+_ELEMENTS: dict[str, Callable[[Scope, str, int], None]] = {
+    "r": _resistor,
+    "c": _capacitor,
+    "d": _diode,
+    "v": _source,
+    "i": _source,
+    "e": _voltage_controlled,
+    "g": _voltage_controlled,
+    "f": _current_controlled,
+    "h": _current_controlled,
+    "x": _call,
+}
+_OTHER_ELEMENTS = {
+    "a": " (XSPICE code model)",
+    "b": " (behavioural source)",
+    "j": " (JFET)",
+    "k": " (coupled inductors)",
+    "l": " (inductor)",
+    "m": " (MOSFET)",
+    "n": " (Verilog-A device)",
+    "o": " (lossy transmission line)",
+    "p": " (coupled lines)",
+    "q": " (bipolar transistor)",
+    "s": " (switch)",
+    "t": " (transmission line)",
+    "u": " (RC line)",
+    "w": " (switch)",
+    "y": " (transmission line)",
+    "z": " (MESFET)",
+}
+
+
+def param(scope: Scope, text: str, position: int) -> None:
+    """Read a ``.param name=value ...`` card; a later definition replaces an earlier one, as in ngspice.
+
+    Raises:
+        InputError: It isn't such a card.
+    """
+    head, pairs = assignments(text)
+    if head.strip() != ".param" or not pairs:
+        raise InputError(f"bad card {shown(text)}; write .param name=value ... (functions are not supported)")
+    for name, value in pairs:
+        scope.parameters[name] = (assigned_value(name, value), position)
+
+
+def subckt(scope: Scope, text: str, position: int) -> Scope:
+    """Read a ``.subckt name port ... [params: name=value ...]`` card; gives the new scope.
+
+    Raises:
+        InputError: It isn't such a card, or the name is taken.
+    """
+    head, pairs = assignments(text)
+    words = _without_params(words_of(head))
+    if len(words) < 2:
+        raise InputError("a subcircuit without a name; write .subckt NAME PORT ... [parameter=value ...]")
+    name, ports = words[1], words[2:]
+    if name in scope.definitions:
+        raise InputError(f"duplicate subcircuit {shown(name)}; give each its own name")
+    inner = Scope(name, scope, position)
+    for port in ports:
+        if port in inner.nodes:
+            raise InputError(f"port {shown(port)} of {shown(name)} is ground or stands twice; rename it")
+        inner.node(port)
+    inner.ports = len(ports)
+    for parameter, value in pairs:
+        inner.parameters[parameter] = (assigned_value(parameter, value), position)
+    scope.definitions[name] = inner
+    return inner
+
+
+def model(scope: Scope, text: str, position: int) -> None:
+    """Read a ``.model name D(parameter=value ...)`` card.
+
+    Raises:
+        InputError: It isn't such a card, its type isn't D, or it has a parameter that isn't supported.
+    """
+    match = _MODEL.fullmatch(text)
+    if match is None:
+        raise InputError(f"bad card {shown(text)}; write .model NAME D(parameter=value ...)")
+    name, kind, rest = match[1], match[2], match[3].strip()
+    if kind != "d":
+        raise InputError(f"model {shown(name)} is of type {shown(kind)}; only D (diode) is supported")
+    if name in scope.models:
+        raise InputError(f"duplicate model {shown(name)}; give each model its own name")
+    if rest.startswith("("):
+        if not rest.endswith(")"):
+            raise InputError(f"model {shown(name)} has no ')' at its end; write .model NAME D(parameter=value ...)")
+        rest = rest[1:-1].strip()
+    head, pairs = assignments(rest)
+    if head.strip():
+        raise InputError(f"unexpected {shown(head.strip())} in model {shown(name)}; write parameter=value")
+    parameters: dict[str, Value] = {}
+    for parameter, value in pairs:
+        known = known_parameter(parameter)
+        number = assigned_value(parameter, value.rstrip(", \t"))
+        if known in parameters:
+            raise InputError(f"{parameter.upper()} of model {shown(name)} is given twice; give it once")
+        if known is not None:
+            parameters[known] = number
+    scope.models[name] = (parameters, position)
+
+
+def conditions(scope: Scope, text: str, position: int) -> None:
+    """Read an ``.ic`` or ``.nodeset`` card: ``v(node)=value ...``.
+
+    Raises:
+        InputError: It isn't such a card.
+    """
+    words = words_of(text)
+    kind = words[0][1:]
+    if len(words) < 5 or (len(words) - 1) % 4:
+        raise InputError(f"bad card {shown(text)}; write .{kind} v(node)=value ...")
+    for at in range(1, len(words), 4):
+        letter, node, equals, value = words[at : at + 4]
+        if letter != "v" or equals != "=":
+            raise InputError(f"bad card {shown(text)}; write .{kind} v(node)=value ...")
+        if scope.nodes.get(node) == 0:
+            raise InputError(f"{kind} of the ground node {shown(node)}, which is always at 0 V; take it out")
+        scope.conditions.append((kind, node, value_of(value), position))

@@ -1,0 +1,520 @@
+"""Expansion of subcircuits: from scopes of cards to the flat arrays of a ``Netlist``.
+
+All instances of a subcircuit that are called the same way are expanded together, as a batch: node numbers are a matrix
+with a column for each instance, parameters are arrays with a number for each. A hundred thousand instances of a
+synapse cost a few array operations, not a hundred thousand walks over its cards.
+
+Parameters are looked up as ngspice 39 does: in the subcircuit, then in its caller, and so on up to the top level.
+Models and subcircuits are looked up where they are defined: in the subcircuit, then in the one around its definition.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mho.errors import InputError
+from mho.spice.expressions import Expression, Number, evaluate
+from mho.spice.lines import NetlistLines
+from mho.spice.models import diode_model
+from mho.spice.netlist import DiodeModel
+from mho.spice.scopes import QUANTITIES, Calls, Cards, Scope
+from mho.spice.values import shown
+from mho.spice.waveforms import Waveform, waveform
+
+MAX_ELEMENTS = 5_000_000
+"""Most elements, subcircuit instances included, of an expanded netlist."""
+MAX_NAME_CHARACTERS = 500_000_000
+"""Most characters of all flattened names together."""
+MAX_DEPTH = 100
+"""Deepest nesting of subcircuit instances."""
+
+
+class Parameters:
+    """The parameters that one batch of instances sees.
+
+    Attributes:
+        scope: Whose parameters they are.
+        values: Its own: numbers, or arrays with a number for each instance.
+        parent: Its callers' parameters.
+        rows: Which instance of the caller's batch each instance belongs to.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        values: dict[str, Number],
+        parent: "Parameters | None" = None,
+        rows: np.ndarray | None = None,
+    ):
+        self.scope = scope
+        self.values = values
+        self.parent = parent
+        self.rows = rows
+
+    def __call__(self, name: str) -> Number:
+        """Value of a parameter, here or up the chain of callers.
+
+        Raises:
+            InputError: There is no such parameter.
+        """
+        value = self.find(name)
+        if value is None:
+            raise InputError(f"undefined parameter {shown(name)}; define it with .param {name}=VALUE")
+        return value
+
+    def find(self, name: str) -> Number | None:
+        """Value of a parameter, or None."""
+        level: Parameters | None = self
+        rows: np.ndarray | None = None
+        while level is not None:
+            value = level.values.get(name)
+            if value is not None:
+                return value if rows is None or np.ndim(value) == 0 else np.asarray(value)[rows]
+            if level.rows is not None:
+                rows = level.rows if rows is None else level.rows[rows]
+            level = level.parent
+        return None
+
+    def above(self, name: str) -> Number | None:
+        """Value of a parameter in the callers alone, or None."""
+        return Parameters(self.scope, {}, self.parent, self.rows).find(name)
+
+    def seen_by(self, scope: Scope) -> "Parameters":
+        """What the caller that is an instance of ``scope`` sees, still with a number for each instance here."""
+        level, rows = self, None
+        while level.scope is not scope and level.parent is not None:
+            if level.rows is not None:
+                rows = level.rows if rows is None else level.rows[rows]
+            level = level.parent
+        return Parameters(scope, {}, level, rows)
+
+
+def resolve_parameters(scope: Scope, parameters: Parameters, lines: NetlistLines) -> None:
+    """Evaluate the scope's own parameters that aren't given yet, whatever the order of their definitions.
+
+    Raises:
+        InputError: Parameters that depend on each other in a circle, or an undefined one.
+    """
+    own, values = scope.parameters, parameters.values
+    for first in own:
+        if first in values:
+            continue
+        path: dict[str, Iterator[str]] = {}
+        pending: str | None = first
+        while pending is not None or path:
+            if pending is not None:
+                value = own[pending][0]
+                path[pending] = iter(sorted(value.names) if isinstance(value, Expression) else ())
+            name = next(reversed(path))
+            pending = None
+            for needed in path[name]:
+                # Of its own name, a parameter sees the value that the callers have.
+                if needed == name and parameters.above(name) is not None:
+                    continue
+                if needed in path:
+                    circle = [*list(path)[list(path).index(needed) :], needed]
+                    where = lines.where(own[name][1])
+                    raise InputError(f"{where}: parameter cycle {' -> '.join(circle)}; give one of them a number")
+                if needed in own and needed not in values:
+                    pending = needed
+                    break
+            if pending is None:
+                values[name] = _parameter_value(name, own[name], parameters, lines)
+                path.popitem()
+
+
+def _parameter_value(
+    name: str, definition: tuple[float | Expression, int], parameters: Parameters, lines: NetlistLines
+) -> Number:
+    value, position = definition
+    if not isinstance(value, Expression):
+        return value
+    outer = parameters.above(name) if name in value.names else None
+    try:
+        return evaluate(value, lambda needed: outer if needed == name and outer is not None else parameters(needed))
+    except InputError as error:
+        raise InputError(f"{lines.where(position)}: parameter {shown(name)}: {error}") from None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Instances of one scope, n of them, expanded together.
+
+    Attributes:
+        scope: What they are instances of.
+        prefixes: Name of each, such as ``x1.x2``; a single empty one for the top level.
+        groups: The parts of those names, each with the level at which ngspice expands it: see ``_element_names``.
+        nodes: Node numbers in the netlist, shape (nodes of the scope, n), int32.
+        parameters: What they see.
+    """
+
+    scope: Scope
+    prefixes: list[str]
+    groups: list[tuple[int, list[str]]]
+    nodes: np.ndarray
+    parameters: Parameters
+
+
+def _element_names(names: list[str], groups: list[tuple[int, list[str]]]) -> list[str]:
+    """Flattened names of elements in a batch, name by name, instance by instance.
+
+    Resistor r2 of instance x1 is r.x1.r2, and r.x1.x3.r2 one instance deeper. But ngspice expands a subcircuit that is
+    defined inside another one when it comes to the definition of the outer, so that the element gets its letter each
+    time: r.x1.r.x3.r2. A run of instances that is expanded in one go has one letter.
+    """
+    if not groups:
+        return names
+    heads: dict[str, list[str]] = {}
+    for letter in {name[0] for name in names}:
+        parts = [[f"{letter}.{part}." for part in group] for _, group in groups]
+        heads[letter] = parts[0] if len(parts) == 1 else ["".join(row) for row in zip(*parts, strict=True)]
+    return [head + name for name in names for head in heads[name[0]]]
+
+
+@dataclass(slots=True)
+class Expanded:
+    """The elements of one kind of the whole netlist; lists of one array a batch, until ``joined``."""
+
+    names: list[str] = field(default_factory=list)
+    nodes: list[np.ndarray] = field(default_factory=list)
+    numbers: list[np.ndarray] = field(default_factory=list)
+    positions: list[np.ndarray] = field(default_factory=list)
+    models: list[np.ndarray] = field(default_factory=list)
+    controls: list[str] = field(default_factory=list)
+    waveforms: dict[int, Waveform] = field(default_factory=dict)
+    without_dc: list[int] = field(default_factory=list)
+
+
+class Expansion:
+    """The flat netlist as it grows.
+
+    Attributes:
+        elements: By kind.
+        node_names: Flattened names; ground first.
+        models: Diode models in use.
+        conditions: Kind, flattened node name, value and position of each initial condition.
+    """
+
+    def __init__(self, lines: NetlistLines, nominal_temperature: float):
+        self.elements = {kind: Expanded() for kind in QUANTITIES}
+        self.node_names: list[str] = ["0"]
+        self.models: list[DiodeModel] = []
+        self.conditions: list[tuple[str, str, float, int]] = []
+        self._lines = lines
+        self._nominal_temperature = nominal_temperature
+        self._numbers: dict[str, int] = {"0": 0}
+        self._shared_models: dict[tuple[int, str], int] = {}
+
+    def expand(self, top: Scope, parameters: Parameters) -> None:
+        """Expand the netlist from its top level, whose parameters are evaluated already.
+
+        Raises:
+            InputError: A missing, recursive or wrongly called subcircuit, too many elements, a missing model, or an
+                expression without a value.
+        """
+        check_calls(top, self._lines)
+        waiting = [Batch(top, [""], [], self._batch_nodes(top, [""], np.zeros((0, 1), np.int32)), parameters)]
+        while waiting:
+            batch = waiting.pop()
+            models: dict[str, int | np.ndarray] = {}
+            for kind, cards in batch.scope.cards.items():
+                if cards.names:
+                    self._expand_cards(kind, cards, batch, models)
+            self._expand_conditions(batch)
+            # The last call is expanded last: a stack turns their order around.
+            waiting.extend(reversed([self._call(calls, batch) for calls in batch.scope.calls.values()]))
+
+    def node(self, name: str) -> int | None:
+        """Number of the node of that flattened name, or None."""
+        return self._numbers.get(name)
+
+    def _fail(self, position: int, error: InputError | str) -> InputError:
+        return InputError(f"{self._lines.where(position)}: {error}")
+
+    def _batch_nodes(self, scope: Scope, prefixes: list[str], ports: np.ndarray) -> np.ndarray:
+        """Node numbers of a batch: ground, the ports as connected, and the inner nodes by their flattened names."""
+        count = len(prefixes)
+        nodes = np.zeros((len(scope.node_names), count), dtype=np.int32)
+        nodes[1 : scope.ports + 1] = ports
+        numbers, names = self._numbers, self.node_names
+        for row in range(scope.ports + 1, len(scope.node_names)):
+            inner = scope.node_names[row]
+            column = []
+            for prefix in prefixes:
+                name = f"{prefix}.{inner}" if prefix else inner
+                number = numbers.get(name)
+                if number is None:
+                    number = numbers[name] = len(names)
+                    names.append(name)
+                column.append(number)
+            nodes[row] = column
+        return nodes
+
+    def _call(self, calls: Calls, batch: Batch) -> Batch:
+        """The batch of all instances that these X cards make in a batch of their callers."""
+        target = calls.target
+        assert target is not None
+        count = len(batch.prefixes)
+        prefixes = calls.names
+        if batch.groups:
+            prefixes = [f"{prefix}.{name}" for name in calls.names for prefix in batch.prefixes]
+        level = target.level - 1
+        kept = [(at, group * len(calls.names)) for at, group in batch.groups if at < level]
+        merged = [group for at, group in batch.groups if at >= level]
+        last = [name for name in calls.names for _ in range(count)]
+        for group in reversed(merged):
+            last = [f"{part}.{name}" for part, name in zip(group * len(calls.names), last, strict=True)]
+        groups = [*kept, (level, last)]
+        rows = np.tile(np.arange(count), len(calls.names))
+        values: dict[str, Number] = {}
+        for parameter, column in zip(calls.parameters, calls.values, strict=True):
+            given = np.empty((len(column), count))
+            for row, value in enumerate(column):
+                if isinstance(value, Expression):
+                    try:
+                        given[row] = evaluate(value, batch.parameters)
+                    except InputError as error:
+                        what = f"parameter {shown(parameter)} of {shown(calls.names[row])}: {error}"
+                        raise self._fail(calls.positions[row], what) from None
+                else:
+                    given[row] = value
+            values[parameter] = given.ravel()
+        parameters = Parameters(target, values, batch.parameters, rows)
+        resolve_parameters(target, parameters, self._lines)
+        self._check_scopes(calls, batch, parameters)
+        local = np.array(calls.nodes, dtype=np.int32).reshape(len(calls.names), calls.ports)
+        ports = batch.nodes[local.T].reshape(calls.ports, -1)
+        return Batch(target, prefixes, groups, self._batch_nodes(target, prefixes, ports), parameters)
+
+    def _check_scopes(self, calls: Calls, batch: Batch, inner: Parameters) -> None:
+        """Refuse an X card's expression if it matters whether the caller or the subcircuit evaluates it.
+
+        Here, as in most simulators, the caller does. ngspice evaluates it inside the subcircuit, which may have other
+        parameters of the same names; which of them it sees depends on their order and on how they are written.
+        """
+        count = len(batch.prefixes)
+        for parameter, column in zip(calls.parameters, calls.values, strict=True):
+            for row, value in enumerate(column):
+                if not isinstance(value, Expression):
+                    continue
+                for name in value.names.intersection(inner.values) - {parameter}:
+                    instances = slice(row * count, (row + 1) * count)
+                    seen = np.broadcast_to(inner.values[name], len(calls.names) * count)[instances]
+                    if np.any(seen != batch.parameters(name)):
+                        raise self._fail(
+                            calls.positions[row],
+                            f"parameter {shown(parameter)} of {shown(calls.names[row])} uses {shown(name)}, which has "
+                            f"another value inside subcircuit {shown(calls.subcircuit)}; rename one of them",
+                        )
+
+    def _expand_cards(self, kind: str, cards: Cards, batch: Batch, models: dict[str, int | np.ndarray]) -> None:
+        """Add the elements that these cards make in a batch: card by card, instance by instance."""
+        found = self.elements[kind]
+        count, first = len(batch.prefixes), len(found.names)
+        found.names.extend(_element_names(cards.names, batch.groups))
+        if kind in "fh":
+            found.controls.extend(_element_names(cards.labels, batch.groups))
+        local = np.array(cards.nodes, dtype=np.int32).reshape(len(cards.names), -1)
+        found.nodes.append(batch.nodes[local].transpose(0, 2, 1).reshape(-1, local.shape[1]))
+        numbers = np.repeat(np.array(cards.numbers, dtype=np.float64), count, axis=1)
+        for quantity, row, expression in cards.expressions:
+            numbers[quantity, row * count : (row + 1) * count] = self._evaluated(
+                expression, batch, cards, row, QUANTITIES[kind][quantity]
+            )
+        found.numbers.append(numbers)
+        found.positions.append(np.repeat(np.array(cards.positions, dtype=np.int64), count))
+        if kind == "d":
+            found.models.append(self._diode_models(cards, batch, models))
+        for row, (shape, values, has_dc) in cards.waveforms.items():
+            columns = [np.broadcast_to(self._evaluated(value, batch, cards, row, shape), count) for value in values]
+            try:
+                for instance in range(count):
+                    index = first + row * count + instance
+                    found.waveforms[index] = waveform(shape, [float(column[instance]) for column in columns])
+                    if not has_dc:
+                        found.without_dc.append(index)
+            except InputError as error:
+                raise self._fail(cards.positions[row], f"{shown(cards.names[row])}: {error}") from None
+
+    def _evaluated(self, value: float | Expression, batch: Batch, cards: Cards, row: int, what: str) -> Number:
+        if not isinstance(value, Expression):
+            return value
+        try:
+            return evaluate(value, batch.parameters)
+        except InputError as error:
+            raise self._fail(cards.positions[row], f"{what} of {shown(cards.names[row])}: {error}") from None
+
+    def _diode_models(self, cards: Cards, batch: Batch, models: dict[str, int | np.ndarray]) -> np.ndarray:
+        """Index into ``models`` of each diode of these cards in a batch."""
+        count = len(batch.prefixes)
+        for row, label in enumerate(cards.labels):
+            if label not in models:
+                models[label] = self._model(label, batch, cards.positions[row], cards.names[row])
+        if count == 1:
+            return np.array([int(models[label]) for label in cards.labels], dtype=np.int32)
+        return np.concatenate([np.broadcast_to(models[label], count) for label in cards.labels]).astype(np.int32)
+
+    def _model(self, label: str, batch: Batch, position: int, diode: str) -> int | np.ndarray:
+        """Index of a diode model, the same for all instances, or one for each where they differ."""
+        home = batch.scope.model_scope(label)
+        if home is None:
+            known = _some(name for name in _model_names(batch.scope))
+            raise self._fail(position, f"no model {shown(label)} for {shown(diode)}; {known or 'write a .model card'}")
+        shared = self._shared_models.get((id(home), label))
+        if shared is not None:
+            return shared
+        given, at = home.models[label]
+        name = f"{home.name}:{label}" if home.name else label
+        varies = home.parent is not None and any(isinstance(value, Expression) for value in given.values())
+        count = len(batch.prefixes) if varies else 1
+        # A model's expressions see the parameters of the scope that holds its card, not those of its users.
+        parameters = batch.parameters.seen_by(home)
+        try:
+            columns = {
+                parameter: np.broadcast_to(
+                    evaluate(value, parameters) if isinstance(value, Expression) else value, count
+                )
+                for parameter, value in given.items()
+            }
+            table = np.stack(list(columns.values()), axis=1) if columns else np.zeros((1, 0))
+            rows, inverse = np.unique(table, axis=0, return_inverse=True)
+            first = len(self.models)
+            for row in rows:
+                numbers = dict(zip(columns, row.tolist(), strict=True))
+                self.models.append(diode_model(name, numbers, self._nominal_temperature))
+        except InputError as error:
+            raise self._fail(at, f"model {shown(label)}: {error}") from None
+        if not varies:
+            self._shared_models[id(home), label] = first
+            return first
+        return first + inverse.reshape(-1) if count > 1 else first
+
+    def _expand_conditions(self, batch: Batch) -> None:
+        for kind, node, value, position in batch.scope.conditions:
+            try:
+                number = evaluate(value, batch.parameters) if isinstance(value, Expression) else value
+            except InputError as error:
+                raise self._fail(position, f".{kind} of node {shown(node)}: {error}") from None
+            values = np.broadcast_to(number, len(batch.prefixes))
+            row = batch.scope.nodes.get(node)
+            for instance, prefix in enumerate(batch.prefixes):
+                if row is not None:
+                    name = self.node_names[batch.nodes[row, instance]]
+                else:
+                    name = f"{prefix}.{node}" if prefix else node
+                self.conditions.append((kind, name, float(values[instance]), position))
+
+
+def check_calls(top: Scope, lines: NetlistLines) -> None:
+    """Find the subcircuit of each X card, and how large the expanded netlist will be, before expanding it.
+
+    Raises:
+        InputError: A missing or recursive subcircuit, a wrong number of nodes, a parameter that the subcircuit
+            doesn't have, instances nested too deep, or too many elements.
+    """
+    scopes = top.all_definitions()
+    for scope in scopes:
+        for calls in scope.calls.values():
+            _find_target(scope, calls, lines)
+    sizes: dict[int, Size] = {}  # children first
+    for start in scopes:
+        path: dict[int, tuple[Scope, Iterator[Calls]]] = {}
+        pending: Scope | None = start if id(start) not in sizes else None
+        while pending is not None or path:
+            if pending is not None:
+                path[id(pending)] = (pending, iter(pending.calls.values()))
+            scope, remaining = path[next(reversed(path))]
+            pending = None
+            for calls in remaining:
+                target = calls.target
+                assert target is not None
+                if id(target) in path:
+                    circle = list(path)[list(path).index(id(target)) :]
+                    names = [path[key][0].name for key in circle]
+                    raise InputError(
+                        f"{lines.where(calls.positions[0])}: recursive subcircuit {' -> '.join([*names, names[0]])}; "
+                        "take one call out"
+                    )
+                if id(target) not in sizes:
+                    pending = target
+                    break
+            if pending is None:
+                sizes[id(scope)] = _size(scope, sizes, lines)
+                path.popitem()
+
+
+def _find_target(scope: Scope, calls: Calls, lines: NetlistLines) -> None:
+    where, name = lines.where(calls.positions[0]), shown(calls.names[0])
+    target = scope.definition(calls.subcircuit)
+    if target is None:
+        known = _some(_subcircuit_names(scope))
+        raise InputError(
+            f"{where}: no subcircuit {shown(calls.subcircuit)} for {name}; {known or 'write its .subckt card'}"
+        )
+    if calls.ports != target.ports:
+        raise InputError(
+            f"{where}: {name} connects {calls.ports} nodes to subcircuit {shown(target.name)}; it has {target.ports} "
+            f"ports ({lines.where(target.position)})"
+        )
+    for parameter in calls.parameters:
+        if parameter not in target.parameters:
+            raise InputError(
+                f"{where}: subcircuit {shown(target.name)} has no parameter {shown(parameter)}; "
+                f"{_some(target.parameters) or 'it has none'}"
+            )
+    calls.target = target
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What one instance of a scope expands to: elements and instances, those and nodes, their names' length, depth."""
+
+    elements: int
+    names: int
+    characters: int
+    depth: int
+
+
+def _size(scope: Scope, sizes: dict[int, Size], lines: NetlistLines) -> Size:
+    own = [name for cards in scope.cards.values() for name in cards.names]
+    elements, names = len(own), len(own) + len(scope.node_names)
+    characters = sum(map(len, own)) + sum(map(len, scope.node_names))
+    depth, position = 0, scope.position
+    for calls in scope.calls.values():
+        inner = sizes[id(calls.target)]
+        count, prefixes = len(calls.names), sum(map(len, calls.names)) + len(calls.names)
+        elements += count * (1 + inner.elements)
+        names += count * (1 + inner.names)
+        characters += prefixes * (1 + inner.names) + count * inner.characters
+        depth = max(depth, 1 + inner.depth)
+        position = calls.positions[0]
+    if elements > MAX_ELEMENTS or characters > MAX_NAME_CHARACTERS or depth > MAX_DEPTH:
+        what = f"subcircuit {shown(scope.name)}" if scope.name else "the netlist"
+        raise InputError(
+            f"{lines.where(position)}: {what} expands to {elements} elements with {characters} characters of names, "
+            f"nested {depth} deep; the limits are {MAX_ELEMENTS}, {MAX_NAME_CHARACTERS} and {MAX_DEPTH}"
+        )
+    return Size(elements, names, characters, depth)
+
+
+def _subcircuit_names(scope: Scope) -> Iterator[str]:
+    around: Scope | None = scope
+    while around is not None:
+        yield from around.definitions
+        around = around.parent
+
+
+def _model_names(scope: Scope) -> Iterator[str]:
+    around: Scope | None = scope
+    while around is not None:
+        yield from around.models
+        around = around.parent
+
+
+def _some(names, most: int = 8) -> str:
+    """``known: a b c``, of at most ``most`` names; empty where there are none."""
+    listed = [name for name, _ in zip(names, range(most + 1), strict=False)]
+    if not listed:
+        return ""
+    return f"known: {' '.join(listed[:most])}{' ...' if len(listed) > most else ''}"

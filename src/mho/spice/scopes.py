@@ -1,0 +1,151 @@
+"""What the cards of one scope say: the netlist's top level or a subcircuit, before anything is expanded.
+
+Cards are kept as columns, a list per field, since a netlist may have a million of them; an expression stands in its
+field until the scope is expanded.
+"""
+
+from mho.errors import InputError
+from mho.spice.expressions import Expression
+from mho.spice.values import shown
+
+Value = float | Expression
+
+# Fields of each kind of element that hold numbers, in the order in which they are kept.
+QUANTITIES: dict[str, tuple[str, ...]] = {
+    "r": ("resistance", "tc1", "tc2", "m"),
+    "c": ("capacitance", "ic", "m"),
+    "d": ("area", "m", "temp"),
+    "v": ("dc",),
+    "i": ("dc",),
+    "e": ("gain",),
+    "g": ("gain",),
+    "f": ("gain",),
+    "h": ("gain",),
+}
+NOT_GIVEN = float("nan")
+"""In a number column: the card doesn't give this field. No number that is read can be a NaN."""
+
+
+class Cards:
+    """The cards of one kind of element in one scope, as columns.
+
+    Attributes:
+        names: The elements' names in the scope.
+        nodes: Their nodes, numbers in the scope, one list for all: 2 a card, or 4 with a controlling pair.
+        numbers: A list for each of the kind's quantities.
+        expressions: Quantity, row and expression of the numbers still to be evaluated.
+        labels: The names that cards refer to: diodes' models, controlling sources.
+        waveforms: Shape, numbers and whether a DC value is given, by row.
+        positions: Where the cards are.
+    """
+
+    __slots__ = ("expressions", "labels", "names", "nodes", "numbers", "positions", "waveforms")
+
+    def __init__(self, kind: str):
+        self.names: list[str] = []
+        self.nodes: list[int] = []
+        self.numbers: list[list[float]] = [[] for _ in QUANTITIES[kind]]
+        self.expressions: list[tuple[int, int, Expression]] = []
+        self.labels: list[str] = []
+        self.waveforms: dict[int, tuple[str, list[Value], bool]] = {}
+        self.positions: list[int] = []
+
+    def add(self, name: str, nodes: tuple[int, ...], values: tuple[Value, ...], position: int) -> None:
+        """Append a card."""
+        for quantity, value in enumerate(values):
+            if isinstance(value, Expression):
+                self.expressions.append((quantity, len(self.names), value))
+                value = 0.0
+            self.numbers[quantity].append(value)
+        self.names.append(name)
+        self.nodes.extend(nodes)
+        self.positions.append(position)
+
+
+class Calls:
+    """X cards of one scope that call the same subcircuit with the same parameters and number of nodes."""
+
+    __slots__ = ("names", "nodes", "parameters", "ports", "positions", "subcircuit", "target", "values")
+
+    def __init__(self, subcircuit: str, ports: int, parameters: tuple[str, ...]):
+        self.subcircuit = subcircuit
+        self.ports = ports
+        self.parameters = parameters
+        self.names: list[str] = []
+        self.nodes: list[int] = []
+        self.values: list[list[Value]] = [[] for _ in parameters]
+        self.positions: list[int] = []
+        self.target: Scope | None = None
+
+
+class Scope:
+    """The top level of a netlist, or a subcircuit's definition.
+
+    Attributes:
+        name: The subcircuit's name, empty at the top level.
+        parent: The scope around the definition, ``None`` at the top level.
+        level: How many scopes are around it.
+        position: Where it starts.
+        nodes: Number of each node name in this scope; ground is 0, ports follow.
+        node_names: Name of each node number.
+        ports: Number of ports.
+        parameters: Value and position of each parameter, of the definition's card and of ``.param``.
+        cards: Element cards by kind.
+        calls: X cards, grouped.
+        definitions: Subcircuits defined in this scope.
+        models: Parameters and position of each diode model of this scope.
+        conditions: ``ic`` or ``nodeset``, node name, value and position of each initial condition.
+    """
+
+    def __init__(self, name: str, parent: "Scope | None", position: int):
+        self.name = name
+        self.parent = parent
+        self.level: int = 0 if parent is None else parent.level + 1
+        self.position = position
+        self.nodes: dict[str, int] = {"0": 0, "gnd": 0}
+        self.node_names: list[str] = ["0"]
+        self.ports = 0
+        self.parameters: dict[str, tuple[Value, int]] = {}
+        self.cards: dict[str, Cards] = {kind: Cards(kind) for kind in QUANTITIES}
+        self.calls: dict[tuple[str, int, tuple[str, ...]], Calls] = {}
+        self.definitions: dict[str, Scope] = {}
+        self.models: dict[str, tuple[dict[str, Value], int]] = {}
+        self.conditions: list[tuple[str, str, Value, int]] = []
+        self.seen: dict[str, int] = {}
+
+    def node(self, word: str) -> int:
+        """Number of a node in this scope; a new name gets the next.
+
+        Raises:
+            InputError: An expression stands where a node's name should.
+        """
+        number = self.nodes.get(word)
+        if number is None:
+            if word[0] == "{":
+                raise InputError(f"an expression {shown(word)} stands where a node's name should")
+            number = self.nodes[word] = len(self.node_names)
+            self.node_names.append(word)
+        return number
+
+    def definition(self, name: str) -> "Scope | None":
+        """The subcircuit of that name that is known in this scope."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.definitions:
+                return scope.definitions[name]
+            scope = scope.parent
+        return None
+
+    def model_scope(self, name: str) -> "Scope | None":
+        """The scope, this one or one around it, that has the diode model of that name."""
+        scope: Scope | None = self
+        while scope is not None and name not in scope.models:
+            scope = scope.parent
+        return scope
+
+    def all_definitions(self) -> "list[Scope]":
+        """The scope itself and all that are defined in it, at any depth."""
+        found: list[Scope] = [self]
+        for scope in found:
+            found.extend(scope.definitions.values())
+        return found

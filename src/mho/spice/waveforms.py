@@ -1,0 +1,177 @@
+"""Transient waveforms of independent sources: PULSE, SIN, EXP and PWL.
+
+Source: ngspice 39 manual, section 4.1 ("Independent sources for voltage or current"). Where ngspice takes a missing
+or zero value from the ``.tran`` card (its step or stop), the field is None and ``at`` takes it from there.
+Levels are volts for a voltage source, amperes for a current source; times are seconds.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mho.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Transient:
+    """A ``.tran`` card.
+
+    Attributes:
+        step: Suggested time step (s), also the default of waveforms' rise and fall times.
+        stop: Last time (s).
+        start: First time to report (s); the analysis itself begins at 0.
+        max_step: Largest time step (s), or None.
+        use_initial: ``uic``: start from the initial conditions, without an operating point.
+    """
+
+    step: float
+    stop: float
+    start: float = 0.0
+    max_step: float | None = None
+    use_initial: bool = False
+
+    def __post_init__(self):
+        if not self.step > 0 or not self.stop > 0:
+            raise InputError(f".tran needs a step and a stop above 0 s, not {self.step:g} and {self.stop:g}")
+        if not 0 <= self.start < self.stop:
+            raise InputError(f".tran starts to report at {self.start:g} s; it must lie from 0 to the stop")
+        if self.max_step is not None and not self.max_step > 0:
+            raise InputError(f".tran has a largest step of {self.max_step:g} s; it must be above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """``PULSE(initial pulsed delay rise fall width period)``: a periodic trapezoid."""
+
+    initial: float
+    pulsed: float
+    delay: float = 0.0
+    rise: float | None = None
+    fall: float | None = None
+    width: float | None = None
+    period: float | None = None
+
+    def __post_init__(self):
+        _not_negative("PULSE", self.delay, self.rise, self.fall, self.width, self.period)
+
+    def at(self, time: np.ndarray, transient: Transient) -> np.ndarray:
+        """Value at each of the times (s)."""
+        rise, fall = self.rise or transient.step, self.fall or transient.step
+        width, period = self.width or transient.stop, self.period or transient.stop
+        phase = np.asarray(time, dtype=np.float64) - self.delay
+        phase = np.where(phase > period, phase - period * np.floor(phase / period), phase)
+        corners = [0.0, rise, rise + width, rise + width + fall]
+        levels = [self.initial, self.pulsed, self.pulsed, self.initial]
+        return np.interp(phase, corners, levels)
+
+    @property
+    def at_start(self) -> float:
+        """Value at time 0."""
+        return self.initial
+
+
+@dataclass(frozen=True, slots=True)
+class Sine:
+    """``SIN(offset amplitude frequency delay damping phase)``: a damped sine; phase in degrees."""
+
+    offset: float
+    amplitude: float
+    frequency: float | None = None
+    delay: float = 0.0
+    damping: float = 0.0
+    phase: float = 0.0
+
+    def __post_init__(self):
+        _not_negative("SIN", self.delay)
+
+    def at(self, time: np.ndarray, transient: Transient) -> np.ndarray:
+        """Value at each of the times (s)."""
+        since = np.maximum(np.asarray(time, dtype=np.float64) - self.delay, 0.0)
+        angle = 2 * np.pi * (self.frequency or 1 / transient.stop) * since + np.radians(self.phase)
+        return self.offset + self.amplitude * np.sin(angle) * np.exp(-since * self.damping)
+
+    @property
+    def at_start(self) -> float:
+        """Value at time 0."""
+        return self.offset + self.amplitude * float(np.sin(np.radians(self.phase)))
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential:
+    """``EXP(initial pulsed rise_delay rise_constant fall_delay fall_constant)``: up and down exponentially."""
+
+    initial: float
+    pulsed: float
+    rise_delay: float | None = None
+    rise_constant: float | None = None
+    fall_delay: float | None = None
+    fall_constant: float | None = None
+
+    def __post_init__(self):
+        _not_negative("EXP", self.rise_delay, self.rise_constant, self.fall_delay, self.fall_constant)
+
+    def at(self, time: np.ndarray, transient: Transient) -> np.ndarray:
+        """Value at each of the times (s)."""
+        rise_delay = self.rise_delay or transient.step
+        fall_delay = self.fall_delay or rise_delay + transient.step
+        rising = np.maximum(np.asarray(time, dtype=np.float64) - rise_delay, 0.0)
+        falling = np.maximum(np.asarray(time, dtype=np.float64) - fall_delay, 0.0)
+        up = -np.expm1(-rising / (self.rise_constant or transient.step))
+        down = -np.expm1(-falling / (self.fall_constant or transient.step))
+        return self.initial + (self.pulsed - self.initial) * (up - down)
+
+    @property
+    def at_start(self) -> float:
+        """Value at time 0."""
+        return self.initial
+
+
+@dataclass(frozen=True, slots=True)
+class PiecewiseLinear:
+    """``PWL(t1 v1 t2 v2 ...)``: straight lines between points, constant before the first and after the last."""
+
+    times: tuple[float, ...]
+    levels: tuple[float, ...]
+
+    def __post_init__(self):
+        for earlier, later in zip(self.times, self.times[1:], strict=False):
+            if not earlier < later:
+                raise InputError(f"PWL goes from {earlier:g} s to {later:g} s; its times must increase")
+
+    def at(self, time: np.ndarray, transient: Transient) -> np.ndarray:
+        """Value at each of the times (s); ``transient`` has no part in it."""
+        return np.interp(np.asarray(time, dtype=np.float64), self.times, self.levels)
+
+    @property
+    def at_start(self) -> float:
+        """Value at time 0."""
+        return float(np.interp(0.0, self.times, self.levels))
+
+
+Waveform = Pulse | Sine | Exponential | PiecewiseLinear
+
+
+def waveform(shape: str, values: list[float]) -> Waveform:
+    """The waveform that a source's card spells out.
+
+    Args:
+        shape: ``pulse``, ``sin``, ``exp`` or ``pwl``.
+        values: The numbers behind it, in order.
+
+    Raises:
+        InputError: Too few or too many numbers, or one out of its range.
+    """
+    if shape == "pwl":
+        if len(values) < 2 or len(values) % 2:
+            raise InputError(f"PWL has {len(values)} numbers; it takes pairs of a time and a value")
+        return PiecewiseLinear(tuple(values[::2]), tuple(values[1::2]))
+    form, most = {"pulse": (Pulse, 7), "sin": (Sine, 6), "exp": (Exponential, 6)}[shape]
+    if not 2 <= len(values) <= most:
+        raise InputError(f"{shape.upper()} has {len(values)} numbers; it takes 2 to {most}")
+    return form(*values)
+
+
+def _not_negative(shape: str, *times: float | None) -> None:
+    for time in times:
+        if time is not None and time < 0:
+            raise InputError(f"{shape} has a time of {time:g} s; its times can't be negative")
