@@ -99,7 +99,7 @@ def train_circuit(
     )
     if int(unconverged):
         raise MhoError(f"{int(unconverged)} steady states did not converge to {_RTOL:g} during the training")
-    return eqx.combine(arrays, eqx.filter(whole, eqx.is_array, inverse=True)), costs
+    return eqx.combine(arrays, eqx.filter(whole, eqx.is_array, inverse=True)), np.asarray(costs)
 
 
 @double
@@ -160,10 +160,11 @@ def random_graph(
     values = conductance * random.uniform(0.1, 1.9, len(pairs))
     builder.add_resistors(first, second, values, programmable=True, lower=1e-3 * conductance)
     ends = [random.choice([*inner, "0"], 2, replace=False) for _ in range(diodes)]
+    parameters: Any = (np.full(diodes, 1e-6), np.ones(diodes), np.zeros(diodes), np.ones(diodes))
     builder.add_elements(
         [str(a) for a, _ in ends],
         [str(b) for _, b in ends],
-        ShockleyDiode(np.full(diodes, 1e-6), np.ones(diodes), np.zeros(diodes), np.ones(diodes)),
+        ShockleyDiode(*parameters),
         name="diodes",
     )
     builder.set_outputs(plus, references=minus)
@@ -273,7 +274,7 @@ def train_diabetes(*, steps: int = 300, seed: int = 0) -> Trained:
 
 
 def train_linear_regression(*, steps: int = 500, seed: int = 0) -> Trained:
-    """y = 0.15 x₁ + 0.35 x₂ + 0.1 V on a square lattice of resistors, by coupled learning.
+    """The function 0.15 x₁ + 0.35 x₂ + 0.1 V on a square lattice of resistors, by coupled learning.
 
     A passive circuit's voltages are weighted means of its sources', so the coefficients are positive and sum to at most 1;
     the constant is the share of a 1 V source.
@@ -292,8 +293,8 @@ def train_linear_regression(*, steps: int = 500, seed: int = 0) -> Trained:
 def train_allosteric(*, steps: int = 4000, seed: int = 0) -> Trained:
     """An allosteric response on a square lattice, by coupled learning: a 1 V source calls forth given output voltages.
 
-    One sample: the source and the ground stand at opposite corners, three nodes far from both are to reach 0.3, 0.5 and 0.7 V.
-    The errors are mean squared errors over the variance of the three targets.
+    One sample: the source and the ground stand at opposite corners, three nodes far from both are to
+    reach 0.3, 0.5 and 0.7 V. The errors are mean squared errors over the variance of the three targets.
     """
     circuit = square_lattice(8, [1, 64], [20, 29, 46], seed=seed)
     x, y = np.array([[1.0, 0.0]]), np.array([[0.3, 0.5, 0.7]])

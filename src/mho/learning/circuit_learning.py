@@ -4,12 +4,15 @@ The rules are those of layered networks (`mho.learning.equilibrium_propagation`,
 the energy is a circuit's. Coupled learning: Stern, Hexner, Rocks and Liu 2021, Phys. Rev. X 11, 021045.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from mho.elements import ProgrammableResistor
+from mho.elements import ProgrammableResistor, TwoTerminal
 from mho.errors import InputError
 from mho.learning.cost import Cost
 from mho.learning.equilibrium_propagation import Nudging, Variant, check_settings
@@ -35,15 +38,17 @@ def _slope(circuit: Circuit, trained: tuple[str, ...], here: Array, there: Array
     of its voltage drop, which is ½Δv² less ½Δv² without cancellation.
     """
 
-    def difference(element: eqx.Module, first: Array, second: Array, w: Array) -> Array:
-        change = element.co_content(here[:, first] - here[:, second])  # pyright: ignore
-        change = change - element.co_content(there[:, first] - there[:, second])  # pyright: ignore
+    def difference(element: TwoTerminal, first: Array, second: Array, w: Array) -> Array:
+        change = element.co_content(here[:, first] - here[:, second])
+        change = change - element.co_content(there[:, first] - there[:, second])
         return jnp.sum(weight[:, None] * w * change)
 
     return _by_branch(circuit, trained, 0.5 * (here + there), weight[:, None] * (here - there), difference)
 
 
-def _by_branch(circuit: Circuit, trained: tuple[str, ...], mean: Array, change: Array, difference) -> Circuit:  # noqa: ANN001
+def _by_branch(
+    circuit: Circuit, trained: tuple[str, ...], mean: Array, change: Array, difference: Callable[..., Array]
+) -> Circuit:
     for kind in trained:
         if kind not in CIRCUIT_PARAMETERS:
             raise InputError(
@@ -59,7 +64,7 @@ def _by_branch(circuit: Circuit, trained: tuple[str, ...], mean: Array, change: 
         elif "element" in trained and not branch.programmable:
             free, held = eqx.partition(branch.element, eqx.is_inexact_array)
 
-            def total(free, held=held, branch=branch, weight=weight):  # noqa: ANN001, ANN202
+            def total(free, held=held, branch=branch, weight=weight):
                 return difference(eqx.combine(free, held), branch.first, branch.second, weight)
 
             slope = jax.tree.map(lambda x: x / scale, jax.grad(total)(free))
@@ -69,7 +74,7 @@ def _by_branch(circuit: Circuit, trained: tuple[str, ...], mean: Array, change: 
     return result
 
 
-def _gradient(slope: Circuit, cost: Array, prediction: Array, rtol: float, *points: CircuitPoint) -> Gradient:
+def _gradient(slope: Any, cost: Array, prediction: Array, rtol: float, *points: CircuitPoint) -> Gradient:
     residual = jnp.concatenate([p.residual for p in points])
     return Gradient(
         by_parameter=slope,
@@ -206,9 +211,9 @@ def circuit_implicit_gradient(
     pull = -cost.gradient(prediction, targets) / inputs.shape[0]
     change = circuit_response(circuit, sources, free, pull)
 
-    def difference(element: eqx.Module, first: Array, second: Array, weight: Array) -> Array:
+    def difference(element: TwoTerminal, first: Array, second: Array, weight: Array) -> Array:
         drop = free.voltages[:, first] - free.voltages[:, second]
-        return jnp.sum(weight * element.current(drop) * (change[:, first] - change[:, second]))  # pyright: ignore
+        return jnp.sum(weight * element.current(drop) * (change[:, first] - change[:, second]))
 
     slope = _by_branch(circuit, trained, free.voltages, change, difference)
     return _gradient(slope, jnp.mean(cost.value(prediction, targets)), prediction, rtol, free)

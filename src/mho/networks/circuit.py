@@ -11,6 +11,7 @@ an element and the sources (Kendall et al. 2020, sections 3 and 4). Circuits wit
 """
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -32,6 +33,7 @@ from mho.errors import InputError, MhoError
 from mho.networks.crossbar import DenseCrossbar, MirroredCrossbar
 from mho.networks.layered import LayeredNetwork
 
+Values = Array | np.ndarray
 Nodes = ArrayLike | Sequence[Hashable]
 
 
@@ -65,9 +67,9 @@ class Branches(eqx.Module):
     """A group of elements of one kind, each from its first to its second node."""
 
     name: str = eqx.field(static=True)
-    first: Array
+    first: Values
     """Node numbers, (branches,)."""
-    second: Array
+    second: Values
     """Node numbers, (branches,)."""
     element: TwoTerminal
     """Parameters of shape (branches,)."""
@@ -78,9 +80,9 @@ class Branches(eqx.Module):
 class Amplifiers(eqx.Module):
     """Bidirectional amplifiers, each from a near node to a far node; both sides refer to ground."""
 
-    near: Array
-    far: Array
-    gain: Array
+    near: Values
+    far: Values
+    gain: Values
     """A, not 0."""
 
 
@@ -92,11 +94,11 @@ class Controlled(eqx.Module):
     """
 
     kind: str = eqx.field(static=True)
-    plus: Array
-    minus: Array
-    control: Array
+    plus: Values
+    minus: Values
+    control: Values
     """Control nodes (plus, minus), (2, sources), or numbers of voltage sources, (sources,)."""
-    gain: Array
+    gain: Values
     """V/V, S, A/A or Ω."""
 
 
@@ -108,17 +110,17 @@ class Ties(eqx.Module):
 
     levels: tuple[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray], ...]
     """For each level: children, parents, sources (or −1), signs of the sources (0: an amplifier), gains."""
-    factor: Array
+    factor: Values
     """(nodes,)."""
-    group: Array
+    group: Values
     """Number of the free voltage behind each node, (nodes,); `free` for held nodes."""
     offset_node: np.ndarray
     offset_source: np.ndarray
-    offset_weight: Array
+    offset_weight: Values
     """offset[offset_node] += offset_weight · source voltage."""
-    weights: tuple[Array, ...]
+    weights: tuple[Values, ...]
     """w of each branch, group by group."""
-    scale: Array
+    scale: Values
     """Π 1/A² over the amplifiers before each node, (nodes,): the weight of what is attached there."""
     root: np.ndarray
     """A node of each free group, (free,): for messages."""
@@ -129,19 +131,19 @@ class Circuit(eqx.Module):
     """A circuit, as `CircuitBuilder` makes it. Node 0 is ground."""
 
     branches: tuple[Branches, ...]
-    source_plus: Array
-    source_minus: Array
-    source_voltage: Array
+    source_plus: Values
+    source_minus: Values
+    source_voltage: Values
     """Of the independent voltage sources [V], those that inputs drive included (at their voltage for an input of 0)."""
-    input_source: Array
+    input_source: Values
     """Which source each entry of the input map drives, (entries,)."""
-    input_feature: Array
+    input_feature: Values
     """Which feature drives it, (entries,)."""
-    input_gain: Array
+    input_gain: Values
     """Volts at the source for a feature of 1, (entries,)."""
-    output: Array
+    output: Values
     """Nodes whose voltages are the prediction, (outputs,)."""
-    reference: Array
+    reference: Values
     """Nodes whose voltages are subtracted from it; 0 for ground, (outputs,)."""
     amplifiers: Amplifiers | None
     controlled: tuple[Controlled, ...]
@@ -188,7 +190,7 @@ class Circuit(eqx.Module):
         """All nodes' voltages [V], (..., nodes), from the free groups', (..., free)."""
         ties = self.tied
         padded = jnp.concatenate([free, jnp.zeros((*free.shape[:-1], 1), free.dtype)], -1)
-        return ties.factor * padded[..., ties.group] + offsets
+        return jnp.asarray(ties.factor) * padded[..., ties.group] + offsets
 
     def energy(self, voltages: Array) -> Array:
         """E = Σ w p(v_a − v_b) [W], (...), of node voltages of shape (..., nodes).
@@ -247,7 +249,6 @@ class CircuitBuilder:
         self._numbers: dict[str, int] = {"0": 0, "gnd": 0}
         self._names = ["0"]
         self._branches: list[Branches] = []
-        self._labels: list[Sequence[str] | None] = []
         self._sources: list[tuple[int, int, float, str]] = []
         self._inputs: list[tuple[str, int, float]] = []
         self._outputs: tuple[list[str], list[str]] = ([], [])
@@ -277,10 +278,9 @@ class CircuitBuilder:
         element: TwoTerminal,
         *,
         name: str,
-        labels: Sequence[str] | None = None,
         programmable: bool = False,
     ) -> None:
-        """A group of elements; node arrays of lengths n or 1, parameters of shape (n,) or (); `labels` for messages.
+        """A group of elements; node arrays of lengths n or 1, parameters of shape (n,) or ().
 
         Raises:
             InputError: if the shapes do not fit, the name is taken or the element has no finite law.
@@ -300,12 +300,9 @@ class CircuitBuilder:
             raise InputError(f"{name}: nodes and parameters of shapes {sizes} do not fit together") from None
         if len(shape) != 1:
             raise InputError(f"{name}: parameters must be scalars or have one entry an element, not shape {shape}")
-        if labels is not None and len(labels) != shape[0]:
-            raise InputError(f"{name}: {len(labels)} labels for {shape[0]} elements")
         a, b = np.broadcast_to(a, shape).copy(), np.broadcast_to(b, shape).copy()
         whole = _with_parameters(element, [np.broadcast_to(p, shape).copy() for p in arrays])
         self._branches.append(Branches(name, a, b, whole, programmable))
-        self._labels.append(labels)
 
     def add_resistors(
         self,
@@ -319,21 +316,22 @@ class CircuitBuilder:
         lower: float = 1e-7,
         upper: float = float("inf"),
     ) -> None:
-        """Resistors of given conductances [S]; programmable ones are kept within [lower, upper].
+        """Resistors of given conductances [S]; `labels` name them in messages; programmable ones stay in [lower, upper].
 
         Raises:
             InputError: for a conductance that is not positive and finite; see also `add_elements`.
         """
-        g = np.asarray(conductance, np.float64)
+        g: Any = np.asarray(conductance, np.float64)
         bad = np.flatnonzero(~(np.isfinite(g) & (g > 0)).reshape(-1))
         if bad.size:
             k = int(bad[0])
             label = labels[k] if labels is not None else f"{name}[{k}]"
-            a, b = (str(np.atleast_1d(np.asarray(n)).reshape(-1)[k if np.size(n) > 1 else 0]) for n in (first, second))
+            ends = (np.atleast_1d(np.asarray(n)) for n in (first, second))
+            a, b = (str(n[k if len(n) > 1 else 0]) for n in ends)
             value = g.reshape(-1)[k]
             raise InputError(f"{label} ({a} to {b}): conductance {value:g} S; must be positive and finite")
         element = ProgrammableResistor(g, lower, upper)
-        self.add_elements(first, second, element, name=name, labels=labels, programmable=programmable)
+        self.add_elements(first, second, element, name=name, programmable=programmable)
 
     def add_diodes(
         self, anode: Nodes, cathode: Nodes, diode: JunctionDiode | None = None, *, name: str = "diodes"
@@ -345,7 +343,8 @@ class CircuitBuilder:
         self, first: Nodes, second: Nodes, current: ArrayLike, *, name: str = "current-sources"
     ) -> None:
         """Current sources [A], which drive from the first node through themselves to the second, as SPICE's do."""
-        self.add_elements(first, second, CurrentSource(-np.asarray(current, np.float64)), name=name)
+        injected: Any = -np.asarray(current, np.float64)
+        self.add_elements(first, second, CurrentSource(injected), name=name)
 
     def add_voltage_source(self, plus: Hashable, minus: Hashable, voltage: float, *, name: str) -> None:
         """A voltage source [V] between any two nodes."""

@@ -117,7 +117,7 @@ def settle_circuit(
             if held is not None and held.nudge is not None:
                 hessian = jax.jacfwd(held.nudge.current)(outputs @ z[:n] + offset)
                 matrix = matrix.at[:n, :n].add(weight * outputs.T @ hessian @ outputs)
-            if clamped:
+            if held is not None and held.voltage is not None:
                 matrix = matrix.at[n:, :n].set(outputs).at[:n, n:].set(outputs.T)
                 right = right.at[n:].set(held.voltage - (outputs @ z[:n] + offset))
             z = z + jnp.linalg.solve(matrix, right)

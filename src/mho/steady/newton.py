@@ -206,7 +206,7 @@ def modified_system(circuit: Circuit, sources: Array) -> System:
     entries.append((np.arange(nodes), np.arange(nodes), np.zeros(nodes)))
     rows, columns, values = (np.concatenate([e[i] for e in entries]) for i in range(3))
 
-    def number(ends: Array) -> Array:
+    def number(ends: Array | np.ndarray) -> Array:
         return jnp.where(jnp.asarray(ends) == 0, size, jnp.asarray(ends) - 1).astype(jnp.int32)
 
     ones = tuple(jnp.ones(len(b.first)) for b in circuit.branches)
@@ -266,7 +266,7 @@ def move(system: System, stands: tuple[Array, ...], drops: tuple[Array, ...]) ->
 
 
 def imbalance(system: System, y: Array, drawn: Array | None = None) -> tuple[Array, Array]:
-    """F(y), `drawn` currents (size,) added, and its largest entry relative to the largest branch current (K's entries included) at the same unknown.
+    """F(y), `drawn` currents (size,) added, and its largest entry, relative to the largest current at the same unknown.
 
     Imbalance that the rounding of the voltages themselves explains does not count: 4 ulp of the two node voltages of a
     branch, times its slope.
@@ -377,13 +377,13 @@ def _solve(
             y, count = _minimise(system, linear, _start(circuit, system, row, start), rtol)
         else:
             y, count = _continue(system, circuit.nodes - 1, linear, rtol)
-        residual = float(_imbalance(system, y)[1])
+        residual = float(_imbalance(system, jnp.asarray(y))[1])
         if not residual <= rtol:
             raise MhoError(
                 f"no operating point found in {count} iterations: residual {residual:.3g}, tolerance {rtol:g}"
             )
         if with_energy:
-            v = np.asarray(circuit.node_voltages(y, circuit.offsets(jnp.asarray(row))))
+            v = np.asarray(circuit.node_voltages(jnp.asarray(y), circuit.offsets(jnp.asarray(row))))
             currents.append(_source_currents(circuit, v))
         else:
             v = np.append(0.0, y[: circuit.nodes - 1])
@@ -433,7 +433,8 @@ def _minimise(system: System, linear: LinearSolve, y: Array, rtol: float) -> tup
             best, best_energy = y, energy
         stands = _move(system, stands, _drops(system, y))
     y = best
-    for count in range(_LIMITED_ITERATIONS + 1, _LIMITED_ITERATIONS + _SEARCH_ITERATIONS + 1):
+    count = _LIMITED_ITERATIONS
+    while count < _LIMITED_ITERATIONS + _SEARCH_ITERATIONS:
         value, residual = _imbalance(system, y)
         if float(residual) <= rtol:
             break
@@ -447,12 +448,16 @@ def _minimise(system: System, linear: LinearSolve, y: Array, rtol: float) -> tup
                 break
             length *= 0.5
         y = y + length * step
+        count += 1
     return np.asarray(y), count
 
 
 def _continue(system: System, nodes: int, linear: LinearSolve, rtol: float) -> tuple[np.ndarray, int]:
-    """Element-limited Newton; if it fails, with conductances to ground that fall to 0 (gmin stepping); if that fails, with
-    sources that rise from 0 (source stepping). Both as in SPICE (ngspice manual, section 11.3.5)."""
+    """Element-limited Newton, at need with gmin stepping, then with source stepping.
+
+    That is with conductances to ground that fall to 0, and with sources that rise from 0, as SPICE does it (ngspice manual,
+    section 11.3.5).
+    """
     total = 0
     rest = tuple(jnp.zeros_like(d) for d in system.offset)
     zero = jnp.zeros(system.size)
@@ -563,8 +568,7 @@ def _linear_solver(system: System, method: Method) -> LinearSolve:
 
         def iterate(entries: Array, right: Array) -> np.ndarray:
             matrix = sparse.csr_array((merged(entries), column, pointer), shape=(n, n))
-            inverse = 1.0 / matrix.diagonal()
-            jacobi = sparse_linalg.LinearOperator((n, n), matvec=lambda r: inverse * r)
+            jacobi = sparse.dia_array((np.reciprocal(matrix.diagonal())[None], [0]), shape=(n, n))
             solution, failed = sparse_linalg.cg(matrix, np.asarray(right), rtol=1e-7, M=jacobi, maxiter=5000)
             if failed:
                 raise MhoError(f"conjugate gradients did not converge in {failed} steps; method 'klu' may")
@@ -578,7 +582,7 @@ def _linear_solver(system: System, method: Method) -> LinearSolve:
 
     def factorise(entries: Array, right: Array) -> np.ndarray:
         nonlocal numeric
-        # A fresh pivot order each time where the matrix may have zeros on its diagonal; a symmetric one needs no pivots.
+        # Fresh pivots each time where the diagonal may have zeros; a symmetric matrix needs none.
         values = jnp.asarray(merged(entries))
         if numeric is None or system.rows.size:
             numeric = klu.factor(ai, aj, values, symbolic)
