@@ -101,24 +101,31 @@ def chain(count: int) -> str:
 
 
 BOMBS = {
-    "expansion": (chain(40), "the limits are 5000000, 500000000 and 100"),
-    "empty instances": (chain(40).replace("r1 a 0 1", "* nothing"), "the limits are"),
+    "expansion": (chain(40), "elements; the limit is 5000000"),
+    "empty instances": (chain(40).replace("r1 a 0 1", "* nothing"), "elements; the limit is 5000000"),
     "depth": (
         "\n".join(["t", *(f".subckt s{n} a\nx1 a s{n + 1}\n.ends" for n in range(9999))]),
         "no subcircuit 's9999'",
     ),
     "deep": (
         "\n".join(["t", *(f".subckt s{n} a\nx1 a s{n + 1}\n.ends" for n in range(9999)), ".subckt s9999 a\n.ends"]),
-        "nested 101 deep",
+        "expands to 101 levels; the limit is 100",
     ),
     "nested definitions": ("t\n" + ".subckt s a\n" * 100_000, "more than 100 deep"),
     "long cycle": (
         "\n".join(["t", *(f".subckt s{n} a\nx1 a s{(n + 1) % 300}\n.ends" for n in range(300)), "x1 a s0"]),
         "recursive subcircuit",
     ),
+    "ways": (
+        "\n".join(
+            ["t\n.subckt s20 a w=1 u=1\nr1 a 0 1\n.ends"]
+            + [f".subckt s{n} a w=1 u=1\nx1 a s{n + 1} w=2\nx2 a s{n + 1} u=2\n.ends" for n in range(20)]
+        ),
+        "batches; the limit is 200000",
+    ),
     "names": (
         "\n".join(["t", ".subckt s a", *(f"r{n} a 0 1" for n in range(1000)), ".ends", "x" + "y" * 10**6 + " a s"]),
-        "characters of names",
+        "characters; the limit is 500000000",
     ),
     "parameter chain": (
         "\n".join(["t", *(f".param p{n}={{p{n + 1}}}" for n in range(20_000)), "r1 a 0 {p0}"]),
