@@ -101,24 +101,31 @@ def chain(count: int) -> str:
 
 
 BOMBS = {
-    "expansion": (chain(40), "the limits are 5000000, 500000000 and 100"),
-    "empty instances": (chain(40).replace("r1 a 0 1", "* nothing"), "the limits are"),
+    "expansion": (chain(40), "elements; the limit is 5000000"),
+    "empty instances": (chain(40).replace("r1 a 0 1", "* nothing"), "elements; the limit is 5000000"),
     "depth": (
         "\n".join(["t", *(f".subckt s{n} a\nx1 a s{n + 1}\n.ends" for n in range(9999))]),
         "no subcircuit 's9999'",
     ),
     "deep": (
         "\n".join(["t", *(f".subckt s{n} a\nx1 a s{n + 1}\n.ends" for n in range(9999)), ".subckt s9999 a\n.ends"]),
-        "nested 101 deep",
+        "expands to 101 levels; the limit is 100",
     ),
     "nested definitions": ("t\n" + ".subckt s a\n" * 100_000, "more than 100 deep"),
     "long cycle": (
         "\n".join(["t", *(f".subckt s{n} a\nx1 a s{(n + 1) % 300}\n.ends" for n in range(300)), "x1 a s0"]),
         "recursive subcircuit",
     ),
+    "ways": (
+        "\n".join(
+            ["t\n.subckt s20 a w=1 u=1\nr1 a 0 1\n.ends"]
+            + [f".subckt s{n} a w=1 u=1\nx1 a s{n + 1} w=2\nx2 a s{n + 1} u=2\n.ends" for n in range(20)]
+        ),
+        "batches; the limit is 200000",
+    ),
     "names": (
         "\n".join(["t", ".subckt s a", *(f"r{n} a 0 1" for n in range(1000)), ".ends", "x" + "y" * 10**6 + " a s"]),
-        "characters of names",
+        "characters; the limit is 500000000",
     ),
     "parameter chain": (
         "\n".join(["t", *(f".param p{n}={{p{n + 1}}}" for n in range(20_000)), "r1 a 0 {p0}"]),
@@ -167,20 +174,20 @@ def test_noise_is_refused_at_its_first_line(tmp_path):
 
 
 def test_a_large_netlist_is_read_in_time():
-    count = 100_000
+    count = 60_000
     cards = ["large", "v1 n0 0 1"]
     cards += [f"r{row} n{row} n{row // 2} {row + 1}.5k" for row in range(1, count)]
     cards += [f"d{row} n{row} 0 dm" for row in range(count)]
     text = "\n".join([*cards, ".model dm d(is=1e-14)"])
     start = time.process_time()
     netlist = parse_netlist(text)
-    assert time.process_time() - start < 8  # 1 s on a free core
+    assert time.process_time() - start < 8  # 0.6 s on a free core
     assert len(netlist.resistors) == count - 1 and len(netlist.diodes) == count
     assert netlist.resistors.resistance.sum() == pytest.approx(sum(row + 1.5 for row in range(1, count)) * 1e3)
 
 
 def test_many_instances_are_read_in_time():
-    count = 50_000
+    count = 20_000
     cell = ".subckt cell a b g=1\nr1 a m {1/g}\nd1 m b dm\n.model dm d(is={1e-14*g})\n.ends\nv1 a0 0 1\nr0 a0 0 1"
     cards = [f"x{row} a{row} a{row // 3} cell g={row}m" for row in range(1, count)]
     start = time.process_time()

@@ -9,7 +9,7 @@ Models and subcircuits are looked up where they are defined: in the subcircuit, 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -24,8 +24,12 @@ from mho.spice.waveforms import Waveform, waveform
 
 MAX_ELEMENTS = 5_000_000
 """Most elements, subcircuit instances included, of an expanded netlist."""
+MAX_NAMES = 20_000_000
+"""Most elements, instances and nodes."""
 MAX_NAME_CHARACTERS = 500_000_000
 """Most characters of all flattened names together."""
+MAX_BATCHES = 200_000
+"""Most batches: ways from the top level to a subcircuit that differ in the subcircuits on them."""
 MAX_DEPTH = 100
 """Deepest nesting of subcircuit instances."""
 
@@ -174,7 +178,7 @@ def _element_names(names: list[str], groups: list[tuple[int, list[str]]]) -> lis
 
 @dataclass(slots=True)
 class Expanded:
-    """The elements of one kind of the whole netlist; lists of one array a batch, until ``joined``."""
+    """The elements of one kind of the whole netlist; its lists of arrays have one for each batch."""
 
     names: list[str] = field(default_factory=list)
     nodes: list[np.ndarray] = field(default_factory=list)
@@ -465,34 +469,47 @@ def _find_target(scope: Scope, calls: Calls, lines: NetlistLines) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What one instance of a scope expands to: elements and instances, those and nodes, their names' length, depth."""
+    """What one instance of a scope expands to.
+
+    Attributes:
+        elements: Elements and subcircuit instances.
+        names: Those and nodes.
+        characters: Length of all their flattened names.
+        batches: Batches in which they are expanded.
+        levels: How deep instances are nested.
+    """
 
     elements: int
     names: int
     characters: int
-    depth: int
+    batches: int
+    levels: int
+
+
+_LIMITS = Size(MAX_ELEMENTS, MAX_NAMES, MAX_NAME_CHARACTERS, MAX_BATCHES, MAX_DEPTH)
 
 
 def _size(scope: Scope, sizes: dict[int, Size], lines: NetlistLines) -> Size:
     own = [name for cards in scope.cards.values() for name in cards.names]
     elements, names = len(own), len(own) + len(scope.node_names)
     characters = sum(map(len, own)) + sum(map(len, scope.node_names))
-    depth, position = 0, scope.position
+    batches, levels, position = 1, 0, scope.position
     for calls in scope.calls.values():
         inner = sizes[id(calls.target)]
         count, prefixes = len(calls.names), sum(map(len, calls.names)) + len(calls.names)
         elements += count * (1 + inner.elements)
         names += count * (1 + inner.names)
         characters += prefixes * (1 + inner.names) + count * inner.characters
-        depth = max(depth, 1 + inner.depth)
+        batches += inner.batches
+        levels = max(levels, 1 + inner.levels)
         position = calls.positions[0]
-    if elements > MAX_ELEMENTS or characters > MAX_NAME_CHARACTERS or depth > MAX_DEPTH:
-        what = f"subcircuit {shown(scope.name)}" if scope.name else "the netlist"
-        raise InputError(
-            f"{lines.where(position)}: {what} expands to {elements} elements with {characters} characters of names, "
-            f"nested {depth} deep; the limits are {MAX_ELEMENTS}, {MAX_NAME_CHARACTERS} and {MAX_DEPTH}"
-        )
-    return Size(elements, names, characters, depth)
+    size = Size(elements, names, characters, batches, levels)
+    for what in fields(Size):
+        found, limit = getattr(size, what.name), getattr(_LIMITS, what.name)
+        if found > limit:
+            whose = f"subcircuit {shown(scope.name)}" if scope.name else "the netlist"
+            raise InputError(f"{lines.where(position)}: {whose} expands to {found} {what.name}; the limit is {limit}")
+    return size
 
 
 def _subcircuit_names(scope: Scope) -> Iterator[str]:

@@ -23,7 +23,7 @@ import numpy as np
 from mho.errors import InputError
 from mho.spice.values import scaled, shown
 
-MAX_LENGTH = 10_000
+MAX_LENGTH = 2000
 """Longest expression, in characters."""
 MAX_DEPTH = 50
 """Deepest nesting of parentheses and function calls."""

@@ -144,9 +144,7 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"can't read {shown(str(path), 200)}: {reason}; name a readable netlist file") from None
     if len(data) > limit:
-        raise InputError(
-            f"{shown(str(path), 200)} is too large: a netlist has at most {MAX_BYTES >> 20} MiB, includes included"
-        )
+        raise InputError(f"{shown(str(path), 200)} is too large; a netlist has at most {MAX_BYTES >> 20} MiB in all")
     return data
 
 

@@ -85,6 +85,7 @@ class Sources(Elements):
 
     Attributes:
         dc: Value in the DC operating point, shape (n,): the card's DC value, else its waveform's at time 0, else 0.
+            A transient starts from the waveform's value at time 0, also where there is a DC value.
         waveforms: The transient waveform of those elements that have one.
     """
 

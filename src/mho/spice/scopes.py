@@ -53,11 +53,10 @@ class Cards:
     def add(self, name: str, nodes: tuple[int, ...], values: tuple[Value, ...], position: int) -> None:
         """Append a card."""
         for quantity, value in enumerate(values):
-            if isinstance(value, int | float):
-                self.numbers[quantity].append(value)
-            else:
+            if isinstance(value, Expression):
                 self.expressions.append((quantity, len(self.names), value))
-                self.numbers[quantity].append(0.0)
+                value = 0.0
+            self.numbers[quantity].append(value)
         self.names.append(name)
         self.nodes.extend(nodes)
         self.positions.append(position)

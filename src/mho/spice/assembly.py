@@ -1,0 +1,201 @@
+"""From expanded cards to the ``Netlist``: joined arrays, applied temperatures, checked values."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mho.errors import InputError
+from mho.spice.analyses import ControlCards, Settings
+from mho.spice.expansion import Expansion
+from mho.spice.lines import LINE_BITS, NetlistLines
+from mho.spice.netlist import (
+    Capacitors,
+    CurrentControlled,
+    Diodes,
+    Netlist,
+    Resistors,
+    Sources,
+    VoltageControlled,
+)
+from mho.spice.values import shown
+
+
+@dataclass(slots=True)
+class _Table:
+    """The elements of one kind, joined over all batches, with node numbers that only count nodes in use."""
+
+    kind: str
+    names: list[str]
+    nodes: np.ndarray
+    numbers: np.ndarray
+    positions: np.ndarray
+
+    def common(self) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+        file = (self.positions >> LINE_BITS).astype(np.int32)
+        line = (self.positions & ((1 << LINE_BITS) - 1)).astype(np.int32)
+        return self.names, np.ascontiguousarray(self.nodes[:, :2]), file, line
+
+
+def assemble(lines: NetlistLines, control: ControlCards, settings: Settings, expansion: Expansion) -> Netlist:
+    """The netlist of expanded elements, with units, temperatures and multipliers applied and values checked.
+
+    Raises:
+        InputError: A name made twice, a value out of its range, a missing controlling source or node.
+    """
+    tables = _tables(expansion)
+    _check_names(tables, lines)
+    # Nodes that only X cards name, of ports that nothing uses, aren't nodes of the circuit.
+    used = np.zeros(len(expansion.node_names), dtype=bool)
+    used[0] = True
+    for table in tables.values():
+        used[table.nodes] = True
+    renumbered = np.cumsum(used, dtype=np.int64) - 1
+    for table in tables.values():
+        table.nodes = renumbered[table.nodes].astype(np.int32)
+    nodes = [name for name, in_use in zip(expansion.node_names, used.tolist(), strict=True) if in_use]
+
+    branches = [name for kind in "veh" for name in tables[kind].names]
+    branch_numbers = {name: number for number, name in enumerate(branches)}
+    conditions = _conditions(expansion, used, renumbered, lines)
+    return Netlist(
+        title=lines.title,
+        files=lines.files,
+        nodes=nodes,
+        resistors=_resistors(tables["r"], settings.temperature - settings.nominal_temperature, lines),
+        capacitors=_capacitors(tables["c"], lines),
+        diodes=_diodes(tables["d"], expansion, settings.temperature, lines),
+        voltage_sources=_sources(tables["v"], expansion),
+        current_sources=_sources(tables["i"], expansion),
+        vcvs=_voltage_controlled(tables["e"]),
+        vccs=_voltage_controlled(tables["g"]),
+        cccs=_current_controlled(tables["f"], expansion, branch_numbers, lines),
+        ccvs=_current_controlled(tables["h"], expansion, branch_numbers, lines),
+        models=expansion.models,
+        branches=branches,
+        temperature=settings.temperature,
+        nominal_temperature=settings.nominal_temperature,
+        gmin=settings.gmin,
+        options=settings.options,
+        initial_conditions=conditions["ic"],
+        nodesets=conditions["nodeset"],
+        operating_point=control.operating_point,
+        transient=settings.transient,
+        output_cards=control.output_cards,
+    )
+
+
+def _tables(expansion: Expansion) -> dict[str, _Table]:
+    tables = {}
+    for kind, found in expansion.elements.items():
+        if found.names:
+            nodes, numbers = np.concatenate(found.nodes), np.concatenate(found.numbers, axis=1)
+            positions = np.concatenate(found.positions)
+        else:
+            nodes = np.zeros((0, 4 if kind in "eg" else 2), dtype=np.int32)
+            numbers, positions = np.zeros((4, 0)), np.zeros(0, dtype=np.int64)
+        tables[kind] = _Table(kind, found.names, nodes, numbers, positions)
+    return tables
+
+
+def _check_names(tables: dict[str, _Table], lines: NetlistLines) -> None:
+    """Find a name of the top level that is also the flattened name of a subcircuit's element."""
+    for table in tables.values():
+        if len(set(table.names)) == len(table.names):
+            continue
+        first: dict[str, int] = {}
+        for row, name in enumerate(table.names):
+            if name in first:
+                where, other = (lines.where(int(table.positions[at])) for at in (first[name], row))
+                raise InputError(f"{where}: duplicate element {shown(name)}, also made at {other}; rename one")
+            first[name] = row
+
+
+def _check(table: _Table, wrong: np.ndarray, values: np.ndarray, what: str, unit: str, right: str, lines: NetlistLines):
+    rows = np.flatnonzero(wrong)
+    if len(rows):
+        row = rows[np.argmin(table.positions[rows])]
+        raise InputError(
+            f"{lines.where(int(table.positions[row]))}: {what} of {shown(table.names[row])} is {values[row]:g}{unit}; "
+            f"it must be {right}"
+        )
+
+
+def _resistors(table: _Table, warmer: float, lines: NetlistLines) -> Resistors:
+    value, tc1, tc2, multiplier = table.numbers
+    _check(table, ~(value > 0), value, "resistance", " ohm", "above 0", lines)
+    _check(table, ~(multiplier > 0), multiplier, "multiplier m", "", "above 0", lines)
+    with np.errstate(all="ignore"):
+        resistance = value * (1 + tc1 * warmer + tc2 * warmer**2) / multiplier
+    wrong = ~(resistance > 0) | ~np.isfinite(resistance)
+    _check(table, wrong, resistance, "resistance at the circuit's temperature", " ohm", "above 0 and finite", lines)
+    return Resistors(*table.common(), resistance=resistance)
+
+
+def _capacitors(table: _Table, lines: NetlistLines) -> Capacitors:
+    value, initial, multiplier = table.numbers[:3]
+    _check(table, ~(value >= 0), value, "capacitance", " F", "at least 0", lines)
+    _check(table, ~(multiplier > 0), multiplier, "multiplier m", "", "above 0", lines)
+    with np.errstate(all="ignore"):
+        capacitance = value * multiplier
+    _check(table, ~np.isfinite(capacitance), capacitance, "capacitance", " F", "finite", lines)
+    has_initial = ~np.isnan(initial)
+    return Capacitors(
+        *table.common(), capacitance=capacitance, initial=np.where(has_initial, initial, 0.0), has_initial=has_initial
+    )
+
+
+def _diodes(table: _Table, expansion: Expansion, circuit_temperature: float, lines: NetlistLines) -> Diodes:
+    area, multiplier, temperature = table.numbers[:3]
+    _check(table, ~(area > 0), area, "area", "", "above 0", lines)
+    _check(table, ~(multiplier > 0), multiplier, "multiplier m", "", "above 0", lines)
+    with np.errstate(all="ignore"):
+        area = area * multiplier
+    _check(table, ~(np.isfinite(area) & (area > 0)), area, "area times m", "", "above 0 and finite", lines)
+    temperature = np.where(np.isnan(temperature), circuit_temperature, temperature)
+    _check(table, ~(temperature > -273.15), temperature, "temperature", " °C", "above -273.15", lines)
+    models = expansion.elements["d"].models
+    model = np.concatenate(models) if models else np.zeros(0, dtype=np.int32)
+    return Diodes(*table.common(), model=model, area=area, temperature=temperature)
+
+
+def _sources(table: _Table, expansion: Expansion) -> Sources:
+    found = expansion.elements[table.kind]
+    dc = table.numbers[0].copy()
+    for row in found.without_dc:
+        dc[row] = found.waveforms[row].at_start
+    return Sources(*table.common(), dc=dc, waveforms=found.waveforms)
+
+
+def _voltage_controlled(table: _Table) -> VoltageControlled:
+    return VoltageControlled(
+        *table.common(), control_nodes=np.ascontiguousarray(table.nodes[:, 2:]), gain=table.numbers[0].copy()
+    )
+
+
+def _current_controlled(
+    table: _Table, expansion: Expansion, branches: dict[str, int], lines: NetlistLines
+) -> CurrentControlled:
+    control = np.zeros(len(table.names), dtype=np.int32)
+    for row, name in enumerate(expansion.elements[table.kind].controls):
+        number = branches.get(name)
+        if number is None:
+            raise InputError(
+                f"{lines.where(int(table.positions[row]))}: no voltage source {shown(name)} to control "
+                f"{shown(table.names[row])}; name a V, E or H element"
+            )
+        control[row] = number
+    return CurrentControlled(*table.common(), control=control, gain=table.numbers[0].copy())
+
+
+def _conditions(
+    expansion: Expansion, used: np.ndarray, renumbered: np.ndarray, lines: NetlistLines
+) -> dict[str, dict[int, float]]:
+    found: dict[str, dict[int, float]] = {"ic": {}, "nodeset": {}}
+    for kind, name, value, position in expansion.conditions:
+        node = expansion.node(name)
+        if node is None or not used[node] or node == 0:
+            raise InputError(
+                f"{lines.where(position)}: .{kind} of {shown(name)}, which isn't a node; name a node above ground"
+            )
+        found[kind][int(renumbered[node])] = value
+    return found
