@@ -9,6 +9,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 P = ParamSpec("P")
@@ -16,13 +17,14 @@ R = TypeVar("R")
 
 
 def _widen(leaf: object) -> object:
-    if isinstance(leaf, jax.Array | np.ndarray) and np.issubdtype(leaf.dtype, np.floating):
+    if isinstance(leaf, jax.Array | np.ndarray) and jnp.issubdtype(leaf.dtype, jnp.floating):
         return np.asarray(leaf, np.float64)
     return leaf
 
 
 def _to_host(leaf: object) -> object:
-    return np.asarray(leaf) if isinstance(leaf, jax.Array) else leaf
+    on_device = isinstance(leaf, jax.Array) and not jnp.issubdtype(leaf.dtype, jax.dtypes.extended)  # random keys
+    return np.asarray(leaf) if on_device else leaf
 
 
 def double(function: Callable[P, R]) -> Callable[P, R]:
@@ -35,7 +37,7 @@ def double(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         with jax.enable_x64(True):
-            args_64, kwargs_64 = jax.tree.map(_widen, (args, kwargs))
-            return jax.tree.map(_to_host, function(*args_64, **kwargs_64))
+            args, kwargs = jax.tree.map(_widen, (args, kwargs))
+            return jax.tree.map(_to_host, function(*args, **kwargs))
 
     return run

@@ -178,5 +178,5 @@ def test_arrays_give_what_numbers_give():
     many = {"a": np.array([0.5, 1.0, 3.0]), "b": np.array([2.0, -4.0, 7.0])}
     together = evaluate(expression, many.__getitem__)
     for row in range(3):
-        alone = evaluate(expression, lambda name: many[name][row])  # noqa: B023
+        alone = evaluate(expression, lambda name: many[name][row])
         assert float(alone) == np.asarray(together)[row]

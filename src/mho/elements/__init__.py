@@ -2,6 +2,7 @@
 
 from mho.elements.amplifier import BidirectionalAmplifier
 from mho.elements.ideal_diode import IdealDiode
+from mho.elements.junction_diode import JunctionDiode
 from mho.elements.piecewise_diode import PiecewiseDiode
 from mho.elements.resistor import ProgrammableResistor
 from mho.elements.shockley_diode import AntiparallelDiodes, ShockleyDiode
@@ -13,6 +14,7 @@ __all__ = [
     "BidirectionalAmplifier",
     "CurrentSource",
     "IdealDiode",
+    "JunctionDiode",
     "PiecewiseDiode",
     "ProgrammableResistor",
     "ShockleyDiode",

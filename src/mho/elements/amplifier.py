@@ -1,8 +1,9 @@
 """Bidirectional amplifier: what joins a layer to the next without loading it."""
 
 import equinox as eqx
-import numpy as np
 from jax import Array
+
+from mho.elements.two_terminal import entry
 
 
 class BidirectionalAmplifier(eqx.Module):
@@ -26,7 +27,7 @@ class BidirectionalAmplifier(eqx.Module):
 
     def card(self, name: str, node: str, far: str) -> list[str]:
         """E source forward; a 0 V source senses the current drawn behind it, which controls the F source backward."""
-        gain = float(np.asarray(self.gain, np.float64))
+        gain = entry(self.gain, None)
         return [
             f"E{name} {name}_s 0 {node} 0 {gain:.17g}",
             f"V{name} {name}_s {far} DC 0",

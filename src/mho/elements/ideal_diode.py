@@ -1,10 +1,9 @@
 """Ideal diode: no current in reverse, no voltage in forward direction."""
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
-from mho.elements.two_terminal import TwoTerminal
+from mho.elements.two_terminal import TwoTerminal, entry
 
 
 class IdealDiode(TwoTerminal):
@@ -42,7 +41,6 @@ class IdealDiode(TwoTerminal):
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """A behavioural source of 1e9 S in forward direction: SPICE's diodes have no ideal limit."""
-        polarity = np.asarray(self.polarity).reshape(-1)[index or 0]
         drop = f"V({node},{reference})"
-        forward = f"{drop} < 0" if polarity > 0 else f"{drop} > 0"
+        forward = f"{drop} < 0" if entry(self.polarity, index) > 0 else f"{drop} > 0"
         return [f"B{name} {node} {reference} I = {forward} ? 1e9*{drop} : 0"]

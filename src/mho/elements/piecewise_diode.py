@@ -1,10 +1,9 @@
 """Piecewise-linear diode: off-resistance below a threshold, on-resistance above it."""
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
-from mho.elements.two_terminal import TwoTerminal
+from mho.elements.two_terminal import TwoTerminal, entry
 
 
 class PiecewiseDiode(TwoTerminal):
@@ -52,10 +51,8 @@ class PiecewiseDiode(TwoTerminal):
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """A behavioural current source with the two-segment law."""
-        i = index or 0
         on, off, threshold, polarity = (
-            float(np.asarray(p, np.float64).reshape(-1)[i % np.size(p)])
-            for p in (self.on_resistance, self.off_resistance, self.threshold, self.polarity)
+            entry(p, index) for p in (self.on_resistance, self.off_resistance, self.threshold, self.polarity)
         )
         drop = f"V({node},{reference})"
         above = f"({polarity:+g}*{drop} - {threshold:.17g})"

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from mho.elements.two_terminal import TwoTerminal
+from mho.elements.two_terminal import TwoTerminal, entry
 from mho.errors import InputError
 
 
@@ -52,6 +52,4 @@ class ProgrammableResistor(TwoTerminal):
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """SPICE resistor: Rname node reference ohms."""
-        conductance = np.asarray(self.conductance, np.float64)
-        value = conductance if index is None else conductance.reshape(-1)[index]
-        return [f"R{name} {node} {reference} {1.0 / float(value):.17g}"]
+        return [f"R{name} {node} {reference} {1.0 / entry(self.conductance, index):.17g}"]

@@ -1,11 +1,12 @@
 """Shockley diode, single or as an antiparallel pair, each in series with a bias voltage source."""
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
-from mho.elements.two_terminal import TwoTerminal, bracketed_root
+from mho.elements.two_terminal import TwoTerminal, bracketed_root, entry, newton_root
 
 BOLTZMANN = 1.38064852e-23
 """J/K, the value ngspice computes with (CODATA 2014)."""
@@ -31,10 +32,20 @@ def bounded_exp(x: Array) -> Array:
     return bounded * (1.0 + jnp.maximum(x - limit, 0.0))
 
 
-def _newton_steps(dtype: jnp.dtype) -> int:
-    # From the bound of `_conduction_bound` the current is at most twice the root's, and Newton's error on an exponential
-    # then goes 0.7, 0.2, 0.02, 2e-4, 2e-8, 2e-16 in units of n·V_T.
-    return 4 if dtype == jnp.float32 else 7
+_TRAINING_STEPS = 2
+
+
+def _diode_root(
+    excess: Callable[[Array], tuple[Array, Array]], low: Array, high: Array, last: Array, first: Array, scale: Array
+) -> Array:
+    # In float32, for training, a few steps without a test from the node's last voltage: they are exact once the
+    # neighbours have settled, and while those still move more would be lost. A step from the left of an exponential that
+    # would pass the conduction bound is cut there, and from the right Newton's method does not overshoot. Whatever it
+    # leaves shows in the steady state's residual, which is the law's own mismatch. In float64 every node is solved to
+    # rounding at every visit.
+    if low.dtype == jnp.float32:
+        return newton_root(excess, low, high, jnp.clip(last, low, high), steps=_TRAINING_STEPS)
+    return bracketed_root(excess, low, high, first, scale)
 
 
 class ShockleyDiode(TwoTerminal):
@@ -45,7 +56,8 @@ class ShockleyDiode(TwoTerminal):
     Shockley 1949; Kendall et al. 2020, section 4 (the bias sources).
 
     SPICE's diode has the same forward law; below v = −3·n·V_T it approaches −I_S as a cubic instead of an exponential
-    (ngspice manual, section 7.2), which differs from this law by at most 0.0041·I_S, and it adds gmin across the junction.
+    (ngspice manual, section 7.2), which differs from this law by at most 0.0041·I_S, and it adds gmin across
+    the junction.
     """
 
     saturation_current: Array
@@ -80,45 +92,45 @@ class ShockleyDiode(TwoTerminal):
         return self._scale * rise - self.saturation_current * self.polarity * voltage
 
     def conduction_bound(self, conductance: Array, current: Array) -> Array:
-        """A bound on |v| of the node equation on the conducting side, where |current| = `current` ≥ 0 flows in.
+        """A bound on |v| of the node equation on the conducting side.
 
-        Either all of it flows through the conductance or all through the diode: the lesser voltage of the two.
+        `current` ≥ 0 is the net current into the node at 0 V. Either all of it flows through the conductance or all
+        through the diode: the lesser voltage of the two.
         """
-        linear = current / conductance
-        diode = self.bias + self._scale * jnp.log1p(current / self.saturation_current)
-        return jnp.minimum(linear, jnp.maximum(diode, 0.0))
+        at_rest = self._exponential(jnp.zeros((), current.dtype))
+        diode = self.bias + self._scale * jnp.log((current + at_rest) / self.saturation_current)
+        return jnp.minimum(current / conductance, jnp.maximum(diode, 0.0))
 
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
         """Newton's method from the conduction bound on the forward side, from 0 V on the reverse side."""
-        edge = self.polarity * (current - self.current(jnp.zeros_like(current)))
-        forward = self.conduction_bound(conductance, jnp.maximum(edge, 0.0) + self.saturation_current)
-        high = jnp.where(edge >= 0, jnp.minimum(forward, edge / conductance), 0.0)
-        low = jnp.minimum(edge / conductance, 0.0)
         sign = self.polarity
-        return sign * bracketed_root(
+        net = sign * (current - self.current(jnp.zeros((), current.dtype)))
+        high = self.conduction_bound(conductance, jnp.maximum(net, 0.0))
+        return sign * _diode_root(
             lambda u: (
                 conductance * u + sign * (self.current(sign * u) - current),
                 conductance + self.slope(sign * u),
             ),
-            jnp.where(edge >= 0, 0.0, low),
+            jnp.minimum(net / conductance, 0.0),
             high,
-            jnp.where(edge >= 0, high, 0.0),
-            steps=_newton_steps(current.dtype),
+            sign * start,
+            high,
+            self._scale,
         )
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """SPICE diode in series with its bias source."""
-        i = index or 0
         saturation, ideality, bias, polarity = (
-            float(np.asarray(p, np.float64).reshape(-1)[i % np.size(p)])
-            for p in (self.saturation_current, self.ideality, self.bias, self.polarity)
+            entry(p, index) for p in (self.saturation_current, self.ideality, self.bias, self.polarity)
         )
+        # TNOM is the device's own temperature: SPICE would rescale IS from any other.
+        celsius = f"{self.temperature - 273.15:.17g}"
         inner, model = f"{name}_b", f"MD{name}"
         terminals = f"{node} {inner}" if polarity > 0 else f"{inner} {node}"
         return [
-            f"D{name} {terminals} {model} temp={self.temperature - 273.15:.17g}",
+            f"D{name} {terminals} {model} temp={celsius}",
             f"VD{name} {inner} {reference} {polarity * bias:.17g}",
-            f".model {model} D(IS={saturation:.17g} N={ideality:.17g} EG=0 XTI=0)",
+            f".model {model} D(IS={saturation:.17g} N={ideality:.17g} TNOM={celsius})",
         ]
 
 
@@ -171,21 +183,16 @@ class AntiparallelDiodes(TwoTerminal):
 
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
         """Newton's method from the conduction bound of whichever diode conducts."""
-        zero = jnp.zeros_like(current)
-        net = current - self.current(zero)
-        # On the positive side the down diode gives at most its current at 0 V, and the reverse on the negative side.
-        rising = jnp.maximum(current - self.down.current(zero), 0.0) + self.up.saturation_current
-        falling = jnp.maximum(self.up.current(zero) - current, 0.0) + self.down.saturation_current
-        high = jnp.where(net >= 0, jnp.minimum(self.up.conduction_bound(conductance, rising), net / conductance), 0.0)
-        low = jnp.where(
-            net < 0, -jnp.minimum(self.down.conduction_bound(conductance, falling), -net / conductance), 0.0
-        )
-        return bracketed_root(
+        net = current - self.current(jnp.zeros((), current.dtype))
+        high = self.up.conduction_bound(conductance, jnp.maximum(net, 0.0))
+        low = -self.down.conduction_bound(conductance, jnp.maximum(-net, 0.0))
+        return _diode_root(
             lambda v: (conductance * v + self.current(v) - current, conductance + self.slope(v)),
             low,
             high,
+            start,
             jnp.where(net >= 0, high, low),
-            steps=_newton_steps(current.dtype),
+            jnp.minimum(self.up._scale, self.down._scale),
         )
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:

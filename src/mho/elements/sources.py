@@ -2,10 +2,9 @@
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
-from mho.elements.two_terminal import TwoTerminal
+from mho.elements.two_terminal import TwoTerminal, entry
 
 
 class CurrentSource(TwoTerminal):
@@ -31,8 +30,7 @@ class CurrentSource(TwoTerminal):
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """SPICE current source, which drives its current from its first node through itself to its second."""
-        value = float(np.asarray(self.injected, np.float64).reshape(-1)[index or 0])
-        return [f"I{name} {reference} {node} DC {value:.17g}"]
+        return [f"I{name} {reference} {node} DC {entry(self.injected, index):.17g}"]
 
 
 class VoltageSource(eqx.Module):
@@ -46,5 +44,4 @@ class VoltageSource(eqx.Module):
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """SPICE voltage source."""
-        value = float(np.asarray(self.voltage, np.float64).reshape(-1)[index or 0])
-        return [f"V{name} {node} {reference} DC {value:.17g}"]
+        return [f"V{name} {node} {reference} DC {entry(self.voltage, index):.17g}"]

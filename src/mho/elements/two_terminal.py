@@ -15,7 +15,13 @@ import numpy as np
 from jax import Array, lax
 
 _QUADRATURE_NODES, _QUADRATURE_WEIGHTS = np.polynomial.legendre.leggauss(64)
-_ROOT_STEPS = 100
+_ROOT_STEPS = 200
+
+
+def entry(parameter: Array | float, index: int | None) -> float:
+    """One element's value of a parameter: entry `index` of an array, or the value that all elements share."""
+    values = np.asarray(parameter, np.float64).reshape(-1)
+    return float(values[0] if values.size == 1 else values[index or 0])
 
 
 class TwoTerminal(eqx.Module):
@@ -82,42 +88,64 @@ def bracketed_root(
     low: Array,
     high: Array,
     start: Array,
-    steps: int | None = None,
+    scale: Array | float = 0.0,
 ) -> Array:
     """Roots of increasing functions, elementwise, by Newton's method kept inside a bracket (bisection otherwise).
+
+    Runs until the step is below 4 ulp of the root, or of `scale`, everywhere; 200 steps at the most.
 
     Args:
         excess: gives the function's value and slope at an array of points.
         low: points where the function is ≤ 0.
         high: points where it is ≥ 0.
         start: first guesses; clipped into the bracket.
-        steps: that many steps, unrolled; without it, until the step is below 4 ulp everywhere, 100 at the most.
+        scale: on which the function varies near 0, where rounding in it hides smaller differences of the root.
 
-    Source: Press et al., Numerical Recipes, 3rd ed., section 9.4 (Newton's method with bisection).
+    Source: Press et al., Numerical Recipes, 3rd ed., section 9.4 (Newton's method with bisection: also where Newton's
+    steps do not halve, as on the far side of an exponential).
     """
     dtype = jnp.result_type(low)
     eps = 4 * jnp.finfo(dtype).eps
+    floor = jnp.maximum(scale, jnp.finfo(dtype).tiny)
 
-    def step(point: Array, low: Array, high: Array) -> tuple[Array, Array, Array]:
+    def advance(state: tuple) -> tuple:
+        count, point, low, high, last, before, _ = state
         value, slope = excess(point)
         high = jnp.where(value >= 0, point, high)
         low = jnp.where(value <= 0, point, low)
         newton = point - value / slope
-        inside = (newton >= low) & (newton <= high)
-        return jnp.where(inside, newton, 0.5 * (low + high)), low, high
+        # Where the slope overflows and the value does not, Newton's step is 0 V: no root.
+        inside = (newton >= low) & (newton <= high) & jnp.isfinite(slope)
+        quick = inside & (2.0 * jnp.abs(newton - point) <= before)
+        new = jnp.where(quick, newton, 0.5 * (low + high))
+        step = jnp.abs(new - point)
+        moving = jnp.any(step > eps * jnp.maximum(jnp.abs(new), floor))
+        return count + 1, new, low, high, step, last, moving
 
     point = jnp.clip(start, low, high)
-    if steps is not None:
-        for _ in range(steps):
-            point, low, high = step(point, low, high)
-        return point
-
-    def advance(state: tuple) -> tuple:
-        count, point, low, high, _ = state
-        new, low, high = step(point, low, high)
-        moving = jnp.any(jnp.abs(new - point) > eps * jnp.maximum(jnp.abs(new), jnp.finfo(dtype).tiny))
-        return count + 1, new, low, high, moving
-
     low, high = jnp.broadcast_to(low, point.shape), jnp.broadcast_to(high, point.shape)
-    state = (jnp.int32(0), point, low, high, jnp.bool_(True))
-    return lax.while_loop(lambda s: s[4] & (s[0] < _ROOT_STEPS), advance, state)[1]
+    width = jnp.full_like(point, jnp.inf)
+    state = (jnp.int32(0), point, low, high, width, width, jnp.bool_(True))
+    return lax.while_loop(lambda s: s[-1] & (s[0] < _ROOT_STEPS), advance, state)[1]
+
+
+def newton_root(
+    excess: Callable[[Array], tuple[Array, Array]], low: Array, high: Array, start: Array, steps: int
+) -> Array:
+    """Roots of increasing functions, elementwise, by a fixed number of Newton steps, each clipped into a bracket.
+
+    For starts from which Newton's method is known to converge. The bracket does not shrink: XLA may evaluate the same
+    value twice with different rounding, and a bracket closed by the one locks the other out.
+
+    Args:
+        excess: gives the function's value and slope at an array of points.
+        low: points where the function is ≤ 0.
+        high: points where it is ≥ 0.
+        start: first guesses.
+        steps: number of steps, unrolled.
+    """
+    point = start
+    for _ in range(steps):
+        value, slope = excess(point)
+        point = jnp.clip(point - value / slope, low, high)
+    return point

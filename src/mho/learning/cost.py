@@ -1,6 +1,7 @@
 """Costs: what the outputs are to be, and how the nudging pulls them there."""
 
 import abc
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax
@@ -27,6 +28,14 @@ class Cost(eqx.Module):
         solution, which a negative reach can bring about.
         """
 
+    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[float]) -> list[str]:
+        """∂C/∂p of one sample as SPICE expressions of the predictions' expressions, one for each class.
+
+        Raises:
+            NotImplementedError: where the cost has none; override it to export circuits nudged by such a cost.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no SPICE expression of its gradient")
+
 
 class SquaredError(Cost):
     """C = ½ Σ (p − y)²."""
@@ -42,6 +51,10 @@ class SquaredError(Cost):
     def nudged_gradient(self, free: Array, reach: Array, target: Array) -> Array:
         """(free − y) / (1 + reach): the nudging is a resistor to a source at y."""
         return jnp.where(reach > -1.0, (free - target) / (1.0 + reach), jnp.nan)
+
+    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[float]) -> list[str]:
+        """(p − y)."""
+        return [f"{p} - ({y:.17g})" for p, y in zip(predictions, target, strict=True)]
 
 
 class CrossEntropy(Cost):
@@ -93,3 +106,13 @@ class CrossEntropy(Cost):
         p, _ = lax.while_loop(unsolved, advance, (free, jnp.int32(0)))
         stable = 1.0 + gain**2 * total * reach / 2.0 > 0.0
         return jnp.where(stable, self.gradient(p, target), jnp.nan)
+
+    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[float]) -> list[str]:
+        """K (Σy / Σ_j exp(k (p_j − p)) − y)."""
+        gain, total = self.logit_gain, sum(target)
+
+        def slope(p: str, y: float) -> str:
+            partition = " + ".join(["1", *(f"exp({gain:.17g}*({other} - {p}))" for other in predictions if other != p)])
+            return f"{gain:.17g}*({total:.17g}/({partition}) - ({y:.17g}))"
+
+        return [slope(p, y) for p, y in zip(predictions, target, strict=True)]

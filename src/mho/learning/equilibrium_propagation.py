@@ -70,9 +70,6 @@ def equilibrium_propagation(
     check_settings(variant, nudging, beta)
     batch = inputs.shape[0]
     driven = load(network, inputs)
-    free = settle(network, driven, rtol=rtol, max_sweeps=max_sweeps)
-    prediction = network.prediction(free.voltages)
-
     sign = jnp.ones((batch, 1), driven.input_current.dtype)
     if variant == "negative":
         sign = -sign
@@ -80,27 +77,38 @@ def equilibrium_propagation(
         if key is None:
             raise InputError("the random-sign variant needs a random key")
         sign = jax.random.rademacher(key, (batch, 1), sign.dtype)
-    # The centred variant's two nudged phases settle as one batch of twice the size.
     times = 2 if variant == "centred" else 1
     strength = beta * (jnp.concatenate([sign, -sign]) if times == 2 else sign)
+    paired = network.paired_outputs
 
-    def again(x: Array) -> Array:
-        return jnp.concatenate([x] * times)
+    def copies(x: Array, count: int) -> Array:
+        return jnp.concatenate([x] * count)
 
-    if nudging == "held":
-        nudge = held_nudge(cost, strength, again(prediction), again(targets), network.paired_outputs)
+    if nudging == "energy":
+        # No phase needs another's result, so all settle as one batch: each sweep passes over the conductances once.
+        nudge = EnergyNudge(cost, jnp.concatenate([0 * sign, strength]), copies(targets, 1 + times), paired)
+        point = settle(network, driven.repeated(1 + times), nudge=nudge, rtol=rtol, max_sweeps=max_sweeps)
+        free = tuple(v[:batch] for v in point.voltages)
+        nudged = tuple(v[batch:] for v in point.voltages)
+        residual, sweeps = point.residual, point.sweeps
     else:
-        nudge = EnergyNudge(cost, strength, again(targets), network.paired_outputs)
-    nudged = settle(
-        network,
-        driven.repeated(times),
-        nudge=nudge,
-        start=tuple(again(v) for v in free.voltages),
-        rtol=rtol,
-        max_sweeps=max_sweeps,
-    )
-    here = tuple(v[:batch] for v in nudged.voltages)
-    there = tuple(v[batch:] for v in nudged.voltages) if times == 2 else free.voltages
+        first = settle(network, driven, rtol=rtol, max_sweeps=max_sweeps)
+        free = first.voltages
+        held = held_nudge(cost, strength, copies(network.prediction(free), times), copies(targets, times), paired)
+        second = settle(
+            network,
+            driven.repeated(times),
+            nudge=held,
+            start=tuple(copies(v, times) for v in free),
+            rtol=rtol,
+            max_sweeps=max_sweeps,
+        )
+        nudged = second.voltages
+        residual = jnp.concatenate([first.residual, second.residual])
+        sweeps = first.sweeps + second.sweeps
+    here = tuple(v[:batch] for v in nudged)
+    there = tuple(v[batch:] for v in nudged) if times == 2 else free
+    prediction = network.prediction(free)
     weight = sign / (times * beta * batch)
 
     def difference(varied: LayeredNetwork) -> Array:
@@ -115,12 +123,11 @@ def equilibrium_propagation(
         tuple(weight * (a - b) for a, b in zip(here, there, strict=True)),
         difference,
     )
-    residual = jnp.concatenate([free.residual, nudged.residual])
     return Gradient(
         by_parameter=slope,
         cost=jnp.mean(cost.value(prediction, targets)),
         prediction=prediction,
         residual=jnp.max(residual),
         unconverged=jnp.sum(~(residual <= rtol)),
-        sweeps=free.sweeps + nudged.sweeps,
+        sweeps=sweeps,
     )

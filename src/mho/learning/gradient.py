@@ -11,7 +11,10 @@ from mho.errors import InputError
 from mho.networks import LayeredNetwork, Voltages
 
 PARAMETERS = ("conductance", "bias", "element", "gain")
-"""What can be trained: conductances, bias currents, parameters of the nodes' elements, amplifier gains."""
+"""What can be trained: conductances, bias currents, parameters of the nodes' elements, amplifier gains.
+
+Not the elements' polarities: which way round a diode stands is wiring, +1 or −1.
+"""
 
 Energy = Callable[[LayeredNetwork], Array]
 
@@ -30,7 +33,7 @@ class Gradient(eqx.Module):
     unconverged: Array
     """Operating points above the tolerance, over all phases."""
     sweeps: Array
-    """Sweeps made, over all phases."""
+    """Sweeps made: by all phases together, or the sum over those settled in turn."""
 
 
 def trained_part(network: LayeredNetwork, trained: tuple[str, ...]) -> LayeredNetwork:
@@ -53,7 +56,7 @@ def trained_part(network: LayeredNetwork, trained: tuple[str, ...]) -> LayeredNe
     mark("bias", lambda n: jax.tree.leaves([layer.bias for layer in n.layers]))
     mark("element", lambda n: jax.tree.leaves([layer.element for layer in n.layers]))
     mark("gain", lambda n: jax.tree.leaves([layer.amplifier for layer in n.layers]))
-    return frozen
+    return jax.tree_util.tree_map_with_path(lambda path, on: on and getattr(path[-1], "name", "") != "polarity", frozen)
 
 
 def energy_slope(

@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import optax
 
 from mho.elements import ProgrammableResistor
@@ -23,7 +24,7 @@ OPTIMIZERS = {
 def scale_by_layer(rates: Sequence[float]) -> optax.GradientTransformation:
     """Multiply each layer's updates by its own rate."""
 
-    def scale(updates: LayeredNetwork, _: Any) -> LayeredNetwork:
+    def scale(updates: Any, _: Any = None) -> Any:
         layers = tuple(
             jax.tree.map(lambda u, r=rate: u * r, layer) for rate, layer in zip(rates, updates.layers, strict=True)
         )
@@ -47,7 +48,7 @@ def optimizer(
             raise InputError(f"learning rate {rate}: must be positive")
     stages = [OPTIMIZERS[name](), scale_by_layer([-rate for rate in rates])]
     if decay != 1.0:
-        stages.append(optax.scale_by_schedule(lambda count: decay ** (count // steps_per_epoch)))
+        stages.append(optax.scale_by_schedule(lambda count: decay ** jnp.floor_divide(count, steps_per_epoch)))
     return optax.chain(*stages)
 
 

@@ -97,14 +97,19 @@ def settle(
                 current = current + layer.drawn(back)
             element = nudge if index + 1 == len(layers) else layer.element
             old = voltages[index]
-            surplus = current - conductance * old
             if element is None:
                 voltages[index] = current / conductance
             else:
                 voltages[index] = element.node_voltage(conductance, current, old)
+            if index + 1 == len(layers) > 1:
+                continue  # the last sweep left the outputs balanced; the first has none before it and decides nothing
+            surplus = current - conductance * old
+            if element is not None:
                 surplus = element.mismatch(old, surplus)
             scale = jnp.max(jnp.abs(current), -1) + jnp.finfo(dtype).tiny
             residual = jnp.maximum(residual, jnp.max(jnp.abs(surplus), -1) / scale)
+        if len(layers) > 1:
+            residual = jnp.where(sweeps > 0, residual, jnp.inf)
         return tuple(voltages), residual, sweeps + 1
 
     def unsettled(state: tuple[Voltages, Array, Array]) -> Array:

@@ -1,5 +1,6 @@
 """Kirchhoff's current law, checked: what an operating point is judged by."""
 
+import equinox as eqx
 import jax.numpy as jnp
 from jax import Array
 
@@ -9,6 +10,7 @@ from mho.precision import double
 
 
 @double
+@eqx.filter_jit
 def kirchhoff_residual(
     network: LayeredNetwork, sources: Array, voltages: Voltages, nudge: TwoTerminal | None = None
 ) -> Array:

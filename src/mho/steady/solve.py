@@ -1,7 +1,8 @@
 """The one entry to steady states: operating points in float64, refused if they do not obey Kirchhoff's laws."""
 
+import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from numpy.typing import ArrayLike
 
 from mho.elements import TwoTerminal
@@ -48,13 +49,14 @@ def operating_point(
 
 
 @double
+@eqx.filter_jit
 def _solve(
     network: LayeredNetwork,
-    inputs: Array,
+    inputs: ArrayLike,
     nudge: TwoTerminal | None,
     start: Voltages | None,
     rtol: float,
     max_sweeps: int,
 ) -> OperatingPoint:
-    sources = load(network, inputs)
+    sources = load(network, jnp.asarray(inputs))
     return settle(network, sources, nudge=nudge, start=start, rtol=rtol, max_sweeps=max_sweeps)

@@ -1,0 +1,1 @@
+"""Benchmarks: measurements against peers in one run, told as ratios."""

@@ -1,0 +1,114 @@
+"""An epoch of training, against backpropagation in a software network of the same size on the same samples.
+
+Every contender makes the same number of steps on the same batches of MNIST, in turns; its time is the best of its turns,
+which is what is left when other work on the machine is taken away. An epoch's time is that of a step times its steps.
+"""
+
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mho.experiments.data import Dataset, load_dataset
+from mho.experiments.epoch import TrainingState, compile_epoch, fresh_tally, initial_state, sample_order
+from mho.experiments.registry import experiment
+from mho.experiments.training import learner as learner_of
+
+ANALOG = ("drn-xs", "paper-mnist")
+PEER = "mlp-mnist"
+STEPS = 3000
+TURNS = 5
+
+Turn = Callable[[], float]
+"""Makes `STEPS` steps and returns the seconds they took."""
+
+
+def measure(data_dir: str | None = None) -> list[dict[str, float | str | None]]:
+    """Seconds an epoch of each contender, and their ratios to both software networks.
+
+    Args:
+        data_dir: folder that holds MNIST's files.
+
+    Returns:
+        A record a contender: name, seconds an epoch, ratio to the JAX MLP, ratio to the PyTorch MLP (None without
+        PyTorch).
+    """
+    data = load_dataset("mnist", data_dir)
+    contenders: dict[str, Turn] = {f"{PEER} (JAX)": _ours(PEER, data)}
+    torch_turn = _torch(data)
+    if torch_turn is not None:
+        contenders["mlp-mnist (PyTorch)"] = torch_turn
+    contenders |= {name: _ours(name, data) for name in ANALOG}
+    best = dict.fromkeys(contenders, float("inf"))
+    for _ in range(TURNS):
+        for name, turn in contenders.items():
+            best[name] = min(best[name], turn())
+    batch_size = experiment(PEER).configuration.batch_size
+    scale = len(data.train_targets) // batch_size / STEPS
+    ours, theirs = best[f"{PEER} (JAX)"], best.get("mlp-mnist (PyTorch)")
+    return [
+        {
+            "name": name,
+            "seconds_per_epoch": seconds * scale,
+            "ratio_to_jax": seconds / ours,
+            "ratio_to_torch": None if theirs is None else seconds / theirs,
+        }
+        for name, seconds in best.items()
+    ]
+
+
+def _ours(name: str, data: Dataset) -> Turn:
+    configuration = experiment(name).configuration
+    inputs, labels = jnp.asarray(data.train_inputs), jnp.asarray(data.train_targets)
+    assert data.classes is not None
+    steps_per_epoch = len(labels) // configuration.batch_size
+    learner = learner_of(configuration, inputs.shape[1], data.classes, steps_per_epoch)
+    state = initial_state(learner)
+    advance = compile_epoch(
+        learner,
+        state,
+        inputs,
+        labels,
+        classes=data.classes,
+        scale=data.scale,
+        batch_size=configuration.batch_size,
+    )
+    order, key = sample_order(0, 1, len(labels)), jax.random.key(0)
+
+    def turn() -> float:
+        nonlocal state
+        state = TrainingState(state.network, state.optimizer_state, jnp.int32(0), fresh_tally())
+        begin = time.perf_counter()
+        state = jax.block_until_ready(advance(state, jnp.int32(STEPS), order, inputs, labels, key))
+        return time.perf_counter() - begin
+
+    return turn
+
+
+def _torch(data: Dataset) -> Turn | None:
+    """The same MLP in PyTorch, written as its users write it; None where PyTorch is not installed."""
+    try:
+        import torch  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        return None
+    batch_size = experiment(PEER).configuration.batch_size
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(784, 100), torch.nn.ReLU(), torch.nn.Linear(100, 10))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+    images = torch.from_numpy(np.asarray(data.train_inputs))
+    labels = torch.from_numpy(np.asarray(data.train_targets, np.int64))
+    order = torch.randperm(len(labels))
+
+    def turn() -> float:
+        begin = time.perf_counter()
+        for step in range(STEPS):
+            index = order[step * batch_size : (step + 1) * batch_size]
+            loss = torch.nn.functional.cross_entropy(model(images[index].float() * data.scale), labels[index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return time.perf_counter() - begin
+
+    return turn

@@ -1,0 +1,85 @@
+"""The command `mho`: a module a subcommand, each a thin layer on the package.
+
+A subcommand's module has the function `run(arguments)`, which does the work. It is imported when it is asked for, so
+that `mho --help` need not wait for JAX.
+"""
+
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from mho.command.report import one_line
+from mho.errors import InputError, MhoError
+
+SUBCOMMANDS = {
+    "train": ("mho.command.train", "train a named experiment, or go on with a run"),
+    "list": ("mho.command.list_experiments", "name the experiments"),
+    "bench": ("mho.command.bench", "measure against peers, as ratios"),
+}
+"""The module that runs each, and a line on what it does."""
+
+_HELP = """usage: mho SUBCOMMAND [options]
+
+mho trains analog neural networks by equilibrium propagation.
+
+subcommands:
+{subcommands}
+
+`mho SUBCOMMAND --help` tells its options. Example: mho train drn-digits --epochs 3"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code.
+
+    0 done, 1 the work failed, 2 wrong usage or bad input, 130 interrupted; all but 0 with one line on standard error.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # the help has symbols that not every terminal's encoding has
+    try:
+        _dispatch(given)
+        sys.stdout.flush()
+    except InputError as problem:
+        return _fail(2, problem)
+    except MhoError as problem:
+        return _fail(1, problem)
+    except BrokenPipeError:
+        # The reader of standard output has gone; nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as problem:
+        return _fail(1, problem)
+    except KeyboardInterrupt as interruption:
+        return _fail(130, str(interruption) or "interrupted")
+    except MemoryError:
+        return _fail(1, "out of memory")
+    except Exception as problem:
+        if type(problem).__name__ == "JaxRuntimeError" and "RESOURCE_EXHAUSTED" in str(problem):
+            return _fail(1, f"out of memory: {str(problem).splitlines()[0]}")
+        raise
+    return 0
+
+
+def _dispatch(given: list[str]) -> None:
+    if not given:
+        raise InputError("mho needs a subcommand (see mho --help)")
+    if given[0] in ("-h", "--help"):
+        listed = "\n".join(f"  {name:<8}{summary}" for name, (_, summary) in SUBCOMMANDS.items())
+        print(_HELP.format(subcommands=listed))
+        return
+    if given[0] == "--version":
+        from mho import __version__
+
+        print(f"mho {__version__}")
+        return
+    name, *rest = given
+    if name not in SUBCOMMANDS:
+        raise InputError(f"unknown subcommand {name!r}: expected one of {', '.join(SUBCOMMANDS)}")
+    importlib.import_module(SUBCOMMANDS[name][0]).run(rest)
+
+
+def _fail(code: int, problem: BaseException | str) -> int:
+    print(f"mho: {one_line(problem)}", file=sys.stderr)
+    return code

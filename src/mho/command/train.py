@@ -1,0 +1,157 @@
+"""`mho train`: train a named experiment, or go on with a run."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mho.command.options import parse
+from mho.errors import InputError
+from mho.experiments.configuration import Configuration, option
+from mho.experiments.progress import progress
+from mho.experiments.registry import EXPERIMENTS, experiment
+from mho.experiments.run import new_folder, read_configuration
+
+_HELP = """usage: mho train EXPERIMENT [options]
+       mho train --resume DIR [--epochs N] [--data-dir DIR] [--checkpoint-minutes M]
+
+Train a named experiment. The run's folder then holds config.json, metrics.jsonl (a line an epoch), TensorBoard
+events, checkpoints and plots. Ctrl-C stops with a checkpoint; --resume goes on as if nothing had happened.
+
+experiments:
+{experiments}
+
+options of them all (`mho train EXPERIMENT --help` tells the rest, with the experiment's values):
+  --epochs N              passes through the training set
+  --batch-size B          samples an update
+  --seed S                seed of the initial weights and of the order of the samples
+  --out DIR               folder of the run; runs/EXPERIMENT-seedS if it is not given
+  --checkpoint-minutes M  time between two checkpoints within an epoch (10); there is one after each epoch anyway
+  --resume DIR            go on with the run in DIR
+
+Example: mho train drn-digits --epochs 3 --learning-rates 0.01 --out runs/first"""
+
+_CHANGEABLE = ("epochs", "data_dir")
+"""What a resumed run may do otherwise than it began."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Train; print the test error and where the run is."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        if not arguments:
+            raise InputError("mho train needs an experiment or --resume DIR (see mho train --help)")
+        width = max(map(len, EXPERIMENTS)) + 2
+        listed = "\n".join(f"  {name:<{width}}{known.summary}" for name, known in EXPERIMENTS.items())
+        print(_HELP.format(experiments=listed))
+        return
+    name, given = (None, list(arguments)) if arguments[0].startswith("-") else (arguments[0], list(arguments[1:]))
+    start = experiment(name) if name is not None else None
+    resumed = _value_of("--resume", given)
+    if resumed is not None:
+        _resume(Path(resumed), name, given)
+    elif start is None or name is None:
+        raise InputError(f"mho train needs an experiment before {arguments[0]}, or --resume DIR")
+    else:
+        _train(name, start.configuration, given)
+
+
+def _train(name: str, default: Configuration, given: list[str]) -> None:
+    options = _parse(name, default, given)
+    # Here and not above: help and complaints need not wait for JAX.
+    from mho.experiments.training import train
+
+    configuration = _configuration(options, type(default))
+    folder = Path(options.out) if options.out is not None else new_folder(name, configuration)
+    with progress() as show:
+        finished = train(name, configuration, folder, checkpoint_minutes=options.checkpoint_minutes, show=show)
+    _report(finished.folder, finished.metrics)
+
+
+def _resume(folder: Path, name: str | None, given: list[str]) -> None:
+    began_as, configuration = read_configuration(folder)
+    if name not in (None, began_as):
+        raise InputError(f"--resume {folder}: is a run of {began_as}, not of {name}")
+    options = _parse(began_as, configuration, given)
+    if options.out is not None and Path(options.out).resolve() != folder.resolve():
+        raise InputError(f"--out {options.out}: a resumed run stays in its folder, {folder}")
+    changed = _configuration(options, type(configuration))
+    for field in dataclasses.fields(configuration):
+        before, now = getattr(configuration, field.name), getattr(changed, field.name)
+        if field.name not in _CHANGEABLE and now != before:
+            raise InputError(
+                f"{option(field.name)} {_shown(now)}: {folder} was begun with {_shown(before)}, "
+                "and a resumed run may change --epochs and --data-dir alone"
+            )
+    from mho.experiments.training import resume
+
+    with progress() as show:
+        finished = resume(
+            folder,
+            epochs=changed.epochs,
+            data_dir=changed.data_dir,
+            checkpoint_minutes=options.checkpoint_minutes,
+            show=show,
+        )
+    if not finished.trained:
+        print(f"{folder} is finished; --epochs above {changed.epochs} would go on with it")
+    _report(finished.folder, finished.metrics)
+
+
+def _report(folder: Path, metrics: list[dict[str, Any]]) -> None:
+    last = metrics[-1]
+    unconverged = sum((record["unconverged"] or 0) + (record["test_unconverged"] or 0) for record in metrics)
+    if unconverged:
+        print(f"{unconverged} operating points did not converge: see unconverged in {folder / 'metrics.jsonl'}")
+    print(f"test error {last['test_error']:.2%} after {last['epoch']} epochs; the run is in {folder}")
+
+
+@functools.cache
+def _options(kind: type[Configuration]) -> type:
+    """A configuration's fields and the options that do not bear on the outcome, as one dataclass."""
+    more = [
+        ("out", str | None, dataclasses.field(default=None)),
+        ("resume", str | None, dataclasses.field(default=None)),
+        ("checkpoint_minutes", float, dataclasses.field(default=10.0)),
+    ]
+    made = dataclasses.make_dataclass("Options", more, bases=(kind,), frozen=True, kw_only=True)
+    made.__doc__ = """Options.
+
+    Attributes:
+        out: Folder of the run; runs/EXPERIMENT-seedS if it is not given.
+        resume: Folder of the run to go on with.
+        checkpoint_minutes: Time between two checkpoints within an epoch; there is one after each epoch anyway.
+    """
+    return made
+
+
+def _parse(name: str, default: Configuration, given: list[str]) -> Any:
+    kind = _options(type(default))
+    fields = {field.name: getattr(default, field.name) for field in dataclasses.fields(default)}
+    description = f"{EXPERIMENTS[name].summary}. " if name in EXPERIMENTS else ""
+    return parse(
+        kind,
+        given,
+        prog=f"mho train {name}",
+        description=f"{description}Example: mho train {name} --epochs 3 --seed 1",
+        default=kind(**fields),
+    )
+
+
+def _configuration(options: Any, kind: type[Configuration]) -> Configuration:
+    return kind(**{field.name: getattr(options, field.name) for field in dataclasses.fields(kind)})
+
+
+def _value_of(name: str, given: Sequence[str]) -> str | None:
+    for index, argument in enumerate(given):
+        if argument == name:
+            if index + 1 == len(given):
+                raise InputError(f"{name}: names no folder")
+            return given[index + 1]
+        if argument.startswith(f"{name}="):
+            return argument.removeprefix(f"{name}=")
+    return None
+
+
+def _shown(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

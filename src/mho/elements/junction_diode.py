@@ -1,0 +1,262 @@
+"""SPICE's junction diode at DC: what `D` cards with a `.model … D(…)` stand for in ngspice.
+
+Sources: ngspice manual, section 7.2 (the law and its parameters); Massobrio and Antognetti, Semiconductor Device
+Modeling with SPICE, 2nd ed., chapter 1 (temperature). Checked against ngspice 39.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from numpy.typing import ArrayLike
+
+from mho.elements.shockley_diode import ROOM_TEMPERATURE, bounded_exp, thermal_voltage
+from mho.elements.two_terminal import TwoTerminal, bracketed_root
+from mho.errors import InputError
+
+_ZERO_CELSIUS = 273.15
+# Stands for "no breakdown" inside the formulae: a finite voltage keeps derivatives free of inf · 0.
+_NEVER = 1e9
+
+
+class JunctionDiode(TwoTerminal):
+    """Junction diodes, anode at the first terminal, with series resistance, breakdown and gmin across the junction.
+
+    With u the voltage across the junction, V = n·V_T and gmin added everywhere, its law is I_S·(exp(u/V) − 1) for
+    u ≥ −3V; −I_S·(1 + (3V/(e·u))³) below; and −I_S·exp(−(BV + u)/(n_B·V_T)) for u < −BV. The terminals stand at
+    v = u + R_S·i. The co-content is the junction's plus ½·R_S·i². Parameters are those at the diode's temperature and area:
+    `from_model` computes them from a SPICE model card.
+    """
+
+    saturation_current: Array
+    """I_S [A]."""
+    ideality: Array
+    """Emission coefficient n."""
+    series_resistance: Array | None
+    """R_S [Ω]; None where no diode has any, which spares the solution for the junction's voltage."""
+    breakdown_voltage: Array
+    """BV [V], positive; infinite for none."""
+    breakdown_ideality: Array
+    """n_B."""
+    temperature: float = eqx.field(static=True, default=ROOM_TEMPERATURE)
+    """K."""
+    gmin: float = eqx.field(static=True, default=1e-12)
+    """Conductance across the junction [S]."""
+
+    @classmethod
+    def from_model(
+        cls,
+        *,
+        saturation_current: ArrayLike = 1e-14,
+        ideality: ArrayLike = 1.0,
+        series_resistance: ArrayLike = 0.0,
+        breakdown_voltage: ArrayLike = np.inf,
+        breakdown_current: ArrayLike = 1e-3,
+        breakdown_ideality: ArrayLike | None = None,
+        activation_energy: ArrayLike = 1.11,
+        saturation_exponent: ArrayLike = 3.0,
+        nominal_temperature: ArrayLike = ROOM_TEMPERATURE,
+        temperature: float = ROOM_TEMPERATURE,
+        area: ArrayLike = 1.0,
+        multiplier: ArrayLike = 1.0,
+        gmin: float = 1e-12,
+        reltol: float = 1e-3,
+    ) -> "JunctionDiode":
+        """Diodes of a SPICE model: IS, N, RS, BV, IBV, NBV, EG, XTI and TNOM, at a temperature, with area and m.
+
+        Args:
+            saturation_current: IS [A] at the nominal temperature.
+            ideality: N.
+            series_resistance: RS [Ω].
+            breakdown_voltage: BV [V]; infinite for none.
+            breakdown_current: IBV [A], at BV.
+            breakdown_ideality: NBV; N if None.
+            activation_energy: EG [eV].
+            saturation_exponent: XTI.
+            nominal_temperature: TNOM [K].
+            temperature: the diodes' own [K].
+            area: multiplies IS, divides RS.
+            multiplier: diodes in parallel (m).
+            gmin: SPICE's option [S].
+            reltol: SPICE's option: how closely the breakdown branch is fitted to IBV.
+
+        Raises:
+            InputError: for a parameter out of its range.
+        """
+        given = {
+            "saturation current IS": saturation_current,
+            "emission coefficient N": ideality,
+            "breakdown voltage BV": breakdown_voltage,
+            "breakdown current IBV": breakdown_current,
+            "nominal temperature TNOM": nominal_temperature,
+            "temperature": temperature,
+            "area": area,
+            "multiplier m": multiplier,
+        }
+        for name, value in given.items():
+            if not np.all(np.asarray(value, np.float64) > 0):
+                raise InputError(f"diode {name} = {np.min(value):g}: must be positive")
+        if not np.all(np.asarray(series_resistance) >= 0):
+            raise InputError(f"diode series resistance RS = {np.min(series_resistance):g} Ω: must not be negative")
+        current, n, resistance, breakdown, at_breakdown, n_b, energy, exponent, nominal, size, times = (
+            np.broadcast_arrays(
+                *(
+                    np.asarray(p, np.float64)
+                    for p in (
+                        saturation_current,
+                        ideality,
+                        series_resistance,
+                        breakdown_voltage,
+                        breakdown_current,
+                        ideality if breakdown_ideality is None else breakdown_ideality,
+                        activation_energy,
+                        saturation_exponent,
+                        nominal_temperature,
+                        area,
+                        multiplier,
+                    )
+                )
+            )
+        )
+        v_t = float(thermal_voltage(temperature))
+        ratio = temperature / nominal
+        heated = current * size * times * np.exp((ratio - 1.0) * energy / (n * v_t) + exponent / n * np.log(ratio))
+        return cls(
+            saturation_current=heated,
+            ideality=n.copy(),
+            series_resistance=resistance / (size * times) if np.any(resistance > 0) else None,
+            breakdown_voltage=_fitted_breakdown(breakdown, at_breakdown * times, heated, n_b * v_t, v_t, reltol),
+            breakdown_ideality=n_b.copy(),
+            temperature=temperature,
+            gmin=gmin,
+        )
+
+    @property
+    def _scales(self) -> tuple[Array, Array, Array]:
+        v_t = thermal_voltage(self.temperature)
+        bounded = jnp.where(jnp.isfinite(self.breakdown_voltage), self.breakdown_voltage, _NEVER)
+        return self.ideality * v_t, bounded, self.breakdown_ideality * v_t
+
+    def _regions(self, junction: Array) -> tuple[Array, Array]:
+        scale, breakdown, _ = self._scales
+        forward = junction >= -3.0 * scale
+        return forward, ~forward & (junction < -breakdown)
+
+    def _cubic(self, junction: Array) -> tuple[Array, Array]:
+        """(3V/(e·u))³ and u, both kept off 0, for use below −3V only."""
+        scale = self._scales[0]
+        below = jnp.minimum(junction, -3.0 * scale)
+        return (3.0 * scale / (below * np.e)) ** 3, below
+
+    def _law(self, junction: Array) -> tuple[Array, Array]:
+        """Current and slope at a junction voltage."""
+        scale, breakdown, breakdown_scale = self._scales
+        forward, broken = self._regions(junction)
+        up = bounded_exp(junction / scale)
+        down = bounded_exp(-(breakdown + junction) / breakdown_scale)
+        cubic, below = self._cubic(junction)
+        current = jnp.where(forward, up - 1.0, jnp.where(broken, -down, -(1.0 + cubic)))
+        slope = jnp.where(forward, up / scale, jnp.where(broken, down / breakdown_scale, 3.0 * cubic / below))
+        return (
+            self.saturation_current * current + self.gmin * junction,
+            self.saturation_current * slope + self.gmin,
+        )
+
+    def junction_voltage(self, voltage: Array) -> Array:
+        """The voltage across the junction [V], behind the series resistance."""
+        if self.series_resistance is None:
+            return voltage
+        scale, breakdown, breakdown_scale = self._scales
+        resistance = jnp.broadcast_to(self.series_resistance, voltage.shape)
+
+        def excess(junction: Array) -> tuple[Array, Array]:
+            current, slope = self._law(junction)
+            return junction + resistance * current - voltage, 1.0 + resistance * slope
+
+        # Start where the series resistance alone, or the junction alone, would take the whole voltage: the law is
+        # convex (in breakdown concave) from there to the root, and Newton's method does not overshoot.
+        load = self.saturation_current * jnp.maximum(resistance, jnp.finfo(voltage.dtype).tiny)
+        forward = jnp.minimum(voltage, scale * jnp.log1p(jnp.maximum(voltage, 0.0) / load + 1.0))
+        surplus = jnp.maximum(-voltage - breakdown, 0.0)
+        reverse = jnp.maximum(voltage, -breakdown - breakdown_scale * jnp.log1p(surplus / load + 1.0))
+        start = jnp.where(voltage >= 0, forward, reverse)
+        low, high = jnp.minimum(voltage, 0.0), jnp.maximum(voltage, 0.0)
+        root = lax.stop_gradient(bracketed_root(excess, low, high, start))
+        # One more step, outside the loop: the root's derivatives by whatever the diode depends on.
+        value, slope = excess(root)
+        return root - value / lax.stop_gradient(slope)
+
+    def current(self, voltage: Array) -> Array:
+        """The law at the terminals."""
+        return self._law(self.junction_voltage(voltage))[0]
+
+    def slope(self, voltage: Array) -> Array:
+        """di/dv, the series resistance included."""
+        slope = self._law(self.junction_voltage(voltage))[1]
+        return slope if self.series_resistance is None else slope / (1.0 + self.series_resistance * slope)
+
+    def co_content(self, voltage: Array) -> Array:
+        """The junction's co-content and ½·R_S·i²."""
+        scale, breakdown, breakdown_scale = self._scales
+        junction = self.junction_voltage(voltage)
+        forward, broken = self._regions(junction)
+        edge = -3.0 * scale
+        exponential = scale * (bounded_exp(junction / scale) - 1.0) - junction
+        cubic, below = self._cubic(jnp.maximum(junction, -breakdown))
+        to_edge = scale * (np.exp(-3.0) - 1.0) - edge
+        reverse = to_edge - (below - edge) + 0.5 * (cubic * below + edge * np.exp(-3.0))
+        rest = breakdown_scale * (bounded_exp(-(breakdown + junction) / breakdown_scale) - 1.0)
+        content = jnp.where(forward, exponential, jnp.where(broken, reverse + rest, reverse))
+        total = self.saturation_current * content + 0.5 * self.gmin * junction**2
+        if self.series_resistance is None:
+            return total
+        return total + 0.5 * self.series_resistance * self._law(junction)[0] ** 2
+
+    def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
+        """SPICE diode whose model is given at the diode's own temperature; SPICE adds its own gmin."""
+        i = index or 0
+        saturation, ideality, resistance, breakdown, breakdown_ideality = (
+            float(np.asarray(p, np.float64).reshape(-1)[i % np.size(p)])
+            for p in (
+                self.saturation_current,
+                self.ideality,
+                0.0 if self.series_resistance is None else self.series_resistance,
+                self.breakdown_voltage,
+                self.breakdown_ideality,
+            )
+        )
+        model = f"MD{name}"
+        text = f"IS={saturation:.17g} N={ideality:.17g} RS={resistance:.17g} EG=0 XTI=0"
+        if np.isfinite(breakdown):
+            # With an IBV below IS·BV/V_T SPICE takes BV as it stands.
+            text += f" BV={breakdown:.17g} IBV={saturation * 1e-3:.17g} NBV={breakdown_ideality:.17g}"
+        return [
+            f"D{name} {node} {reference} {model} temp={self.temperature - _ZERO_CELSIUS:.17g}",
+            f".model {model} D({text})",
+        ]
+
+
+def _fitted_breakdown(
+    breakdown: np.ndarray,
+    at_breakdown: np.ndarray,
+    saturation: np.ndarray,
+    scale: np.ndarray,
+    thermal: float,
+    reltol: float,
+) -> np.ndarray:
+    """Where the breakdown branch must begin for the current at BV to be IBV, to SPICE's relative tolerance.
+
+    SPICE's fixed-point iteration, stopped where SPICE stops it: its first guesses are within reltol of IBV, not of the
+    fixed point, and an exponential shows the difference.
+    """
+    given = np.isfinite(breakdown)
+    target = np.where(given, breakdown, 1.0)
+    fitted = at_breakdown < saturation * target / thermal
+    start = target - scale * np.log1p(at_breakdown / saturation)
+    shifted = np.where(fitted, target, start)
+    for _ in range(25):
+        argument = np.where(fitted, 1.0, at_breakdown / saturation + 1.0 - shifted / thermal)
+        shifted = np.where(fitted, shifted, target - scale * np.log(argument))
+        reached = saturation * (np.exp((target - shifted) / scale) - 1.0 + shifted / thermal)
+        fitted = fitted | (np.abs(reached - at_breakdown) <= reltol * at_breakdown)
+    return np.where(given, shifted, np.inf)

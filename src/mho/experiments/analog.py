@@ -1,0 +1,131 @@
+"""Analog networks as learners: a configuration becomes a circuit and its learning rule."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from mho.elements import AntiparallelDiodes, IdealDiode, PiecewiseDiode, TwoTerminal
+from mho.experiments.configuration import AnalogConfiguration
+from mho.experiments.learner import Learner
+from mho.learning import (
+    Cost,
+    CrossEntropy,
+    Gradient,
+    SquaredError,
+    equilibrium_propagation,
+    implicit_gradient,
+    optimizer,
+)
+from mho.learning.gradient import trained_part
+from mho.networks import LayeredNetwork, layered_network
+from mho.steady import Load, OperatingPoint, kirchhoff_residual, load, settle
+
+
+def hidden_element(configuration: AnalogConfiguration, nodes: int) -> TwoTerminal | None:
+    """What stands at the nodes of a hidden layer of that many nodes."""
+    # Ideal diodes hold the first half at v ≥ 0 and the second half at v ≤ 0 (Scellier 2024, section 4).
+    polarity = jnp.where(jnp.arange(nodes) < nodes // 2, 1.0, -1.0)
+    match configuration.element:
+        case "ideal":
+            return IdealDiode(polarity)
+        case "piecewise":
+            # They conduct where s·v is above the threshold: the opposite side of the one to hold the node at.
+            return PiecewiseDiode(
+                on_resistance=jnp.full(nodes, configuration.on_resistance),
+                off_resistance=jnp.full(nodes, configuration.off_resistance),
+                threshold=jnp.full(nodes, configuration.diode_bias),
+                polarity=-polarity,
+            )
+        case "shockley":
+            return AntiparallelDiodes.symmetric(
+                nodes,
+                saturation_current=configuration.saturation_current,
+                ideality=configuration.ideality,
+                bias=configuration.diode_bias,
+            )
+        case "linear":
+            return None
+
+
+def analog_network(configuration: AnalogConfiguration, features: int, classes: int) -> LayeredNetwork:
+    """The network of a configuration before training."""
+    return layered_network(
+        (features, *configuration.hidden, classes),
+        jax.random.fold_in(jax.random.key(configuration.seed), 0),
+        elements=[hidden_element(configuration, nodes) for nodes in configuration.hidden],
+        gains=configuration.layer_gains,
+        input_gain=configuration.input_gain,
+        bias_line=configuration.bias_line,
+        bias_currents=configuration.bias_currents,
+        paired_outputs=configuration.paired_outputs,
+        lower=configuration.lower,
+        upper=configuration.upper,
+        initial=configuration.initial,
+    )
+
+
+def analog_learner(configuration: AnalogConfiguration, features: int, classes: int, steps_per_epoch: int) -> Learner:
+    """The learner of a configuration, for inputs of that many features.
+
+    Raises:
+        InputError: where its settings do not fit together.
+    """
+    network = analog_network(configuration, features, classes)
+    cost: Cost = SquaredError() if configuration.cost == "squared" else CrossEntropy(configuration.logit_gain)
+    tolerance = {"rtol": configuration.rtol, "max_sweeps": configuration.max_sweeps}
+    trained = configuration.trained
+
+    def gradient(network: LayeredNetwork, inputs: Array, targets: Array, key: Array) -> Gradient:
+        if configuration.rule == "implicit":
+            return implicit_gradient(network, inputs, targets, cost, trained=trained, **tolerance)
+        return equilibrium_propagation(
+            network,
+            inputs,
+            targets,
+            cost,
+            beta=configuration.beta,
+            variant=configuration.variant,
+            nudging=configuration.nudging,
+            trained=trained,
+            key=key,
+            **tolerance,
+        )
+
+    def free_phase(network: LayeredNetwork, inputs: Array) -> tuple[Load, OperatingPoint]:
+        driven = load(network, inputs)
+        return driven, settle(network, driven, **tolerance)
+
+    def predict(network: LayeredNetwork, inputs: Array) -> tuple[Array, Array]:
+        _, point = free_phase(network, inputs)
+        return network.prediction(point.voltages), point.residual <= configuration.rtol
+
+    compiled_free_phase = jax.jit(free_phase)
+
+    def residual(network: LayeredNetwork, inputs: Array) -> float:
+        driven, point = compiled_free_phase(network, inputs)
+        return float(np.max(kirchhoff_residual(network, driven.sources, point.voltages)))
+
+    return Learner(
+        network=network,
+        parameters=lambda network: eqx.filter(network, trained_part(network, trained)),
+        optimizer=optimizer(
+            configuration.optimizer,
+            configuration.rates,
+            decay=configuration.decay,
+            steps_per_epoch=steps_per_epoch,
+        ),
+        gradient=gradient,
+        predict=predict,
+        residual=residual,
+        weights=_conductances,
+        weight_name="conductance [S]",
+    )
+
+
+def _conductances(network: LayeredNetwork) -> dict[str, Array]:
+    return {
+        f"crossbar {index}": jnp.concatenate([g.ravel() for g in jax.tree.leaves(layer.crossbar)])
+        for index, layer in enumerate(network.layers, start=1)
+    }

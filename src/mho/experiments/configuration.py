@@ -1,0 +1,212 @@
+"""Configurations: everything that decides an experiment's outcome, in one frozen record.
+
+A configuration is plain data, so it can be read, checked and shown without loading JAX. Its fields are the options of
+`mho train` and the content of a run's config.json; equal configurations give equal runs on the same machine.
+"""
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mho.errors import InputError
+
+OptimizerName = Literal["sgd", "momentum", "adam", "rmsprop"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """What analog networks and software baselines have in common."""
+
+    dataset: str = "mnist"
+    """Data set: mnist, fashion-mnist, digits, iris, wine or xor."""
+    data_dir: str | None = None
+    """Folder that holds the files of mnist or fashion-mnist; they are downloaded and cached if it is not given."""
+    validation: int = 0
+    """Training samples to hold out and test on in place of the test set, for tuning; 0 for none."""
+    hidden: tuple[int, ...] = (100,)
+    """Nodes of each hidden layer."""
+    epochs: int = 10
+    """Passes through the training set."""
+    batch_size: int = 4
+    """Samples an update. A last batch that is not full is dropped from its epoch."""
+    seed: int = 0
+    """Seed of the initial weights and of the order of the samples."""
+    optimizer: OptimizerName = "sgd"
+    """Optimizer."""
+    learning_rates: tuple[float, ...] = (0.006,)
+    """Learning rate of each layer, or one for all."""
+    decay: float = 1.0
+    """Factor on the learning rates after each epoch."""
+
+    def __post_init__(self) -> None:
+        positive = {"epochs": self.epochs, "batch_size": self.batch_size, "decay": self.decay}
+        for name, values in {"hidden": self.hidden, "learning_rates": self.learning_rates}.items():
+            positive |= {f"{name}[{i}]": value for i, value in enumerate(values)}
+        _check_positive(positive)
+        for name, value in {"validation": self.validation, "seed": self.seed}.items():
+            if value < 0:
+                raise InputError(f"{option(name)} {value}: must not be negative")
+        if self.seed >= 2**31:
+            raise InputError(f"--seed {self.seed}: must be below 2147483648")
+        layers = len(self.hidden) + 1
+        if len(self.learning_rates) not in (1, layers):
+            raise InputError(
+                f"--learning-rates: {len(self.learning_rates)} given, expected one for each of {layers} layers, "
+                "or one for all"
+            )
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """Learning rate of each layer."""
+        layers = len(self.hidden) + 1
+        return self.learning_rates * layers if len(self.learning_rates) == 1 else self.learning_rates
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalogConfiguration(Configuration):
+    """A layered analog network, how it learns and how its steady states are found. Computed in float32."""
+
+    element: Literal["ideal", "shockley", "piecewise", "linear"] = "ideal"
+    """At the hidden nodes: ideal or piecewise diodes (half hold v ≥ 0, half v ≤ 0), Shockley pairs, or nothing."""
+    saturation_current: float = 1e-9
+    """Shockley diodes' saturation current [A]."""
+    ideality: float = 1.0
+    """Shockley diodes' ideality factor."""
+    diode_bias: float = 0.0
+    """Voltage of the source in series with a Shockley diode, or a piecewise-linear diode's threshold [V]."""
+    on_resistance: float = 1.0
+    """Piecewise-linear diodes' resistance above the threshold [Ω]."""
+    off_resistance: float = 1e6
+    """Piecewise-linear diodes' resistance below the threshold [Ω]."""
+    gains: tuple[float, ...] = ()
+    """Gain of the bidirectional amplifiers behind each hidden layer, or one for all; none if empty."""
+    input_gain: float = 1.0
+    """Volts at a source for an input of 1."""
+    bias_line: float | None = None
+    """Voltage of one more pair of sources, the same for all samples [V]."""
+    bias_currents: bool = True
+    """Whether every node has a current source."""
+    paired_outputs: bool = False
+    """Two output nodes a class, whose difference is the prediction."""
+    initial: float = 1.0
+    """Conductances start uniform in ±initial/√rows [S], those below the lower bound at the bound."""
+    lower: float = 1e-7
+    """Smallest conductance [S]."""
+    upper: float = math.inf
+    """Largest conductance [S]."""
+    cost: Literal["squared", "cross-entropy"] = "squared"
+    """Cost: squared error to the one-hot target [V], or cross-entropy."""
+    logit_gain: float = 1.0
+    """Factor on the outputs before the softmax of the cross-entropy [1/V]."""
+    rule: Literal["ep", "implicit"] = "ep"
+    """Gradient by equilibrium propagation, or exactly by implicit differentiation."""
+    trained: tuple[Literal["conductance", "bias", "element", "gain"], ...] = ("conductance", "bias")
+    """What learns: conductances, bias currents, parameters of the nodes' elements, amplifier gains."""
+    variant: Literal["positive", "negative", "random-sign", "centred"] = "centred"
+    """Sign of the nudging."""
+    nudging: Literal["energy", "held"] = "energy"
+    """Cost added to the energy, or current sources held at their values of the free phase."""
+    beta: float = 1.0
+    """Nudging factor β [S, for a squared error]."""
+    rtol: float = 1e-5
+    """Tolerance of a steady state's residual; see mho.steady."""
+    max_sweeps: int = 100
+    """Sweeps for a steady state at the most; those above the tolerance by then are counted as unconverged."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        names = ("saturation_current", "ideality", "on_resistance", "off_resistance", "input_gain", "initial", "lower")
+        names += ("logit_gain", "beta", "rtol", "max_sweeps")
+        positive = {name: getattr(self, name) for name in names}
+        _check_positive(positive | {f"gains[{i}]": value for i, value in enumerate(self.gains)})
+        for name in ("diode_bias", "bias_line"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise InputError(f"{option(name)} {value}: must be finite")
+        if not self.upper > self.lower:
+            raise InputError(f"--upper {self.upper}: must be above the lower conductance bound, {self.lower} S")
+        if self.on_resistance > self.off_resistance:
+            raise InputError(f"--on-resistance {self.on_resistance}: must not be above --off-resistance")
+        if self.element == "piecewise" and self.diode_bias < 0:
+            raise InputError(
+                f"--diode-bias {self.diode_bias}: a piecewise-linear diode's threshold must not be negative"
+            )
+        if len(self.gains) not in (0, 1, len(self.hidden)):
+            raise InputError(f"--gains: {len(self.gains)} given for {len(self.hidden)} hidden layers")
+        if not self.trained:
+            raise InputError("--trained: names nothing to train")
+
+    @property
+    def layer_gains(self) -> tuple[float, ...]:
+        """Gain of each hidden layer's amplifiers; empty for none."""
+        return self.gains * len(self.hidden) if len(self.gains) == 1 else self.gains
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineConfiguration(Configuration):
+    """A network of ReLU units (logistic regression with no hidden layer), by backpropagation of the cross-entropy."""
+
+
+KINDS: dict[str, type[Configuration]] = {"analog": AnalogConfiguration, "baseline": BaselineConfiguration}
+"""Configurations by the name that config.json gives to their kind."""
+
+
+def option(field: str) -> str:
+    """The option of the command that a field is: `--batch-size` for `batch_size`."""
+    return "--" + field.replace("_", "-")
+
+
+def to_json(configuration: Configuration) -> dict[str, Any]:
+    """A configuration as an object for JSON: its kind, then its fields. An infinite bound becomes null."""
+    kind = next(name for name, known in KINDS.items() if type(configuration) is known)
+    fields = dataclasses.asdict(configuration)
+    return {"kind": kind} | {k: None if v == math.inf else v for k, v in fields.items()}
+
+
+def from_json(fields: Mapping[str, Any]) -> Configuration:
+    """The configuration that `to_json` wrote.
+
+    Raises:
+        InputError: where a field is missing, unknown or of the wrong type.
+    """
+    given = dict(fields)
+    kind = given.pop("kind", None)
+    if kind not in KINDS:
+        raise InputError(f"kind {kind!r}: expected one of {', '.join(KINDS)}")
+    expected = typing.get_type_hints(KINDS[kind])
+    for name in [*expected, *given]:
+        if name not in given or name not in expected:
+            raise InputError(f"{name}: {'unknown' if name in given else 'missing'}")
+        if name == "upper" and given[name] is None:
+            given[name] = math.inf
+        if isinstance(given[name], list):
+            given[name] = tuple(given[name])
+        if not _is_of(given[name], expected[name]):
+            raise InputError(f"{name}: {given[name]!r} is not of type {expected[name]}")
+    return KINDS[kind](**given)
+
+
+def _check_positive(values: Mapping[str, float]) -> None:
+    for name, value in values.items():
+        if not (value > 0 and math.isfinite(value)):
+            raise InputError(f"{option(name.split('[')[0])} {value}: must be positive and finite")
+
+
+def _is_of(value: object, expected: Any) -> bool:
+    """Whether a value read from JSON has the type of a field."""
+    parts = typing.get_args(expected)
+    if typing.get_origin(expected) is Literal:
+        return value in parts
+    if typing.get_origin(expected) is tuple:
+        return isinstance(value, tuple) and all(_is_of(v, parts[0]) for v in value)
+    if isinstance(expected, types.UnionType):
+        return any(_is_of(value, part) for part in parts)
+    if expected is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if expected is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, expected)

@@ -1,0 +1,171 @@
+"""One epoch, compiled: no Python between a batch and the next.
+
+The samples stay on the device in the form they have on disk (images as uint8) and are gathered and scaled a batch at a
+time. The loop runs from wherever the state stands up to a given step, so one compiled function serves an epoch in one
+piece or in many: where it is cut changes nothing but when the caller has its say. State buffers are donated: the
+parameters are updated in place.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from mho.experiments.learner import Learner
+from mho.learning import apply_updates
+
+_SLICED_BATCH = 8
+_TEST_BATCH = 1000
+
+
+class Tally(eqx.Module):
+    """Sums over the steps of an epoch so far."""
+
+    loss: Array
+    """Σ of the batches' mean costs, before each update."""
+    wrong: Array
+    """Training samples not predicted, before each update."""
+    unconverged: Array
+    """Operating points above the tolerance, over all phases."""
+    sweeps: Array
+    """Sweeps made, over all phases."""
+    residual: Array
+    """Largest residual that the solver stopped at."""
+
+
+class TrainingState(eqx.Module):
+    """All that changes while an epoch runs."""
+
+    network: Any
+    optimizer_state: Any
+    step: Array
+    """Steps of this epoch made."""
+    tally: Tally
+
+
+def fresh_tally() -> Tally:
+    """The tally at the start of an epoch."""
+    return Tally(jnp.zeros(()), jnp.int32(0), jnp.int32(0), jnp.int32(0), jnp.zeros(()))
+
+
+def initial_state(learner: Learner) -> TrainingState:
+    """The state before the first epoch."""
+    # Copies: the buffers will be donated, and the learner keeps its own.
+    network = jax.tree.map(jnp.copy, learner.network)
+    optimizer_state = learner.optimizer.init(learner.parameters(network))
+    return TrainingState(network, optimizer_state, jnp.int32(0), fresh_tally())
+
+
+@jax.jit
+def _permutation(seed: Array, epoch: Array, indices: Array) -> Array:
+    return jax.random.permutation(jax.random.fold_in(jax.random.key(seed), epoch), indices)
+
+
+def sample_order(seed: int, epoch: int, samples: int) -> Array:
+    """The order of the samples in an epoch, counted from 1: a function of the seed and the epoch alone."""
+    return _permutation(jnp.uint32(seed), jnp.uint32(epoch), jnp.arange(samples, dtype=jnp.int32))
+
+
+def take_rows(array: Array, index: Array) -> Array:
+    """Rows of an array at an index of static length."""
+    if index.shape[0] <= _SLICED_BATCH:
+        # XLA's CPU gather visits its rows element by element; slices are copied whole.
+        return jnp.concatenate([lax.dynamic_slice_in_dim(array, i, 1) for i in index])
+    return array[index]
+
+
+Advance = Callable[[TrainingState, Array, Array, Array, Array, Array], TrainingState]
+
+
+def compile_epoch(
+    learner: Learner, state: TrainingState, inputs: Array, labels: Array, *, classes: int, scale: float, batch_size: int
+) -> Advance:
+    """Compile the steps of an epoch.
+
+    Args:
+        learner: what to train.
+        state: a state, for its shapes.
+        inputs: training inputs, (samples, features), of any dtype.
+        labels: their classes, (samples,).
+        classes: the number of classes.
+        scale: what inputs are multiplied by.
+        batch_size: samples a step.
+
+    Returns:
+        A function of (state, stop, order, inputs, labels, key): it makes steps until `stop` of them are made in this
+        epoch, and returns the new state; the old one's buffers are gone. It stops after the step whose loss is no
+        longer finite.
+    """
+
+    def step(state: TrainingState, order: Array, inputs: Array, labels: Array, key: Array) -> TrainingState:
+        index = lax.dynamic_slice_in_dim(order, state.step * batch_size, batch_size)
+        batch = take_rows(inputs, index).astype(jnp.float32) * scale
+        expected = take_rows(labels, index)
+        targets = jax.nn.one_hot(expected, classes, dtype=jnp.float32)
+        gradient: Any = learner.gradient(state.network, batch, targets, jax.random.fold_in(key, state.step))
+        updates: Any
+        updates, optimizer_state = learner.optimizer.update(gradient.by_parameter, state.optimizer_state)
+        tally = Tally(
+            state.tally.loss + gradient.cost,
+            state.tally.wrong + jnp.sum(jnp.argmax(gradient.prediction, -1) != expected, dtype=jnp.int32),
+            state.tally.unconverged + gradient.unconverged.astype(jnp.int32),
+            state.tally.sweeps + gradient.sweeps,
+            jnp.maximum(state.tally.residual, gradient.residual),
+        )
+        return TrainingState(apply_updates(state.network, updates), optimizer_state, state.step + 1, tally)
+
+    def advance(
+        state: TrainingState, stop: Array, order: Array, inputs: Array, labels: Array, key: Array
+    ) -> TrainingState:
+        return lax.while_loop(
+            lambda state: (state.step < stop) & jnp.isfinite(state.tally.loss),
+            lambda state: step(state, order, inputs, labels, key),
+            state,
+        )
+
+    order = jax.ShapeDtypeStruct((len(labels),), jnp.int32)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    return jax.jit(advance, donate_argnums=0).lower(state, jnp.int32(0), order, inputs, labels, key).compile()
+
+
+@jax.jit
+def all_finite(network: Any) -> Array:
+    """Whether all the numbers of a network are finite."""
+    return jnp.all(jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(network)]))
+
+
+def compile_test(
+    learner: Learner, inputs: Array, labels: Array, *, scale: float
+) -> Callable[[Any], tuple[Array, Array]]:
+    """Compile the test of a network.
+
+    Args:
+        learner: what to test.
+        inputs: test inputs, (samples, features), of any dtype.
+        labels: their classes, (samples,).
+        scale: what inputs are multiplied by.
+
+    Returns:
+        A function from the network to the number of samples not predicted and the number that did not converge.
+    """
+    samples = len(labels)
+    batch_size = min(_TEST_BATCH, samples)
+    # The last batch is filled up with the last sample; `counted` leaves the filling out.
+    index = jnp.arange(-(-samples // batch_size) * batch_size).reshape(-1, batch_size)
+
+    @jax.jit
+    def test(network: Any, inputs: Array, labels: Array) -> tuple[Array, Array]:
+        def batch(index: Array) -> tuple[Array, Array]:
+            counted = index < samples
+            rows = jnp.minimum(index, samples - 1)
+            prediction, converged = learner.predict(network, inputs[rows].astype(jnp.float32) * scale)
+            wrong = jnp.argmax(prediction, -1) != labels[rows]
+            return jnp.sum(wrong & counted), jnp.sum(~converged & counted)
+
+        wrong, unconverged = lax.map(batch, index)
+        return wrong.sum(), unconverged.sum()
+
+    return lambda network: test(network, inputs, labels)

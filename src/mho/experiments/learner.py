@@ -1,0 +1,33 @@
+"""What an epoch needs to know of a network and of how it learns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import optax
+from jax import Array
+
+from mho.learning import Gradient
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A network at its start and the functions that train and judge it, to be compiled by `mho.experiments.epoch`."""
+
+    network: Any
+    """A pytree of arrays with `layers`."""
+    parameters: Callable[[Any], Any]
+    """The trained part of a network, None in place of the rest."""
+    optimizer: optax.GradientTransformation
+    """Its learning rates included."""
+    gradient: Callable[[Any, Array, Array, Array], Gradient]
+    """Of the batch's mean cost, from the network, inputs (batch, features), targets (batch, classes), a random key."""
+    predict: Callable[[Any, Array], tuple[Array, Array]]
+    """Predictions (batch, classes), and which samples converged (batch,), from the network and inputs."""
+    residual: Callable[[Any, Array], float] | None
+    """Largest Kirchhoff residual of inputs (batch, features), relative to the largest branch current at a node; None
+    where there is no circuit."""
+    weights: Callable[[Any], dict[str, Array]]
+    """What the histograms show, by layer."""
+    weight_name: str
+    """What that is, and its unit."""

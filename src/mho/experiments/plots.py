@@ -1,0 +1,34 @@
+"""Plots of a finished run."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from mho.experiments.atomic_file import write_atomically
+from mho.experiments.run import Metrics
+
+
+def plot_curves(metrics: Sequence[Metrics], path: Path) -> None:
+    """Loss and errors against the epoch, as a PNG file."""
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [record["epoch"] for record in metrics]
+    left.plot(epochs, [record["train_loss"] for record in metrics], marker=".")
+    left.set(xlabel="epoch", ylabel="training loss")
+    for name in ("train_error", "test_error"):
+        right.plot(epochs, [100 * record[name] for record in metrics], marker=".", label=name.replace("_", " "))
+    right.set(xlabel="epoch", ylabel="error [%]")
+    right.legend()
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
+
+
+def plot_histograms(weights: Mapping[str, ArrayLike], label: str, path: Path) -> None:
+    """A histogram of each layer's weights, as a PNG file."""
+    figure = Figure(figsize=(4 * len(weights), 3.5), layout="constrained")
+    for axes, (name, values) in zip(np.ravel(figure.subplots(1, len(weights))), weights.items(), strict=True):
+        axes.hist(np.asarray(values), bins=80)
+        axes.set(title=name, xlabel=label, ylabel="count", yscale="log")
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))

@@ -1,0 +1,182 @@
+"""A run's folder: config.json, metrics.jsonl, TensorBoard events, checkpoints and plots.
+
+config.json holds the experiment's name and its configuration; metrics.jsonl a line an epoch. The checkpoints are what
+counts: on resume, metrics.jsonl is rewritten from the one that the run goes on from.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mho.errors import InputError, MhoError
+from mho.experiments.atomic_file import remove_partial, write_atomically
+from mho.experiments.configuration import Configuration, from_json, to_json
+
+Metrics = dict[str, Any]
+"""One epoch's record.
+
+`epoch` counts from 1. `train_loss` and `train_error` are means over the epoch's samples, each before the update that
+it takes part in; `test_error` is that of the network after the epoch. Errors are fractions. `seconds` is the wall-clock
+time of the epoch's steps, compilation and tests apart. `residual` is the largest Kirchhoff residual relative to the
+largest branch current at a node, after the epoch, in the free phase of the first 64 test samples, evaluated in float64.
+`unconverged` counts operating points above the tolerance in training, over all phases, and `test_unconverged` those of
+the test; `sweeps` is their mean number for a step, over all phases. What a software baseline does not have is null.
+"""
+
+_SESSION_START = 1
+"""`SessionLog.START` of TensorBoard's events."""
+
+_CONFIG, _METRICS, _CHECKPOINTS = "config.json", "metrics.jsonl", "checkpoints"
+
+
+def checkpoint_folder(folder: Path) -> Path:
+    """Where a run's checkpoints are."""
+    return folder / _CHECKPOINTS
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether there is a run in a folder."""
+    return (folder / _CONFIG).exists() or (folder / _CHECKPOINTS).exists()
+
+
+def new_folder(name: str, configuration: Configuration) -> Path:
+    """A folder that does not exist yet: runs/NAME-seedS, or with a number behind it."""
+    stem = f"{name}-seed{configuration.seed}"
+    folder, number = Path("runs", stem), 1
+    while folder.exists():
+        number += 1
+        folder = Path("runs", f"{stem}-{number}")
+    return folder
+
+
+def create_run(folder: Path, name: str, configuration: Configuration) -> None:
+    """Make the folder of a new run.
+
+    Raises:
+        InputError: if it holds a run already or cannot be written.
+    """
+    if holds_run(folder):
+        raise InputError(
+            f"--out {folder}: holds a run already; go on with it by --resume {folder}, or name another folder"
+        )
+    try:
+        (folder / _CHECKPOINTS).mkdir(parents=True)
+    except OSError as problem:
+        raise InputError(f"--out {folder}: cannot be made: {problem.strerror}") from problem
+    write_configuration(folder, name, configuration)
+
+
+def write_configuration(folder: Path, name: str, configuration: Configuration) -> None:
+    """Write config.json."""
+    content = json.dumps({"experiment": name} | to_json(configuration), indent=2) + "\n"
+    write_atomically(folder / _CONFIG, lambda file: file.write(content.encode()))
+
+
+def read_configuration(folder: Path) -> tuple[str, Configuration]:
+    """The experiment's name and the configuration of a run.
+
+    Raises:
+        InputError: if there is no run, or its config.json is not one that mho wrote.
+    """
+    path = folder / _CONFIG
+    try:
+        content = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError) as problem:
+        raise InputError(f"{folder}: holds no run ({_CONFIG} is missing)") from problem
+    except ValueError as problem:
+        raise InputError(f"{path}: not JSON: {problem}") from problem
+    if not isinstance(content, dict) or not isinstance(content.get("experiment"), str):
+        raise InputError(f"{path}: names no experiment")
+    name = content.pop("experiment")
+    try:
+        return name, from_json(content)
+    except InputError as problem:
+        raise InputError(f"{path}: {problem}") from problem
+
+
+def read_metrics(folder: Path) -> list[Metrics]:
+    """The records of a run, an epoch each; a last line that is not whole is left out."""
+    path = folder / _METRICS
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, so that no second process trains in it; clear it of what a killed one left half-written.
+
+    Raises:
+        MhoError: if another process does.
+    """
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            raise MhoError(f"{folder}: another process is training this run") from problem
+        remove_partial(folder)
+        yield
+
+
+class MetricsLog:
+    """Writes metrics.jsonl and the TensorBoard events."""
+
+    def __init__(self, folder: Path, metrics: list[Metrics]) -> None:
+        """Begin after the epochs that `metrics` records; what was written of later ones is dropped."""
+        # Imported here: `mho list` need not wait for it.
+        from tensorboardX.event_file_writer import EventsWriter
+
+        content = "".join(_line(record) for record in metrics)
+        write_atomically(folder / _METRICS, lambda file: file.write(content.encode()))
+        self._path = folder / _METRICS
+        # EventsWriter writes at once and in this thread: a full disk is an error here, not a traceback elsewhere.
+        self._events = EventsWriter(str(folder / "events"))
+        if metrics:
+            # Tells TensorBoard to forget what an earlier process wrote of these epochs.
+            self._write_event(len(metrics) + 1, session_log={"status": _SESSION_START})
+
+    def append(self, record: Metrics) -> None:
+        """Write an epoch's record.
+
+        Raises:
+            MhoError: if it cannot be written.
+        """
+        try:
+            self._append(record)
+        except OSError as problem:
+            raise MhoError(
+                f"{self._path} or the events beside it could not be written ({problem.strerror})"
+            ) from problem
+
+    def _append(self, record: Metrics) -> None:
+        from tensorboardX.summary import scalar
+
+        with self._path.open("a") as file:
+            file.write(_line(record))
+            file.flush()
+            os.fsync(file.fileno())
+        for name, value in record.items():
+            if name != "epoch" and value is not None:
+                self._write_event(record["epoch"], summary=scalar(name, value))
+        self._events.flush()
+
+    def _write_event(self, epoch: int, **content: Any) -> None:
+        from tensorboardX.proto import event_pb2
+
+        event = event_pb2.Event(wall_time=time.time(), step=epoch, **content)  # pyright: ignore[reportAttributeAccessIssue]
+        self._events.write_event(event)
+
+    def close(self) -> None:
+        """Close the event file."""
+        # All that counts is on the disk since `append`; an error here would hide the one that ended the run.
+        with contextlib.suppress(OSError):
+            self._events.close()
+
+
+def _line(record: Metrics) -> str:
+    return json.dumps(record, allow_nan=False) + "\n"

@@ -1,0 +1,389 @@
+"""Training: a configuration becomes a finished run in a folder."""
+
+import dataclasses
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from mho.errors import InputError, MhoError
+from mho.experiments.analog import analog_learner, analog_network
+from mho.experiments.baselines import baseline_learner, perceptron
+from mho.experiments.checkpoint import (
+    Bookmark,
+    checkpoint_path,
+    checkpoints,
+    read_bookmark,
+    read_state,
+    write_checkpoint,
+)
+from mho.experiments.configuration import AnalogConfiguration, BaselineConfiguration, Configuration
+from mho.experiments.data import Dataset, load_dataset, split_validation
+from mho.experiments.epoch import (
+    TrainingState,
+    all_finite,
+    compile_epoch,
+    compile_test,
+    fresh_tally,
+    initial_state,
+    sample_order,
+)
+from mho.experiments.learner import Learner
+from mho.experiments.plots import plot_curves, plot_histograms
+from mho.experiments.progress import Quiet, Show, Standing
+from mho.experiments.run import (
+    Metrics,
+    MetricsLog,
+    checkpoint_folder,
+    create_run,
+    exclusive,
+    read_configuration,
+    write_configuration,
+)
+
+_PIECE_SECONDS = 0.5
+"""How long the compiled loop may run before the caller has its say."""
+_PROBED = 64
+"""Test samples whose Kirchhoff residual is measured after each epoch."""
+_SPLIT_SEED = 0
+"""Draws the validation samples: the same ones for every seed of the training."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was interrupted and a checkpoint written; the message tells how to go on."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run."""
+
+    folder: Path
+    metrics: list[Metrics]
+    trained: bool
+    """Whether there was anything left to do."""
+
+
+def experiment_data(configuration: Configuration) -> Dataset:
+    """The data that a configuration trains on and is tested on.
+
+    Raises:
+        InputError: for a data set without classes, or smaller than a batch or than the validation split.
+        MhoError: if it cannot be fetched.
+    """
+    dataset = load_dataset(configuration.dataset, configuration.data_dir)
+    if dataset.classes is None:
+        raise InputError(f"--dataset {configuration.dataset}: has no classes, and an experiment is a classification")
+    if configuration.validation:
+        try:
+            dataset = split_validation(dataset, configuration.validation, _SPLIT_SEED)
+        except InputError as problem:
+            raise InputError(f"--validation {configuration.validation}: {problem}") from problem
+    samples = len(dataset.train_inputs)
+    if configuration.batch_size > samples:
+        raise InputError(f"--batch-size {configuration.batch_size}: must not exceed the {samples} training samples")
+    return dataset
+
+
+def learner(configuration: Configuration, features: int, classes: int, steps_per_epoch: int) -> Learner:
+    """The learner of a configuration of either kind."""
+    match configuration:
+        case AnalogConfiguration():
+            return analog_learner(configuration, features, classes, steps_per_epoch)
+        case BaselineConfiguration():
+            return baseline_learner(configuration, features, classes, steps_per_epoch)
+    raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
+
+
+def train(
+    name: str,
+    configuration: Configuration,
+    folder: Path,
+    *,
+    checkpoint_minutes: float = 10.0,
+    show: Show | None = None,
+) -> Finished:
+    """Train a configuration from its start.
+
+    Args:
+        name: the experiment's name, for config.json.
+        configuration: what to train.
+        folder: where the run goes; it must not hold one.
+        checkpoint_minutes: time between two checkpoints within an epoch; there is one after each epoch anyway.
+        show: shows the progress; nothing is shown if it is None.
+
+    Raises:
+        InputError: where configuration, data and folder do not fit.
+        MhoError: if the loss or the network ceases to be finite.
+        Interrupted: on SIGINT, once a checkpoint is written.
+    """
+    _check_interval(checkpoint_minutes)
+    dataset = experiment_data(configuration)
+    training = _Training(name, configuration, dataset, folder, checkpoint_minutes, show or Quiet())
+    create_run(folder, name, configuration)
+    with exclusive(folder):
+        return training.run()
+
+
+def resume(
+    folder: Path,
+    *,
+    epochs: int | None = None,
+    data_dir: str | None = None,
+    checkpoint_minutes: float = 10.0,
+    show: Show | None = None,
+) -> Finished:
+    """Go on with a run where its last checkpoint stands: the outcome is the uninterrupted run's, bit for bit.
+
+    Args:
+        folder: the run's folder.
+        epochs: epochs to train in all; what the run was begun with if None.
+        data_dir: where the data set's files are now; what the run was begun with if None.
+        checkpoint_minutes: see `train`.
+        show: see `train`.
+
+    Raises:
+        InputError: if the folder holds no run, or its last checkpoint is damaged, or more epochs are done already.
+        MhoError: see `train`.
+        Interrupted: see `train`.
+    """
+    _check_interval(checkpoint_minutes)
+    name, configuration = read_configuration(folder)
+    changes = {k: v for k, v in {"epochs": epochs, "data_dir": data_dir}.items() if v is not None}
+    changed = dataclasses.replace(configuration, **changes)
+    with exclusive(folder):
+        saved = checkpoints(checkpoint_folder(folder))
+        bookmark = read_bookmark(saved[0]) if saved else None
+        if bookmark is not None:
+            under_way = bookmark.epochs_done + (bookmark.step > 0)
+            if changed.epochs < under_way:
+                raise InputError(f"--epochs {changed.epochs}: {folder} is in epoch {under_way} already")
+            if bookmark.epochs_done == changed.epochs and (folder / "histograms.png").exists():
+                return Finished(folder, bookmark.metrics, trained=False)
+        dataset = experiment_data(changed)
+        if changed != configuration:
+            write_configuration(folder, name, changed)
+        checkpoint_folder(folder).mkdir(exist_ok=True)
+        training = _Training(name, changed, dataset, folder, checkpoint_minutes, show or Quiet())
+        return training.run(saved[0] if saved else None)
+
+
+def trained_network(folder: Path) -> tuple[Configuration, Any]:
+    """The configuration of a run and its network as the last checkpoint has it.
+
+    Raises:
+        InputError: if the folder holds no run, or no checkpoint that can be read.
+    """
+    _, configuration = read_configuration(folder)
+    saved = checkpoints(checkpoint_folder(folder))
+    if not saved:
+        raise InputError(f"{folder}: has no checkpoint yet")
+    bookmark = read_bookmark(saved[0])
+    if isinstance(configuration, AnalogConfiguration):
+        template = analog_network(configuration, bookmark.features, bookmark.classes)
+    else:
+        assert isinstance(configuration, BaselineConfiguration)
+        template = perceptron(configuration, bookmark.features, bookmark.classes)
+    return configuration, read_state(saved[0], template, part="network")
+
+
+def _check_interval(checkpoint_minutes: float) -> None:
+    if not checkpoint_minutes > 0:
+        raise InputError(f"--checkpoint-minutes {checkpoint_minutes}: must be positive")
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Turn SIGINT into a flag, to be looked at between two pieces of an epoch; a second one interrupts at once."""
+    requested = False
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+
+    def request(number: int, frame: object) -> None:
+        nonlocal requested
+        if requested:
+            raise KeyboardInterrupt
+        requested = True
+
+    before = signal.signal(signal.SIGINT, request)
+    try:
+        yield lambda: requested
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Training:
+    """A run under way."""
+
+    def __init__(
+        self,
+        name: str,
+        configuration: Configuration,
+        dataset: Dataset,
+        folder: Path,
+        checkpoint_minutes: float,
+        show: Show,
+    ) -> None:
+        assert dataset.classes is not None  # by `experiment_data`
+        self.name, self.configuration, self.dataset = name, configuration, dataset
+        self.folder, self.show = folder, show
+        self.interval = 60.0 * checkpoint_minutes
+        self.samples, self.features = dataset.train_inputs.shape
+        self.classes = dataset.classes
+        self.steps = self.samples // configuration.batch_size
+        self.learner = learner(configuration, self.features, self.classes, self.steps)
+        self.metrics: list[Metrics] = []
+        self.seconds = 0.0
+        """That the steps of the epoch under way took."""
+
+    def run(self, saved: Path | None = None) -> Finished:
+        """Train until all epochs are done, from a checkpoint if there is one."""
+        state = initial_state(self.learner)
+        if saved is not None:
+            bookmark = read_bookmark(saved)
+            state = read_state(saved, state)
+            self.metrics, self.seconds = bookmark.metrics, bookmark.seconds
+        log = MetricsLog(self.folder, self.metrics)
+        try:
+            with _deferred_interrupt() as interrupted:
+                state = self._epochs(state, log, interrupted)
+        finally:
+            log.close()
+        plot_curves(self.metrics, self.folder / "curves.png")
+        weights = self.learner.weights(state.network)
+        plot_histograms(weights, self.learner.weight_name, self.folder / "histograms.png")
+        return Finished(self.folder, self.metrics, trained=True)
+
+    def _epochs(self, state: TrainingState, log: MetricsLog, interrupted: Callable[[], bool]) -> TrainingState:
+        configuration, dataset = self.configuration, self.dataset
+        if len(self.metrics) == configuration.epochs:
+            return state
+        left_over = self.samples % configuration.batch_size
+        if left_over:
+            self.show.line(f"batches of {configuration.batch_size}: {left_over} samples are left out of each epoch")
+        inputs, labels = jnp.asarray(dataset.train_inputs), jnp.asarray(dataset.train_targets)
+        test_inputs, test_labels = jnp.asarray(dataset.test_inputs), jnp.asarray(dataset.test_targets)
+        batch_size, scale = configuration.batch_size, dataset.scale
+        advance = compile_epoch(
+            self.learner, state, inputs, labels, classes=self.classes, scale=scale, batch_size=batch_size
+        )
+        test = compile_test(self.learner, test_inputs, test_labels, scale=scale)
+        probe = test_inputs[:_PROBED].astype(jnp.float32) * scale
+
+        piece = 1
+        written = time.monotonic()
+        while len(self.metrics) < configuration.epochs:
+            epoch = len(self.metrics) + 1
+            order = sample_order(configuration.seed, epoch, self.samples)
+            key = jax.random.fold_in(jax.random.key(configuration.seed), epoch)
+            step = int(state.step)
+            while step < self.steps:
+                began = time.perf_counter()
+                stop = min(step + piece, self.steps)
+                state = advance(state, jnp.int32(stop), order, inputs, labels, key)
+                step = int(state.step)
+                took = time.perf_counter() - began
+                self.seconds += took
+                # Pieces grow until they take long enough, and shrink again if they take too long.
+                piece = (
+                    2 * piece if took < _PIECE_SECONDS else max(1, piece // 2) if took > 4 * _PIECE_SECONDS else piece
+                )
+                self._refuse_if_diverged(state, epoch, step)
+                self.show.standing(self._standing(state, epoch, step))
+                if step < self.steps:
+                    if interrupted():
+                        self._checkpoint(state, step)
+                        raise Interrupted(
+                            f"interrupted in epoch {epoch}, step {step} of {self.steps}; "
+                            f"go on with: mho train --resume {self.folder}"
+                        )
+                    if time.monotonic() - written >= self.interval:
+                        self._checkpoint(state, step)
+                        written = time.monotonic()
+            wrong, test_unconverged = (int(x) for x in test(state.network))
+            standing = self._standing(state, epoch, step)
+            circuit = self.learner.residual is not None
+            record: Metrics = {
+                "epoch": epoch,
+                "train_loss": standing.loss,
+                "train_error": standing.error,
+                "test_error": wrong / len(test_labels),
+                "seconds": self.seconds,
+                "residual": self.learner.residual(state.network, probe) if self.learner.residual else None,
+                "unconverged": standing.unconverged if circuit else None,
+                "test_unconverged": test_unconverged if circuit else None,
+                "sweeps": int(state.tally.sweeps) / self.steps if circuit else None,
+            }
+            log.append(record)
+            self.metrics = [*self.metrics, record]
+            self.show.line(_summary(record, configuration.epochs))
+            state = dataclasses.replace(state, step=jnp.int32(0), tally=fresh_tally())
+            self.seconds = 0.0
+            self._checkpoint(state, 0)
+            written = time.monotonic()
+            if interrupted() and epoch < configuration.epochs:
+                raise Interrupted(
+                    f"interrupted after epoch {epoch} of {configuration.epochs}; "
+                    f"go on with: mho train --resume {self.folder}"
+                )
+        return state
+
+    def _standing(self, state: TrainingState, epoch: int, step: int) -> Standing:
+        tally = jax.device_get(state.tally)
+        return Standing(
+            epoch=epoch,
+            epochs=self.configuration.epochs,
+            step=step,
+            steps=self.steps,
+            loss=float(tally.loss) / step,
+            error=int(tally.wrong) / (step * self.configuration.batch_size),
+            residual=float(tally.residual),
+            unconverged=int(tally.unconverged),
+        )
+
+    def _refuse_if_diverged(self, state: TrainingState, epoch: int, step: int) -> None:
+        loss = float(state.tally.loss)
+        if math.isfinite(loss) and bool(all_finite(state.network)):
+            return
+        what = "the network" if math.isfinite(loss) else "the loss"
+        causes = f"a learning rate too large (--learning-rates {' '.join(map(str, self.configuration.learning_rates))})"
+        if isinstance(self.configuration, AnalogConfiguration):
+            causes = f"the nudging factor too large (--beta {self.configuration.beta:g}), or {causes}"
+        saved = checkpoints(checkpoint_folder(self.folder))
+        kept = f"the checkpoint {saved[0]} stands" if saved else "there is no checkpoint yet"
+        raise MhoError(
+            f"{what} ceased to be finite in epoch {epoch}, step {step} of {self.steps}: likely {causes}; {kept}"
+        )
+
+    def _checkpoint(self, state: TrainingState, step: int) -> None:
+        bookmark = Bookmark(len(self.metrics), step, self.seconds, self.metrics, self.features, self.classes)
+        folder = checkpoint_folder(self.folder)
+        try:
+            write_checkpoint(folder, state, bookmark)
+        except OSError as problem:
+            raise MhoError(
+                f"{checkpoint_path(folder, bookmark)} could not be written ({problem.strerror}); "
+                "earlier checkpoints stand"
+            ) from problem
+
+
+def _summary(record: Metrics, epochs: int) -> str:
+    parts = [
+        f"epoch {record['epoch']}/{epochs}",
+        f"loss {record['train_loss']:.4f}",
+        f"train error {record['train_error']:.2%}",
+        f"test error {record['test_error']:.2%}",
+        f"{record['seconds']:.1f} s",
+    ]
+    if record["residual"] is not None:
+        unconverged = record["unconverged"] + record["test_unconverged"]
+        parts += [f"residual {record['residual']:.1e}", f"unconverged {unconverged}"]
+    return "  ".join(parts)

@@ -1,0 +1,185 @@
+"""A layered network as a SPICE netlist, holding one sample: its sources' voltages and its nudging.
+
+Nodes (counted from 0 within a layer, layers from 1):
+
+- `in12p`, `in12n`: the sources at +x and −x of input 12; `in12` where the first crossbar is not mirrored;
+- `biasp`, `biasn`: the constant pair of sources, where the network has one;
+- `h1_7`: node 7 of hidden layer 1; `a1_7`: the same behind its amplifier;
+- `out_3`: output 3; where outputs are paired, the second half follows the first.
+
+An element's cards are named after its node (`Dh1_7_u`, `Eh1_7`, `Ih1_7` its bias current), a resistor after the two
+nodes it joins (`Rin12p_h1_7`), a nudging source after its class (`Bnudge_3`) or its output (`Inudge_3`).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+from jax import Array
+from numpy.typing import ArrayLike
+
+from mho.elements import CurrentSource, ProgrammableResistor, VoltageSource
+from mho.errors import InputError
+from mho.learning.nudging import EnergyNudge
+from mho.networks import Crossbar, DenseCrossbar, LayeredNetwork, MirroredCrossbar, Voltages
+
+Simulator = Literal["ngspice", "xyce"]
+
+_ANALYSIS: dict[str, str] = {
+    # gmin, which ngspice adds across every junction, far below any conductance of a network.
+    "ngspice": ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 gmin=1e-18 itl1=1000\n.op\n",
+    # A sweep of one point: what Xyce prints an operating point with (Xyce Reference Guide, .DC and .PRINT).
+    "xyce": ".options device gmin=1e-18\n.options nonlin reltol=1e-9 abstol=1e-15 maxstep=1000\n"
+    ".dc {source} {volts} {volts} 1\n.print dc v(*)\n",
+}
+
+
+def node_names(network: LayeredNetwork) -> tuple[list[str], ...]:
+    """The netlist's names of the nodes of each layer, in the order of the layers' arrays; outputs last."""
+    widths = network.widths[1:]
+    hidden = [[f"h{index}_{k}" for k in range(n)] for index, n in enumerate(widths[:-1], 1)]
+    return (*hidden, [f"out_{k}" for k in range(widths[-1])])
+
+
+def layer_voltages(network: LayeredNetwork, voltages: Mapping[str, float]) -> Voltages:
+    """Voltages by node name, as a simulator gives them, as the layers' arrays [V], (1, nodes) each.
+
+    Raises:
+        InputError: if a node is missing.
+    """
+    layers = node_names(network)
+    missing = [name for names in layers for name in names if name not in voltages]
+    if missing:
+        raise InputError(f"no voltage of node {missing[0]!r} ({len(missing)} missing): is it this network's netlist?")
+    return tuple(np.array([[voltages[name] for name in names]]) for names in layers)  # type: ignore[return-value]
+
+
+def layered_netlist(
+    network: LayeredNetwork,
+    sources: ArrayLike,
+    *,
+    nudge: CurrentSource | EnergyNudge | None = None,
+    title: str = "layered resistive network",
+    simulator: Simulator = "ngspice",
+) -> str:
+    """The netlist of a network in one sample's free or nudged phase, which the simulator runs unchanged.
+
+    Numbers are written with 17 digits, so the circuit is the network's to the last bit of its conductances.
+
+    Args:
+        network: the network.
+        sources: voltages of the positive sources [V], (pairs,): one row of `network.source_voltages(inputs)`.
+        nudge: what the nudging attaches to the output nodes, of this sample alone: currents of shape (outputs,) or
+            (1, outputs), or an energy nudge with a strength of shape (1, 1) and a target of shape (1, classes).
+        title: the netlist's first line.
+        simulator: whose options and analysis the netlist ends with; Xyce wants expressions in braces, too.
+
+    Raises:
+        InputError: if the sources or the nudge are not those of one sample, a value is not finite, a conductance is not
+            positive, or the simulator or the kind of crossbar is unknown.
+    """
+    if simulator not in get_args(Simulator):
+        raise InputError(f"simulator {simulator!r}: must be one of {', '.join(get_args(Simulator))}")
+    if "\n" in title or not title.strip():
+        raise InputError(f"title {title!r}: must be one line that is not empty")
+    lines = [title, "* nodes: in<k>p, in<k>n, biasp, biasn: sources; h<l>_<k>: hidden; a<l>_<k>: amplified; out_<k>"]
+
+    drive = np.asarray(sources, np.float64)
+    columns = node_names(network)
+    rows = _source_nodes(network)
+    if drive.shape != (len(rows[0]),):
+        raise InputError(f"source voltages of shape {drive.shape}: one sample's, ({len(rows[0])},), are needed")
+    if not np.isfinite(drive).all():
+        raise InputError(f"source {rows[0][int(np.argmin(np.isfinite(drive)))]}: its voltage is not finite")
+    for polarity, nodes in zip((1.0, -1.0), rows, strict=False):
+        held = VoltageSource(np.asarray(polarity * drive))  # type: ignore[arg-type]
+        for k, node in enumerate(nodes):
+            lines += held.card(node, node, "0", k)
+
+    for index, (layer, nodes) in enumerate(zip(network.layers, columns, strict=True), 1):
+        lines += _crossbar_cards(layer.crossbar, rows, nodes)
+        for k, node in enumerate(nodes):
+            if layer.element is not None:
+                lines += layer.element.card(node, node, "0", k)
+            if layer.bias is not None:
+                lines += layer.bias.card(node, node, "0", k)
+        rows = (nodes,)
+        if layer.amplifier is not None:
+            rows = ([f"a{index}_{k}" for k in range(len(nodes))],)
+            for node, far in zip(nodes, rows[0], strict=True):
+                lines += layer.amplifier.card(node, node, far)
+
+    lines += _nudge_cards(nudge, columns[-1])
+    if simulator == "xyce":
+        lines = [re.sub(r"^(B\S+ \S+ \S+ [IV]) = (.*)$", r"\1={\2}", line) for line in lines]
+    first = _source_nodes(network)[0][0]
+    analysis = _ANALYSIS[simulator].format(source=f"V{first}", volts=f"{drive[0]:.17g}")
+    return "\n".join(lines) + "\n" + analysis + ".end\n"
+
+
+def _source_nodes(network: LayeredNetwork) -> tuple[list[str], ...]:
+    first = network.layers[0].crossbar
+    pairs = first.shape[0]
+    names = [f"in{k}" for k in range(pairs)]
+    if network.bias_line is not None:
+        names[-1] = "bias"
+    if isinstance(first, MirroredCrossbar):
+        return [f"{name}p" for name in names], [f"{name}n" for name in names]
+    return (names,)
+
+
+def _crossbar_cards(crossbar: Crossbar, rows: Sequence[list[str]], columns: list[str]) -> list[str]:
+    if isinstance(crossbar, MirroredCrossbar):
+        parts: tuple[ProgrammableResistor, ...] = (crossbar.plus, crossbar.minus)
+    elif isinstance(crossbar, DenseCrossbar):
+        parts = (crossbar.resistors,)
+    else:
+        raise InputError(f"a {type(crossbar).__name__} has no netlist: crossbars between all rows and columns have one")
+    lines = []
+    for resistors, nodes in zip(parts, rows, strict=True):
+        conductance = np.asarray(resistors.conductance, np.float64)
+        good = (conductance > 0) & np.isfinite(conductance)
+        if not good.all():
+            row, column = np.argwhere(~good)[0]
+            raise InputError(
+                f"resistor {nodes[row]} to {columns[column]}: {conductance[row, column]} S; must be positive and finite"
+            )
+        # What ProgrammableResistor.card writes, without its call for each of the resistors.
+        for node, ohms in zip(nodes, (1.0 / conductance).tolist(), strict=True):
+            lines += [f"R{node}_{c} {node} {c} {r:.17g}" for c, r in zip(columns, ohms, strict=True)]
+    return lines
+
+
+def _nudge_cards(nudge: CurrentSource | EnergyNudge | None, outputs: list[str]) -> list[str]:
+    if nudge is None:
+        return []
+    if isinstance(nudge, CurrentSource):
+        injected = np.asarray(nudge.injected, np.float64)
+        if injected.size != len(outputs):
+            raise InputError(f"nudge of {injected.size} currents: one sample's, one for each of {len(outputs)} outputs")
+        one = CurrentSource(_finite(injected, "nudging currents"))
+        return [line for k, node in enumerate(outputs) for line in one.card(f"nudge_{k}", node, "0", k)]
+
+    target = _finite(np.asarray(nudge.target, np.float64), "targets")
+    strength = _finite(np.asarray(nudge.strength, np.float64), "nudging strength").reshape(-1)
+    half = len(outputs) // 2
+    # A class's current flows between its two outputs: it leaves the one as it enters the other.
+    pairs = [*zip(outputs[:half], outputs[half:], strict=True)] if nudge.paired else [(node, "0") for node in outputs]
+    if strength.size != 1 or target.size != len(pairs):
+        raise InputError(
+            f"energy nudge of strength {strength.shape} and target {target.shape}: one sample's, (1, 1) and "
+            f"(1, {len(pairs)}), are needed"
+        )
+    predictions = [f"V({plus},{minus})" if nudge.paired else f"V({plus})" for plus, minus in pairs]
+    slopes = nudge.cost.gradient_expressions(predictions, target.reshape(-1).tolist())
+    return [
+        f"Bnudge_{k} {plus} {minus} I = {strength[0]:.17g}*({slope})"
+        for k, ((plus, minus), slope) in enumerate(zip(pairs, slopes, strict=True))
+    ]
+
+
+def _finite(values: np.ndarray, what: str) -> Array:
+    if not np.isfinite(values).all():
+        raise InputError(f"{what}: not all are finite")
+    return values  # type: ignore[return-value]

@@ -1,0 +1,97 @@
+"""Updates: bounds, rates layer by layer, and what a training step holds in memory."""
+
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mho.elements import IdealDiode
+from mho.errors import InputError
+from mho.learning import OPTIMIZERS, CrossEntropy, SquaredError, apply_updates, equilibrium_propagation, optimizer
+from mho.networks import layered_network
+from random_circuits import STRUCTURES, random_network
+
+
+def drn(widths=(6, 5, 3), **options):
+    elements = [IdealDiode(jnp.where(jnp.arange(n) < n // 2, 1.0, -1.0)) for n in widths[1:-1]]
+    return layered_network(widths, jax.random.key(0), elements=elements, input_gain=10.0, **options)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_conductances_stay_within_their_bounds_and_layers_have_their_rates(name):
+    network = drn(lower=1e-3, upper=0.3)
+    rates = (10.0, 1e-6)
+    rule = optimizer(name, rates)
+    gradient = jax.tree.map(
+        lambda p: jnp.asarray(np.random.default_rng(p.size).choice([-1.0, 1.0], p.shape), p.dtype), network
+    )
+    updates, _ = rule.update(gradient, rule.init(network))
+    moved = apply_updates(network, updates)
+    wide = np.asarray(moved.layers[0].crossbar.plus.conductance)
+    assert set(np.unique(wide)) == {np.float32(1e-3), np.float32(0.3)}, "a big step either way ends at a bound"
+    assert (wide == np.float32(1e-3)).tolist() == (
+        np.asarray(gradient.layers[0].crossbar.plus.conductance) > 0
+    ).tolist()
+    before, after = (np.asarray(n.layers[1].crossbar.resistors.conductance) for n in (network, moved))
+    assert after.min() >= np.float32(1e-3) and after.max() <= np.float32(0.3)
+    step = np.abs(np.asarray(updates.layers[1].crossbar.resistors.conductance))
+    first = np.abs(np.asarray(updates.layers[0].crossbar.plus.conductance)).max()
+    np.testing.assert_allclose(step, first * rates[1] / rates[0], rtol=1e-5)
+    assert np.abs(after - before).max() <= step.max() * 1.05
+
+
+@pytest.mark.parametrize(("name", "rate"), [("adagrad", 0.1), ("sgd", 0.0), ("sgd", -1.0), ("sgd", float("nan"))])
+def test_rules_that_cannot_learn_are_refused(name, rate):
+    with pytest.raises(InputError):
+        optimizer(name, [rate])
+
+
+def shapes(jaxpr):
+    """Of every array in a program, those of its loops and branches included."""
+    for equation in jaxpr.eqns:
+        for variable in (*equation.invars, *equation.outvars):
+            yield tuple(getattr(variable.aval, "shape", ()))
+        for value in equation.params.values():
+            for inner in value if isinstance(value, tuple | list) else (value,):
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    yield from shapes(inner)
+
+
+def test_walk_finds_an_outer_product_inside_a_loop():
+    def swept(x, y):
+        return jax.lax.while_loop(
+            lambda s: s[0] < 3, lambda s: (s[0] + 1, s[1] + (x[:, :, None] * y[:, None]).sum()), (0, 0.0)
+        )
+
+    found = shapes(jax.make_jaxpr(swept)(jnp.ones((32, 7)), jnp.ones((32, 5))).jaxpr)
+    assert (32, 7, 5) in set(found)
+
+
+@pytest.mark.parametrize("cost", [SquaredError(), CrossEntropy()])
+@pytest.mark.parametrize("variant", ["centred", "positive"])
+def test_training_step_forms_no_array_of_batch_by_inputs_by_outputs(cost, variant):
+    batch, widths = 32, (784, 1024, 10)
+    network = drn(widths)
+    rule = optimizer("sgd", [0.1, 0.1])
+
+    def step(network, state, inputs, targets):
+        found = equilibrium_propagation(network, inputs, targets, cost, beta=0.1, variant=variant)
+        updates, state = rule.update(found.by_parameter, state)
+        return apply_updates(network, updates), state, found.cost
+
+    program = jax.make_jaxpr(step)(network, rule.init(network), jnp.ones((batch, 784)), jnp.ones((batch, 10)))
+    found = set(shapes(program.jaxpr))
+    for n, m in pairwise(widths):
+        assert (n, m) in found, "the walk misses the conductances"
+        triples = [s for s in found if len(s) > 2 and np.prod(s) >= batch * n * m]
+        assert not triples, triples
+    assert max(np.prod(s) for s in found) < batch * widths[0] * widths[1]
+
+
+def test_a_random_network_keeps_its_structure_through_an_update():
+    network = random_network(STRUCTURES["mixed"], 0)
+    still = apply_updates(network, jax.tree.map(jnp.zeros_like, network))
+    assert jax.tree.structure(still) == jax.tree.structure(network)
