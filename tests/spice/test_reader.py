@@ -295,6 +295,7 @@ _name = st.from_regex(r"[a-z0-9_]{1,6}", fullmatch=True)
 _value = st.floats(1e-12, 1e12)
 
 
+@settings(max_examples=50)
 @given(
     resistors=st.lists(st.tuples(_name, _name, _value), max_size=8),
     diodes=st.lists(st.tuples(_name, _name, _value), max_size=4),
