@@ -97,8 +97,8 @@ def _torch(data: Dataset) -> Turn | None:
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(784, 100), torch.nn.ReLU(), torch.nn.Linear(100, 10))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
-    images = torch.from_numpy(np.asarray(data.train_inputs))
-    labels = torch.from_numpy(np.asarray(data.train_targets, np.int64))
+    images = torch.from_numpy(np.array(data.train_inputs))
+    labels = torch.from_numpy(np.array(data.train_targets, np.int64))
     order = torch.randperm(len(labels))
 
     def turn() -> float:

@@ -122,11 +122,11 @@ class JunctionDiode(TwoTerminal):
         ratio = temperature / nominal
         heated = current * size * times * np.exp((ratio - 1.0) * energy / (n * v_t) + exponent / n * np.log(ratio))
         return cls(
-            saturation_current=heated,
-            ideality=n.copy(),
-            series_resistance=resistance / (size * times) if np.any(resistance > 0) else None,
-            breakdown_voltage=_fitted_breakdown(breakdown, at_breakdown * times, heated, n_b * v_t, v_t, reltol),
-            breakdown_ideality=n_b.copy(),
+            saturation_current=heated,  # pyright: ignore[reportArgumentType]
+            ideality=n.copy(),  # pyright: ignore[reportArgumentType]
+            series_resistance=resistance / (size * times) if np.any(resistance > 0) else None,  # pyright: ignore[reportArgumentType]
+            breakdown_voltage=_fitted_breakdown(breakdown, at_breakdown * times, heated, n_b * v_t, v_t, reltol),  # pyright: ignore[reportArgumentType]
+            breakdown_ideality=n_b.copy(),  # pyright: ignore[reportArgumentType]
             temperature=temperature,
             gmin=gmin,
         )

@@ -83,7 +83,7 @@ def train_circuit(
                 chosen = jax.random.choice(key, len(inputs), (batch,), replace=False)
                 x, y = inputs[chosen], targets[chosen]
             gradient = rule(here, x, y)
-            updates, state = optimizer.update(gradient.by_parameter, state)
+            updates, state = optimizer.update(gradient.by_parameter, state)  # pyright: ignore
             moved = apply_updates(here, updates)  # pyright: ignore
             return (eqx.filter(moved, eqx.is_array), state), (gradient.cost, gradient.unconverged)
 
