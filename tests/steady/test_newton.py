@@ -1,0 +1,127 @@
+"""Newton's method on general circuits: ngspice is the referee; every method, any start, no global switch."""
+
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mho.elements import JunctionDiode
+from mho.errors import InputError, MhoError
+from mho.networks import Circuit, CircuitBuilder
+from mho.steady.newton import solve_circuit
+from referee import spice_operating_point
+
+NODES, DIODES, CHORDS = 9, 6, 6
+SOURCES = [("v0", 1, 0, 3.0), ("v1", 2, 3, -2.0), ("v2", 3, 4, 1.5)]
+
+
+def random_circuit(seed: int, *, controlled: bool, volts: float = 1.0) -> tuple[Circuit, str]:
+    """A connected random circuit and its netlist; all of one shape, for one compilation."""
+    random = np.random.default_rng(seed)
+    builder, cards = CircuitBuilder(), ["a random circuit"]
+    tree = [int(random.integers(0, k)) for k in range(1, NODES + 1)]
+    a = np.concatenate([np.arange(1, NODES + 1), random.integers(1, NODES + 1, CHORDS)])
+    b = np.concatenate([tree, random.integers(0, NODES + 1, CHORDS)])
+    g = 10 ** random.uniform(-5, -1, len(a))
+    builder.add_resistors(a, b, g)
+    cards += [f"R{k} {a[k]} {b[k]} {1 / g[k]:.17g}" for k in range(len(a))]
+    p, q = random.integers(0, NODES + 1, DIODES), random.integers(0, NODES + 1, DIODES)
+    builder.add_diodes(
+        p, q, JunctionDiode.from_model(saturation_current=1e-12, ideality=1.3, breakdown_voltage=6.0, reltol=1e-9)
+    )
+    cards += [".model M D(IS=1e-12 N=1.3 BV=6)", *(f"D{k} {p[k]} {q[k]} M" for k in range(DIODES))]
+    for name, plus, minus, voltage in SOURCES:
+        builder.add_voltage_source(plus, minus, volts * voltage, name=name)
+        cards.append(f"{name} {plus} {minus} {volts * voltage:.17g}")
+    builder.add_current_sources(5, 6, 1e-4)
+    cards.append("I0 5 6 1e-4")
+    if controlled:
+        builder.add_vcvs(7, 0, 5, 6, -2.0, name="e0")
+        builder.add_vccs(8, 9, 1, 3, 1e-3, name="g0")
+        builder.add_cccs(9, 0, "v1", 0.5, name="f0")
+        builder.add_ccvs(8, 4, "v0", 30.0, name="h0")
+        cards += ["E0 7 0 5 6 -2", "G0 8 9 1 3 1e-3", "F0 9 0 v1 0.5", "H0 8 4 v0 30"]
+    return builder.build(), "\n".join([*cards, ".end"])
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 10**6), controlled=st.booleans())
+def test_operating_points_are_those_of_ngspice(seed, controlled):
+    circuit, netlist = random_circuit(seed, controlled=controlled)
+    ours, theirs = solve_circuit(circuit), spice_operating_point(netlist)
+    assert ours.residual <= 1e-9
+    for k in range(1, circuit.nodes):
+        voltage = theirs.voltages[circuit.node_names[k]]
+        assert ours.voltages[k] == pytest.approx(voltage, rel=1e-7, abs=1e-8)
+    for k, (name, *_) in enumerate(SOURCES):
+        assert ours.source_currents[k] == pytest.approx(theirs.branches[name], rel=1e-6, abs=1e-11)
+
+
+@pytest.mark.parametrize("controlled", [False, True])
+def test_methods_agree(controlled):
+    circuit, _ = random_circuit(4, controlled=controlled)
+    methods = ["dense", "klu"] if controlled else ["dense", "klu", "cg"]
+    first, *others = (solve_circuit(circuit, method=m).voltages for m in methods)
+    for other in others:
+        np.testing.assert_allclose(other, first, rtol=1e-9, atol=1e-12)
+
+
+def test_any_start_and_any_bias_lead_there():
+    circuit, _ = random_circuit(7, controlled=False)
+    from_rest = solve_circuit(circuit).voltages
+    start = np.random.default_rng(0).uniform(-1e3, 1e3, circuit.nodes)
+    np.testing.assert_allclose(solve_circuit(circuit, start=start).voltages, from_rest, rtol=1e-8, atol=1e-10)
+    assert solve_circuit(circuit, start=from_rest).iterations <= 2
+    builder = CircuitBuilder()
+    builder.add_voltage_source("far", 0, 1e6, name="v")
+    builder.add_resistors("far", "near", 1e-3)
+    builder.add_diodes("near", 0)
+    # 1 kA into a diode of 10 fA: V_T ln(1e17), to the share that gmin and the diode's own volt leave.
+    near = solve_circuit(builder.build())
+    expected = 0.025864917007157463 * np.log((1e6 - near.voltages[2]) * 1e-3 / 1e-14)
+    assert near.voltages[2] == pytest.approx(expected, rel=1e-12)
+
+
+def test_batch_is_its_samples():
+    builder = CircuitBuilder()
+    builder.add_voltage_source("in", 0, 0.5, name="vin")
+    builder.add_resistors(["in", "out"], ["out", 0], [1e-3, 1e-4])
+    builder.add_diodes("out", 0)
+    builder.set_inputs(["vin"], gains=2.0)
+    circuit = builder.build()
+    batch = solve_circuit(circuit, np.array([[0.0], [1.0]]))
+    assert batch.voltages.shape == (2, 3)
+    np.testing.assert_allclose(batch.voltages[:, 1], [0.5, 2.5], rtol=1e-15)
+    np.testing.assert_array_equal(batch.voltages[1], solve_circuit(circuit, np.array([1.0])).voltages)
+
+
+def test_refusals():
+    circuit, _ = random_circuit(0, controlled=True)
+    with pytest.raises(InputError, match="method 'lu'"):
+        solve_circuit(circuit, method="lu")  # pyright: ignore
+    with pytest.raises(InputError, match="has no energy"):
+        solve_circuit(circuit, method="cg")
+    with pytest.raises(MhoError, match="residual"):
+        solve_circuit(circuit, rtol=0.0)
+
+
+def test_solving_flips_no_global_switch():
+    script = (
+        "import jax; from mho.networks import CircuitBuilder; from mho.steady.newton import solve_circuit\n"
+        "b = CircuitBuilder(); b.add_voltage_source(1, 0, 1.0, name='v'); b.add_resistors([1, 2], [2, 0], [1.0, 1.0])\n"
+        "before = dict(jax.config.values); v = solve_circuit(b.build(), method='klu').voltages\n"
+        "changed = {k for k, x in jax.config.values.items() if x != before[k]}\n"
+        "assert v[2] == 0.5 and v.dtype == 'float64' and not changed, changed"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, env={**_environment()})
+    assert not jax.config.jax_enable_x64
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
