@@ -83,8 +83,9 @@ def train_circuit(
                 chosen = jax.random.choice(key, len(inputs), (batch,), replace=False)
                 x, y = inputs[chosen], targets[chosen]
             gradient = rule(here, x, y)
-            updates, state = optimizer.update(gradient.by_parameter, state)
-            moved = apply_updates(here, updates)  # pyright: ignore
+            slope: Any = gradient.by_parameter
+            updates, state = optimizer.update(slope, state)
+            moved: Any = apply_updates(here, updates)  # pyright: ignore[reportArgumentType]
             return (eqx.filter(moved, eqx.is_array), state), (gradient.cost, gradient.unconverged)
 
         slope = eqx.filter_eval_shape(rule, circuit, inputs[:1], targets[:1]).by_parameter

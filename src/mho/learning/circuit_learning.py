@@ -129,21 +129,22 @@ def circuit_equilibrium_propagation(
             raise InputError("the random-sign variant needs a random key")
         sign = jax.random.rademacher(key, (batch,), sign.dtype)
 
-    def nudged(strength: Array) -> CircuitPoint:
-        if nudging == "held":
-            attached = Attached(current=strength[:, None] * cost.gradient(prediction, targets))
-        else:
-            attached = Attached(nudge=CostNudge(cost, strength, targets))
-        return settle_circuit(circuit, sources, attached=attached, start=free, rtol=rtol)
+    # The centred variant's two nudged phases settle as one batch of twice the size.
+    times = 2 if variant == "centred" else 1
+    strength = beta * (jnp.concatenate([sign, -sign]) if times == 2 else sign)
 
-    here = nudged(beta * sign)
-    points = [free, here]
-    there, times = free, 1
-    if variant == "centred":
-        there, times = nudged(-beta * sign), 2
-        points.append(there)
-    slope = _slope(circuit, trained, here.voltages, there.voltages, sign / (times * beta * batch))
-    return _gradient(slope, jnp.mean(cost.value(prediction, targets)), prediction, rtol, *points)
+    def again(x: Array) -> Array:
+        return jnp.concatenate([x] * times)
+
+    if nudging == "held":
+        attached = Attached(current=strength[:, None] * again(cost.gradient(prediction, targets)))
+    else:
+        attached = Attached(nudge=CostNudge(cost, strength, again(targets)))
+    nudged = settle_circuit(circuit, again(sources), attached=attached, start=again(free.free), rtol=rtol)
+    here = nudged.voltages[:batch]
+    there = nudged.voltages[batch:] if times == 2 else free.voltages
+    slope = _slope(circuit, trained, here, there, sign / (times * beta * batch))
+    return _gradient(slope, jnp.mean(cost.value(prediction, targets)), prediction, rtol, free, nudged)
 
 
 def coupled_learning(
@@ -179,7 +180,7 @@ def coupled_learning(
     free = settle_circuit(circuit, sources, rtol=rtol)
     prediction = circuit.prediction(free.voltages)
     held = Attached(voltage=prediction + eta * (targets - prediction))
-    clamped = settle_circuit(circuit, sources, attached=held, start=free, rtol=rtol)
+    clamped = settle_circuit(circuit, sources, attached=held, start=free.free, rtol=rtol)
     weight = jnp.full(inputs.shape[0], 1.0 / (eta * inputs.shape[0]), sources.dtype)
     slope = _slope(circuit, trained, clamped.voltages, free.voltages, weight)
     cost = jnp.mean(0.5 * jnp.sum((prediction - targets) ** 2, -1))
