@@ -110,7 +110,7 @@ def predict(circuit: Circuit, inputs: np.ndarray) -> np.ndarray:
     Raises:
         MhoError: if a steady state did not converge.
     """
-    point = eqx.filter_jit(settle_circuit)(circuit, circuit.sources(jnp.asarray(inputs)), rtol=_RTOL)
+    point = settle_circuit(circuit, circuit.sources(jnp.asarray(inputs)), rtol=_RTOL)
     worst = float(jnp.max(point.residual))
     if not worst <= _RTOL:
         raise MhoError(f"a steady state did not converge: residual {worst:.3g}, tolerance {_RTOL:g}")

@@ -31,6 +31,14 @@ CIRCUIT_PARAMETERS = ("conductance", "element")
 """What can be trained: conductances of programmable resistors; parameters of the other elements."""
 
 
+def _check_trained(trained: tuple[str, ...]) -> None:
+    for kind in trained:
+        if kind not in CIRCUIT_PARAMETERS:
+            raise InputError(
+                f"cannot train {kind!r} in a circuit; what can be trained: {', '.join(CIRCUIT_PARAMETERS)}"
+            )
+
+
 def _slope(circuit: Circuit, trained: tuple[str, ...], here: Array, there: Array, weight: Array) -> Circuit:
     """Σ_batch weight · [∂E/∂θ(here) − ∂E/∂θ(there)] in the circuit's structure, over the outputs' weight.
 
@@ -49,11 +57,6 @@ def _slope(circuit: Circuit, trained: tuple[str, ...], here: Array, there: Array
 def _by_branch(
     circuit: Circuit, trained: tuple[str, ...], mean: Array, change: Array, difference: Callable[..., Array]
 ) -> Circuit:
-    for kind in trained:
-        if kind not in CIRCUIT_PARAMETERS:
-            raise InputError(
-                f"cannot train {kind!r} in a circuit; what can be trained: {', '.join(CIRCUIT_PARAMETERS)}"
-            )
     scale = output_weight(circuit)
     result = jax.tree.map(lambda _: None, circuit)
     for index, (branch, weight) in enumerate(zip(circuit.branches, circuit.tied.weights, strict=True)):
@@ -118,6 +121,7 @@ def circuit_equilibrium_propagation(
     """
     check_settings(variant, nudging, beta)
     batch = inputs.shape[0]
+    _check_trained(trained)
     sources = circuit.sources(inputs)
     free = settle_circuit(circuit, sources, rtol=rtol)
     prediction = circuit.prediction(free.voltages)
@@ -176,6 +180,7 @@ def coupled_learning(
     """
     if not 0 < eta <= 1:
         raise InputError(f"clamping amplitude η = {eta}: must be above 0 and at most 1")
+    _check_trained(trained)
     sources = circuit.sources(inputs)
     free = settle_circuit(circuit, sources, rtol=rtol)
     prediction = circuit.prediction(free.voltages)
@@ -206,6 +211,7 @@ def circuit_implicit_gradient(
         trained: kinds of parameters; see `CIRCUIT_PARAMETERS`.
         rtol: tolerance of the steady states' residual.
     """
+    _check_trained(trained)
     sources = circuit.sources(inputs)
     free = settle_circuit(circuit, sources, rtol=rtol)
     prediction = circuit.prediction(free.voltages)

@@ -66,6 +66,7 @@ def output_weight(circuit: Circuit) -> Array:
     return jnp.asarray(circuit.tied.scale)[circuit.output[0]]
 
 
+@eqx.filter_jit
 def settle_circuit(
     circuit: Circuit,
     sources: Array,
@@ -142,6 +143,7 @@ def settle_circuit(
     return CircuitPoint(voltages, free, residual, jnp.max(count))
 
 
+@eqx.filter_jit
 def circuit_response(circuit: Circuit, sources: Array, point: CircuitPoint, injected: Array) -> Array:
     """Changes of the node voltages per unit of currents injected at the outputs, (batch, nodes).
 
