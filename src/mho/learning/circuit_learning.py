@@ -31,6 +31,14 @@ CIRCUIT_PARAMETERS = ("conductance", "element")
 """What can be trained: conductances of programmable resistors; parameters of the other elements."""
 
 
+def _check_trained(trained: tuple[str, ...]) -> None:
+    for kind in trained:
+        if kind not in CIRCUIT_PARAMETERS:
+            raise InputError(
+                f"cannot train {kind!r} in a circuit; what can be trained: {', '.join(CIRCUIT_PARAMETERS)}"
+            )
+
+
 def _slope(circuit: Circuit, trained: tuple[str, ...], here: Array, there: Array, weight: Array) -> Circuit:
     """Σ_batch weight · [∂E/∂θ(here) − ∂E/∂θ(there)] in the circuit's structure, over the outputs' weight.
 
@@ -49,11 +57,6 @@ def _slope(circuit: Circuit, trained: tuple[str, ...], here: Array, there: Array
 def _by_branch(
     circuit: Circuit, trained: tuple[str, ...], mean: Array, change: Array, difference: Callable[..., Array]
 ) -> Circuit:
-    for kind in trained:
-        if kind not in CIRCUIT_PARAMETERS:
-            raise InputError(
-                f"cannot train {kind!r} in a circuit; what can be trained: {', '.join(CIRCUIT_PARAMETERS)}"
-            )
     scale = output_weight(circuit)
     result = jax.tree.map(lambda _: None, circuit)
     for index, (branch, weight) in enumerate(zip(circuit.branches, circuit.tied.weights, strict=True)):
@@ -118,6 +121,7 @@ def circuit_equilibrium_propagation(
     """
     check_settings(variant, nudging, beta)
     batch = inputs.shape[0]
+    _check_trained(trained)
     sources = circuit.sources(inputs)
     free = settle_circuit(circuit, sources, rtol=rtol)
     prediction = circuit.prediction(free.voltages)
@@ -129,21 +133,22 @@ def circuit_equilibrium_propagation(
             raise InputError("the random-sign variant needs a random key")
         sign = jax.random.rademacher(key, (batch,), sign.dtype)
 
-    def nudged(strength: Array) -> CircuitPoint:
-        if nudging == "held":
-            attached = Attached(current=strength[:, None] * cost.gradient(prediction, targets))
-        else:
-            attached = Attached(nudge=CostNudge(cost, strength, targets))
-        return settle_circuit(circuit, sources, attached=attached, start=free, rtol=rtol)
+    # The centred variant's two nudged phases settle as one batch of twice the size.
+    times = 2 if variant == "centred" else 1
+    strength = beta * (jnp.concatenate([sign, -sign]) if times == 2 else sign)
 
-    here = nudged(beta * sign)
-    points = [free, here]
-    there, times = free, 1
-    if variant == "centred":
-        there, times = nudged(-beta * sign), 2
-        points.append(there)
-    slope = _slope(circuit, trained, here.voltages, there.voltages, sign / (times * beta * batch))
-    return _gradient(slope, jnp.mean(cost.value(prediction, targets)), prediction, rtol, *points)
+    def again(x: Array) -> Array:
+        return jnp.concatenate([x] * times)
+
+    if nudging == "held":
+        attached = Attached(current=strength[:, None] * again(cost.gradient(prediction, targets)))
+    else:
+        attached = Attached(nudge=CostNudge(cost, strength, again(targets)))
+    nudged = settle_circuit(circuit, again(sources), attached=attached, start=again(free.free), rtol=rtol)
+    here = nudged.voltages[:batch]
+    there = nudged.voltages[batch:] if times == 2 else free.voltages
+    slope = _slope(circuit, trained, here, there, sign / (times * beta * batch))
+    return _gradient(slope, jnp.mean(cost.value(prediction, targets)), prediction, rtol, free, nudged)
 
 
 def coupled_learning(
@@ -175,11 +180,12 @@ def coupled_learning(
     """
     if not 0 < eta <= 1:
         raise InputError(f"clamping amplitude η = {eta}: must be above 0 and at most 1")
+    _check_trained(trained)
     sources = circuit.sources(inputs)
     free = settle_circuit(circuit, sources, rtol=rtol)
     prediction = circuit.prediction(free.voltages)
     held = Attached(voltage=prediction + eta * (targets - prediction))
-    clamped = settle_circuit(circuit, sources, attached=held, start=free, rtol=rtol)
+    clamped = settle_circuit(circuit, sources, attached=held, start=free.free, rtol=rtol)
     weight = jnp.full(inputs.shape[0], 1.0 / (eta * inputs.shape[0]), sources.dtype)
     slope = _slope(circuit, trained, clamped.voltages, free.voltages, weight)
     cost = jnp.mean(0.5 * jnp.sum((prediction - targets) ** 2, -1))
@@ -205,6 +211,7 @@ def circuit_implicit_gradient(
         trained: kinds of parameters; see `CIRCUIT_PARAMETERS`.
         rtol: tolerance of the steady states' residual.
     """
+    _check_trained(trained)
     sources = circuit.sources(inputs)
     free = settle_circuit(circuit, sources, rtol=rtol)
     prediction = circuit.prediction(free.voltages)

@@ -66,12 +66,13 @@ def output_weight(circuit: Circuit) -> Array:
     return jnp.asarray(circuit.tied.scale)[circuit.output[0]]
 
 
+@eqx.filter_jit
 def settle_circuit(
     circuit: Circuit,
     sources: Array,
     *,
     attached: Attached | None = None,
-    start: CircuitPoint | None = None,
+    start: Array | None = None,
     rtol: float,
     max_iterations: int = 100,
 ) -> CircuitPoint:
@@ -81,7 +82,7 @@ def settle_circuit(
         circuit: a circuit that has an energy.
         sources: see `Circuit.sources`.
         attached: what stands at the outputs; None in the free phase.
-        start: a steady state to begin with.
+        start: voltages of the free groups of nodes to begin with [V], (batch, free).
         rtol: tolerance of the residual.
         max_iterations: samples above the tolerance by then are the caller's to count or to refuse.
     """
@@ -138,11 +139,11 @@ def settle_circuit(
         z, _, residual, count = lax.while_loop(unsettled, step, first)
         return z[:n], circuit.node_voltages(z[:n], circuit.offsets(row)), residual, count
 
-    begin = None if start is None else start.free
-    free, voltages, residual, count = jax.vmap(one)(sources, begin, attached)
+    free, voltages, residual, count = jax.vmap(one)(sources, start, attached)
     return CircuitPoint(voltages, free, residual, jnp.max(count))
 
 
+@eqx.filter_jit
 def circuit_response(circuit: Circuit, sources: Array, point: CircuitPoint, injected: Array) -> Array:
     """Changes of the node voltages per unit of currents injected at the outputs, (batch, nodes).
 

@@ -34,8 +34,8 @@ from mho.precision import double
 
 Method = Literal["auto", "dense", "klu", "cg"]
 
-DENSE_LIMIT = 300
-"""Unknowns up to which a dense solve measures faster than KLU on a lattice (2-core CPU: 1 ms an iteration at 300)."""
+DENSE_LIMIT = 150
+"""Unknowns up to which a dense solve is faster than KLU on a lattice: 0.4 ms each at 143, 2.2 and 0.6 ms at 323 (2 cores)."""
 FRONT_LIMIT = 1500
 """Width of the factors' largest front above which conjugate gradients are the choice; see `_front_width`."""
 
@@ -374,7 +374,7 @@ def _solve(
     for row in batch:
         system = make(circuit, jnp.asarray(row))
         if with_energy:
-            y, count = _minimise(system, linear, _start(circuit, system, row, start), rtol)
+            y, count = _minimise(system, linear, *_start(circuit, system, row, start), rtol)
         else:
             y, count = _continue(system, circuit.nodes - 1, linear, rtol)
         residual = float(_imbalance(system, jnp.asarray(y))[1])
@@ -401,10 +401,13 @@ def _solve(
     )
 
 
-def _start(circuit: Circuit, system: System, sources: np.ndarray, start: np.ndarray | None) -> Array:
+def _start(circuit: Circuit, system: System, sources: np.ndarray, start: np.ndarray | None) -> tuple[Array, tuple]:
+    """Free voltages to begin with, and where the elements stand."""
     zero = jnp.zeros(system.size)
+    # From 0 V, not from the drops there: a source may put volts across a diode, whose tangent would move by n·V_T.
+    rest = _move(system, tuple(jnp.zeros_like(d) for d in system.offset), _drops(system, zero))
     if start is None:
-        return zero
+        return zero, rest
     if start.shape != (circuit.nodes,):
         raise InputError(
             f"start of shape {start.shape}: must be ({circuit.nodes},), a voltage for every node, ground first"
@@ -412,16 +415,18 @@ def _start(circuit: Circuit, system: System, sources: np.ndarray, start: np.ndar
     ties = circuit.tied
     offsets = np.asarray(circuit.offsets(jnp.asarray(sources)))
     guess = jnp.asarray((start - offsets)[ties.root])
-    return guess if float(_energy(system, guess)) < float(_energy(system, zero)) else zero
+    if float(_energy(system, guess)) < float(_energy(system, zero)):
+        return guess, _drops(system, guess)
+    return zero, rest
 
 
-def _minimise(system: System, linear: LinearSolve, y: Array, rtol: float) -> tuple[np.ndarray, int]:
+def _minimise(
+    system: System, linear: LinearSolve, y: Array, stands: tuple[Array, ...], rtol: float
+) -> tuple[np.ndarray, int]:
     """Element-limited Newton; then, at need, Newton with a line search on the energy from the lowest point visited."""
     if system.size == 0:
         return np.zeros(0), 0
     best, best_energy = y, float(_energy(system, y))
-    # From 0 V, not from the drops at y: a source may put volts across a diode there, whose tangent would move by n·V_T.
-    stands = _move(system, tuple(jnp.zeros_like(d) for d in system.offset), _drops(system, y))
     for count in range(1, _LIMITED_ITERATIONS + 1):
         y = y + jnp.asarray(linear(*_correction(system, stands, y)))
         if not bool(jnp.all(jnp.isfinite(y))):
