@@ -66,6 +66,11 @@ def analog_network(configuration: AnalogConfiguration, features: int, classes: i
     )
 
 
+def configured_cost(configuration: AnalogConfiguration) -> Cost:
+    """The cost that a configuration names."""
+    return SquaredError() if configuration.cost == "squared" else CrossEntropy(configuration.logit_gain)
+
+
 def analog_learner(configuration: AnalogConfiguration, features: int, classes: int, steps_per_epoch: int) -> Learner:
     """The learner of a configuration, for inputs of that many features.
 
@@ -73,7 +78,7 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
         InputError: where its settings do not fit together.
     """
     network = analog_network(configuration, features, classes)
-    cost: Cost = SquaredError() if configuration.cost == "squared" else CrossEntropy(configuration.logit_gain)
+    cost = configured_cost(configuration)
     tolerance = {"rtol": configuration.rtol, "max_sweeps": configuration.max_sweeps}
     trained = configuration.trained
 
