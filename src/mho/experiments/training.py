@@ -265,6 +265,7 @@ class _Training:
                 state = self._epochs(state, log, interrupted)
         finally:
             log.close()
+            self.learner.close()
         plot_curves(self.metrics, self.folder / "curves.png")
         weights = self.learner.weights(state.network)
         plot_histograms(weights, self.learner.weight_name, self.folder / "histograms.png")
