@@ -92,8 +92,7 @@ def crossbars(network: object) -> Crossbars:
     return [np.asarray(x.conductance, np.float64) for x in resistors if isinstance(x, ProgrammableResistor)]
 
 
-@pytest.mark.parametrize("nudging", ["energy", "held"])
-@pytest.mark.parametrize("structure", ["paper-deep", "drn"])
+@pytest.mark.parametrize(("structure", "nudging"), [("paper-deep", "held"), ("drn", "energy")])
 def test_the_gradient_is_the_same_in_float64(structure: str, nudging: str) -> None:
     """To 1e-5: SPICE's diodes, ideal or in reverse, are off by some 1e-9 V, and β is 1e-3."""
     require_ngspice()

@@ -116,9 +116,10 @@ class SimulatedNetwork:
         residual = np.asarray(kirchhoff_residual(network, load.sources, voltages, nudge))  # type: ignore[arg-type]
         if isinstance(nudge, EnergyNudge):
             rest = jnp.zeros((batch, self._widths[-1]))
-            unstable = ~np.isfinite(nudge.node_voltage(load.conductances[-1], rest, rest)).all(1)
+            nudged = np.asarray(nudge.node_voltage(load.conductances[-1], rest, rest))
+            unstable = np.logical_not(np.isfinite(nudged).all(axis=1))
             residual = np.where(unstable, np.inf, residual)
-            voltages = tuple(np.where(unstable[:, None], np.nan, v) for v in voltages)
+            voltages = tuple(np.where(unstable.reshape(-1, 1), np.nan, v) for v in voltages)
         dtype = load.sources.dtype
         return OperatingPoint(
             tuple(jnp.asarray(v, dtype) for v in voltages), jnp.asarray(residual, dtype), jnp.int32(0)
