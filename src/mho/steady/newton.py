@@ -35,7 +35,7 @@ from mho.precision import double
 Method = Literal["auto", "dense", "klu", "cg"]
 
 DENSE_LIMIT = 150
-"""Unknowns up to which a dense solve is faster than KLU on a lattice: 0.4 ms each at 143, 2.2 and 0.6 ms at 323 (2 cores)."""
+"""Unknowns up to which a dense solve is faster than KLU on a lattice: 0.4 ms each at 143, 2.2 and 0.6 ms at 323 (2 cores)"""
 FRONT_LIMIT = 1500
 """Width of the factors' largest front above which conjugate gradients are the choice; see `_front_width`."""
 
