@@ -8,7 +8,7 @@ from scipy.sparse import csgraph
 def components(first: np.ndarray, second: np.ndarray, nodes: int) -> np.ndarray:
     """Number of the connected part that each node belongs to."""
     graph = sparse.coo_array((np.ones(len(first), np.int8), (first, second)), shape=(nodes, nodes))
-    return csgraph.connectedcomponents(graph, directed=False)[1]
+    return csgraph.connected_components(graph, directed=False)[1]
 
 
 def path(adjacent: dict[int, list[tuple[int, str]]], start: int, end: int) -> list[str]:
