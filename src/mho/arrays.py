@@ -8,10 +8,10 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from jax.ops import segment_max, segment_sum
 
-Values = Array | np.ndarray
+Values = Any
+"""An array of NumPy's or JAX's; the two have no static type in common."""
 
 
 def namespace(*arrays: Any) -> Any:

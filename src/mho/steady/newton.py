@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mho.arrays import Values
 from mho.errors import InputError, MhoError
 from mho.networks.circuit import Circuit
 from mho.precision import double
@@ -159,7 +160,7 @@ def _without_energy(
     """Element-limited Newton, at need with gmin stepping, then with source stepping."""
     total = 0
 
-    def newton(easier: System, y: np.ndarray, stands: tuple[np.ndarray, ...]) -> np.ndarray | None:
+    def newton(easier: System, y: np.ndarray, stands: tuple[Values, ...]) -> np.ndarray | None:
         nonlocal total
         for _ in range(_LIMITED_STEPS):
             total += 1

@@ -9,10 +9,11 @@ from collections.abc import Callable
 import equinox as eqx
 import numpy as np
 
+from mho.arrays import Values
 from mho.elements import CurrentSource
 from mho.steady.equations import System
 
-Newton = Callable[[System, np.ndarray, tuple[np.ndarray, ...]], np.ndarray | None]
+Newton = Callable[[System, np.ndarray, tuple[Values, ...]], np.ndarray | None]
 """The solution of a system from voltages and places of the elements, or None."""
 
 _FIRST_STEP = 0.05
@@ -46,7 +47,7 @@ def continued(
     easier: Callable[[float], System],
     newton: Newton,
     y: np.ndarray,
-    stands: tuple[np.ndarray, ...],
+    stands: tuple[Values, ...],
 ) -> np.ndarray | None:
     """The operating point of `easier(1)`, by way of all before it; None where a way is not found.
 
