@@ -40,6 +40,7 @@ def added_at(values: Any, places: Any, size: int) -> Any:
     shape = (*values.shape[:-1], size)
     if namespace(values) is np:
         result = np.zeros(shape)
-        np.add.at(result, (..., places), values)
+        where: Any = (..., places)
+        np.add.at(result, where, values)
         return result
     return jnp.zeros(shape, values.dtype).at[..., places].add(values)

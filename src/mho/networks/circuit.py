@@ -54,16 +54,16 @@ class Circuit(eqx.Module):
         """Number of nodes, ground included."""
         return len(self.node_names)
 
-    def sources(self, inputs: ArrayLike | Array | None = None) -> Array:
+    def sources(self, inputs: ArrayLike | Array | None = None) -> Values:
         """Source voltages [V], (sources,), or (batch, sources) for inputs of shape (batch, features)."""
         base = self.source_voltage
         if inputs is None:
-            return base  # pyright: ignore[reportReturnType]
+            return base
         driven = inputs if isinstance(inputs, Array) else np.asarray(inputs)
         drive = driven[..., self.input_feature] * self.input_gain
         return base + added_at(drive, self.input_source, base.shape[0])
 
-    def offsets(self, sources: Array) -> Array:
+    def offsets(self, sources: Values) -> Values:
         """What the sources add to the nodes' voltages [V], (..., nodes)."""
         ties = self.tied
         return added_at(sources[..., ties.offset_source] * ties.offset_weight, ties.offset_node, self.nodes)
@@ -81,14 +81,14 @@ class Circuit(eqx.Module):
             )
         return self.ties
 
-    def node_voltages(self, free: Array, offsets: Array) -> Array:
+    def node_voltages(self, free: Values, offsets: Values) -> Values:
         """All nodes' voltages [V], (..., nodes), from the free groups', (..., free)."""
         ties = self.tied
         xp = namespace(free)
         padded = xp.concatenate([free, xp.zeros((*free.shape[:-1], 1), free.dtype)], -1)
         return ties.factor * padded[..., ties.group] + offsets
 
-    def energy(self, voltages: Array) -> Array:
+    def energy(self, voltages: Values) -> Values:
         """E = Σ w p(v_a − v_b) [W], (...), of node voltages of shape (..., nodes).
 
         Raises:
@@ -100,7 +100,7 @@ class Circuit(eqx.Module):
             total = total + (weight * branch.element.co_content(drop)).sum(-1)
         return total
 
-    def power(self, voltages: Array) -> Array:
+    def power(self, voltages: Values) -> Values:
         """Power dissipated in the elements, Σ v i [W], (...); no amplifier weights: this is no energy function."""
         total = namespace(voltages).zeros(voltages.shape[:-1], voltages.dtype)
         for branch in self.branches:

@@ -5,6 +5,7 @@ method with a line search on that energy, which converges from anywhere where th
 stepping and source stepping.
 """
 
+from collections.abc import Callable
 from typing import get_args
 
 import equinox as eqx
@@ -25,6 +26,9 @@ from mho.steady.source_stepping import continued, gmin_stepped, source_stepped
 
 _LIMITED_STEPS = 60
 _SEARCH_STEPS = 300
+_STEP_SHARE = 1e-7
+_STEP_LEAST = 1e-10
+"""A last step is small if it changes no unknown by more than this share of it and these volts (or amperes)."""
 _HOLD = 1e6
 """Conductance that holds nodes at the voltages of a start that gives not all of them [S]."""
 
@@ -134,24 +138,52 @@ def _start(circuit: Circuit, system: System, sources: np.ndarray, start: np.ndar
     return guess if system.energy(guess) < system.energy(np.zeros(system.size)) else None
 
 
+def _limited_newton(
+    system: System,
+    linear: LinearSolve,
+    y: np.ndarray,
+    stands: tuple[Values, ...],
+    rtol: float,
+    visited: Callable[[int, np.ndarray], None] = lambda count, y: None,
+) -> tuple[np.ndarray | None, int]:
+    """Element-limited Newton: the solution, or None, and the number of steps.
+
+    The residual does not see a high-impedance node beside large currents, whose rounding hides its own; so the last step
+    has to be small, too, or the residual within the tolerance three times in a row.
+    """
+    within = 0
+    for count in range(1, _LIMITED_STEPS + 1):
+        step = linear(*correction(system, stands, y))
+        y = y + step
+        if not np.isfinite(y).all():
+            break
+        within = within + 1 if imbalance(system, y)[1] <= rtol else 0
+        small = (np.abs(step) <= _STEP_SHARE * np.abs(y) + _STEP_LEAST).all()
+        if within and (small or within == 3):
+            return y, count
+        visited(count, y)
+        stands = move(system, stands, system.drops(y))
+    return None, _LIMITED_STEPS
+
+
 def _minimise(system: System, linear: LinearSolve, start: np.ndarray | None, rtol: float) -> tuple[np.ndarray, int]:
     """Element-limited Newton; then, at need, Newton with a line search on the energy from the lowest point visited."""
     if system.size == 0:
         return np.zeros(0), 0
     y = np.zeros(system.size) if start is None else start
-    stands = from_rest(system, y) if start is None else system.drops(y)
     best, lowest = y, system.energy(y)
-    for count in range(1, _LIMITED_STEPS + 1):
-        y = y + linear(*correction(system, stands, y))
-        if not np.isfinite(y).all():
-            break
-        if imbalance(system, y)[1] <= rtol:
-            return y, count
+
+    def visited(count: int, y: np.ndarray) -> None:
+        nonlocal best, lowest
         if count % 10 == 0 and (energy := system.energy(y)) < lowest:
             best, lowest = y, energy
-        stands = move(system, stands, system.drops(y))
-    y, count = descend(system, linear, best, rtol, _SEARCH_STEPS)
-    return y, _LIMITED_STEPS + count
+
+    stands = from_rest(system, y) if start is None else system.drops(y)
+    solved, count = _limited_newton(system, linear, y, stands, rtol, visited)
+    if solved is not None:
+        return solved, count
+    y, searched = descend(system, linear, best, rtol, _SEARCH_STEPS)
+    return y, count + searched
 
 
 def _without_energy(
@@ -162,15 +194,9 @@ def _without_energy(
 
     def newton(easier: System, y: np.ndarray, stands: tuple[Values, ...]) -> np.ndarray | None:
         nonlocal total
-        for _ in range(_LIMITED_STEPS):
-            total += 1
-            y = y + linear(*correction(easier, stands, y))
-            if not np.isfinite(y).all():
-                break
-            if imbalance(easier, y)[1] <= rtol:
-                return y
-            stands = move(easier, stands, easier.drops(y))
-        return None
+        solved, count = _limited_newton(easier, linear, y, stands, rtol)
+        total += count
+        return solved
 
     zero = np.zeros(system.size)
     rest = from_rest(system, zero)

@@ -43,7 +43,8 @@ def source_currents(circuit: Circuit, voltages: np.ndarray) -> np.ndarray:
     surplus = np.zeros(circuit.nodes)
     for branch in circuit.branches:
         a, b = np.asarray(branch.first), np.asarray(branch.second)
-        current = np.asarray(branch.element.current(voltages[a] - voltages[b]))
+        drop: Values = voltages[a] - voltages[b]
+        current = np.asarray(branch.element.current(drop))
         surplus += np.bincount(a, current, circuit.nodes) - np.bincount(b, current, circuit.nodes)
     result = np.zeros(len(circuit.source_names))
     for child, parent, source, sign, gain in reversed(circuit.tied.levels):
