@@ -14,8 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from mho.arrays import namespace
+
 _QUADRATURE_NODES, _QUADRATURE_WEIGHTS = np.polynomial.legendre.leggauss(64)
 _ROOT_STEPS = 200
+_BISECTIONS = 40
 
 
 def entry(parameter: Array | float, index: int | None) -> float:
@@ -74,6 +77,27 @@ class TwoTerminal(eqx.Module):
             start,
         )
 
+    def voltage_near(self, current: Array, low: Array, high: Array) -> Array:
+        """A voltage near the one at which the elements carry `current` [A], between `low` and `high` [V], by bisection.
+
+        For the steps of Newton's method; good to 2⁻⁴⁰ of the interval here, but an element may give less for a closed
+        form.
+        """
+        xp = namespace(current, low, high)
+
+        def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+            below, above = bracket
+            middle = 0.5 * (below + above)
+            beyond = self.current(middle) > current
+            return xp.where(beyond, below, middle), xp.where(beyond, middle, above)
+
+        if xp is np:
+            bracket = (low, high)
+            for step in range(_BISECTIONS):
+                bracket = halve(step, bracket)
+            return bracket[0]
+        return lax.fori_loop(0, _BISECTIONS, halve, (low, high))[0]
+
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """The SPICE lines of this element (or of its entry `index`) between two nodes, named after `name`.
 
@@ -104,27 +128,33 @@ def bracketed_root(
     Source: Press et al., Numerical Recipes, 3rd ed., section 9.4 (Newton's method with bisection: also where Newton's
     steps do not halve, as on the far side of an exponential).
     """
-    dtype = jnp.result_type(low)
-    eps = 4 * jnp.finfo(dtype).eps
-    floor = jnp.maximum(scale, jnp.finfo(dtype).tiny)
+    xp = namespace(low, high, start)
+    dtype = xp.result_type(low)
+    eps = 4 * np.finfo(dtype).eps
+    floor = xp.maximum(scale, np.finfo(dtype).tiny)
 
     def advance(state: tuple) -> tuple:
         count, point, low, high, last, before, _ = state
         value, slope = excess(point)
-        high = jnp.where(value >= 0, point, high)
-        low = jnp.where(value <= 0, point, low)
+        high = xp.where(value >= 0, point, high)
+        low = xp.where(value <= 0, point, low)
         newton = point - value / slope
         # Where the slope overflows and the value does not, Newton's step is 0 V: no root.
-        inside = (newton >= low) & (newton <= high) & jnp.isfinite(slope)
-        quick = inside & (2.0 * jnp.abs(newton - point) <= before)
-        new = jnp.where(quick, newton, 0.5 * (low + high))
-        step = jnp.abs(new - point)
-        moving = jnp.any(step > eps * jnp.maximum(jnp.abs(new), floor))
+        inside = (newton >= low) & (newton <= high) & xp.isfinite(slope)
+        quick = inside & (2.0 * xp.abs(newton - point) <= before)
+        new = xp.where(quick, newton, 0.5 * (low + high))
+        step = xp.abs(new - point)
+        moving = xp.any(step > eps * xp.maximum(xp.abs(new), floor))
         return count + 1, new, low, high, step, last, moving
 
-    point = jnp.clip(start, low, high)
-    low, high = jnp.broadcast_to(low, point.shape), jnp.broadcast_to(high, point.shape)
-    width = jnp.full_like(point, jnp.inf)
+    point = xp.clip(start, low, high)
+    low, high = xp.broadcast_to(low, point.shape), xp.broadcast_to(high, point.shape)
+    width = xp.full_like(point, np.inf)
+    if xp is np:
+        state = (0, point, low, high, width, width, True)
+        while state[-1] and state[0] < _ROOT_STEPS:
+            state = advance(state)
+        return state[1]
     state = (jnp.int32(0), point, low, high, width, width, jnp.bool_(True))
     return lax.while_loop(lambda s: s[-1] & (s[0] < _ROOT_STEPS), advance, state)[1]
 

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from mho.networks.circuit import Circuit
-from mho.steady.newton import System, correction, dense_matrix, imbalance, move, reduced_system
+from mho.steady.equations import System, correction, from_rest, imbalance, move
+from mho.steady.reduced_system import reduced_system
 
 
 class CircuitPoint(eqx.Module):
@@ -129,9 +130,8 @@ def settle_circuit(
             return ~(state[2] <= rtol) & (state[3] < max_iterations)
 
         z = jnp.zeros(size, row.dtype)
-        rest = tuple(jnp.zeros_like(d) for d in system.drops(z[:n]))
         if begin is None:
-            stands = move(system, rest, system.drops(z[:n]))
+            stands = from_rest(system, z[:n])
         else:
             z = z.at[:n].set(begin)
             stands = system.drops(begin)
@@ -163,3 +163,8 @@ def circuit_response(circuit: Circuit, sources: Array, point: CircuitPoint, inje
         return circuit.node_voltages(change, jnp.zeros(circuit.nodes))
 
     return jax.vmap(one)(sources, point.free, injected)
+
+
+def dense_matrix(rows: Array, columns: Array, entries: Array, size: int) -> Array:
+    """F's derivative as an array, (size, size), from `System.places` and `System.entries`."""
+    return jnp.zeros((size + 1, size + 1), entries.dtype).at[rows, columns].add(entries)[:size, :size]
