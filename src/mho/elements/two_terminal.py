@@ -142,10 +142,13 @@ def newton_root(
         low: points where the function is ≤ 0.
         high: points where it is ≥ 0.
         start: first guesses.
-        steps: number of steps, unrolled.
+        steps: number of steps.
     """
-    point = start
-    for _ in range(steps):
+
+    def advance(_: Array, point: Array) -> Array:
         value, slope = excess(point)
-        point = jnp.clip(point - value / slope, low, high)
-    return point
+        return jnp.clip(point - value / slope, low, high)
+
+    # A loop, though a short one: unrolled, XLA makes one piece of work of it and spreads that over threads, whose meeting
+    # costs more than the work of a small batch.
+    return lax.fori_loop(0, steps, advance, start)

@@ -76,8 +76,11 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
     cost: Cost = SquaredError() if configuration.cost == "squared" else CrossEntropy(configuration.logit_gain)
     tolerance = {"rtol": configuration.rtol, "max_sweeps": configuration.max_sweeps}
     trained = configuration.trained
+    # What is not trained is the same for all steps; as constants XLA can compute with it beforehand.
+    constants = jax.tree.map(_shared, eqx.filter(network, trained_part(network, trained), inverse=True))
 
     def gradient(network: LayeredNetwork, inputs: Array, targets: Array, key: Array) -> Gradient:
+        network = eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
         if configuration.rule == "implicit":
             return implicit_gradient(network, inputs, targets, cost, trained=trained, **tolerance)
         return equilibrium_propagation(
@@ -122,6 +125,12 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
         weights=_conductances,
         weight_name="conductance [S]",
     )
+
+
+def _shared(parameter: Array) -> np.ndarray:
+    """One number where all entries of a parameter are equal."""
+    values = np.asarray(parameter)
+    return values.flat[0] if values.size and np.all(values == values.flat[0]) else values
 
 
 def _conductances(network: LayeredNetwork) -> dict[str, Array]:
