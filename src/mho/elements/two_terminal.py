@@ -42,6 +42,10 @@ class TwoTerminal(eqx.Module):
         """Differential conductance di/dv [S], by forward-mode differentiation of `current`."""
         return jax.jvp(self.current, (voltage,), (jnp.ones_like(voltage),))[1]
 
+    def tangent(self, voltage: Array) -> tuple[Array, Array]:
+        """Current [A] and differential conductance [S]: for laws that give both at once."""
+        return self.current(voltage), self.slope(voltage)
+
     def co_content(self, voltage: Array) -> Array:
         """Co-content ∫₀^v i(u) du [W], by 64-point Gauss-Legendre quadrature of `current`.
 
