@@ -145,16 +145,17 @@ class JunctionDiode(TwoTerminal):
         _, current, slope = _junction(self, voltage)
         return current, slope if self.series_resistance is None else slope / (1.0 + self.series_resistance * slope)
 
-    def voltage_near(self, current: Array, low: Array, high: Array) -> Array:
-        """The law's inverse without the cubic and gmin's current: good to about n·V_T where the diode conducts."""
+    def voltage_near(self, current: Array, stand: Array, drop: Array) -> Array:
+        """The law's inverse where the diode conducts or breaks down, gmin's current left out; elsewhere `drop`."""
         scale, breakdown, breakdown_scale = _scales(self)
-        xp = namespace(current, low, scale)
+        xp = namespace(current, stand, scale)
         multiple = current / self.saturation_current
-        forward = scale * xp.log1p(xp.maximum(multiple, 0.0))
+        forward = scale * xp.log1p(xp.maximum(multiple, 1.0))
         reverse = -breakdown - breakdown_scale * xp.log(xp.maximum(-multiple, 1.0))
-        junction = xp.where(multiple > -1.0, forward, reverse)
-        resistance = 0.0 if self.series_resistance is None else self.series_resistance
-        return xp.clip(junction + resistance * current, low, high)
+        series = 0.0 if self.series_resistance is None else self.series_resistance * current
+        upwards = xp.clip(forward + series, stand, drop)
+        downwards = xp.where(multiple < -1.0, xp.clip(reverse + series, drop, stand), drop)
+        return xp.where(drop > stand, upwards, downwards)
 
     def co_content(self, voltage: Array) -> Array:
         """The junction's co-content and ½·R_S·i²."""

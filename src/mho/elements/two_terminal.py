@@ -81,26 +81,28 @@ class TwoTerminal(eqx.Module):
             start,
         )
 
-    def voltage_near(self, current: Array, low: Array, high: Array) -> Array:
-        """A voltage near the one at which the elements carry `current` [A], between `low` and `high` [V], by bisection.
+    def voltage_near(self, current: Array, stand: Array, drop: Array) -> Array:
+        """A voltage near the one at which the elements carry `current` [A], between `stand` and `drop` [V], by bisection.
 
-        For the steps of Newton's method; good to 2⁻⁴⁰ of the interval here, but an element may give less for a closed
-        form.
+        For steps of Newton's method from `stand` towards `drop`, which `current` is between the currents of. Good to 2⁻⁴⁰ of
+        the interval here, but an element may give less for a closed form, as long as it gets on.
         """
-        xp = namespace(current, low, high)
+        xp = namespace(current, stand, drop)
+        up = drop > stand
 
         def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
-            below, above = bracket
-            middle = 0.5 * (below + above)
-            beyond = self.current(middle) > current
-            return xp.where(beyond, below, middle), xp.where(beyond, middle, above)
+            near, far = bracket
+            middle = 0.5 * (near + far)
+            value = self.current(middle)
+            beyond = xp.where(up, value > current, value < current)
+            return xp.where(beyond, near, middle), xp.where(beyond, middle, far)
 
         if xp is np:
-            bracket = (low, high)
+            bracket = (stand, drop)
             for step in range(_BISECTIONS):
                 bracket = halve(step, bracket)
             return bracket[0]
-        return lax.fori_loop(0, _BISECTIONS, halve, (low, high))[0]
+        return lax.fori_loop(0, _BISECTIONS, halve, (stand, drop))[0]
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """The SPICE lines of this element (or of its entry `index`) between two nodes, named after `name`.

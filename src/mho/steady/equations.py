@@ -143,15 +143,14 @@ def move(
         xp = namespace(u, d)
         predicted = i + g * (d - u)
         beyond = xp.where(d > u, value > predicted, value < predicted)
-        low, high = xp.minimum(u, d), xp.maximum(u, d)
         if xp is not np:
-            limited = xp.where(beyond, e.voltage_near(predicted, low, high), d)
+            limited = xp.where(beyond, e.voltage_near(predicted, u, d), d)
             moved.append(limited)
             at.append(e.tangent(limited))
         elif beyond.any():
             part = jax.tree.map(lambda p, chosen=beyond: p[chosen], e)
             limited, currents, slopes = d.copy(), value.copy(), slope.copy()
-            limited[beyond] = part.voltage_near(predicted[beyond], low[beyond], high[beyond])
+            limited[beyond] = part.voltage_near(predicted[beyond], u[beyond], d[beyond])
             currents[beyond], slopes[beyond] = part.tangent(limited[beyond])
             moved.append(limited)
             at.append((currents, slopes))
