@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 from jax import Array
 
+from mho.arrays import namespace
 from mho.elements.two_terminal import TwoTerminal, entry
 
 
@@ -28,7 +29,7 @@ class PiecewiseDiode(TwoTerminal):
         return 1.0 / self.on_resistance - 1.0 / self.off_resistance
 
     def _above(self, voltage: Array) -> Array:
-        return jnp.maximum(self.polarity * voltage - self.threshold, 0.0)
+        return namespace(self.polarity, voltage).maximum(self.polarity * voltage - self.threshold, 0.0)
 
     def current(self, voltage: Array) -> Array:
         """The two-segment law."""
@@ -37,7 +38,7 @@ class PiecewiseDiode(TwoTerminal):
     def slope(self, voltage: Array) -> Array:
         """1/R_off below the threshold, 1/R_on above."""
         on = self.polarity * voltage > self.threshold
-        return jnp.where(on, 1.0 / self.on_resistance, 1.0 / self.off_resistance)
+        return namespace(on).where(on, 1.0 / self.on_resistance, 1.0 / self.off_resistance)
 
     def co_content(self, voltage: Array) -> Array:
         """The integral of the law from 0 V."""

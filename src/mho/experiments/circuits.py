@@ -20,7 +20,7 @@ from mho.experiments.data import load_dataset
 from mho.learning import SquaredError, apply_updates
 from mho.learning.circuit_learning import circuit_equilibrium_propagation, coupled_learning
 from mho.learning.gradient import Gradient
-from mho.networks.circuit import Circuit, CircuitBuilder
+from mho.networks import Circuit, CircuitBuilder
 from mho.precision import double
 from mho.steady.dense_newton import settle_circuit
 
