@@ -6,7 +6,8 @@ co-contents; Kirchhoff's current law is where it is stationary in the free node 
 """
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -33,6 +34,10 @@ class TwoTerminal(eqx.Module):
     A subclass needs only `current`; differential conductance, co-content and the node equation follow from it.
     The law must not decrease (di/dv ≥ 0): then the energy is convex and the steady state unique.
     """
+
+    domain: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    """Least and largest value of parameters that have them, by name: training keeps within these. A parameter whose least
+    value is positive is trained in its logarithm (see `mho.learning.update`). Those not named may take any value."""
 
     @abc.abstractmethod
     def current(self, voltage: Array) -> Array:

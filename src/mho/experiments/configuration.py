@@ -137,8 +137,25 @@ class AnalogConfiguration(Configuration):
             )
         if len(self.gains) not in (0, 1, len(self.hidden)):
             raise InputError(f"--gains: {len(self.gains)} given for {len(self.hidden)} hidden layers")
-        if not self.trained:
-            raise InputError("--trained: names nothing to train")
+        self._check_trained()
+
+    def _check_trained(self) -> None:
+        there_is = {
+            "conductance": True,
+            "bias": self.bias_currents,
+            "element": bool(self.hidden) and self.element in ("shockley", "piecewise"),
+            "gain": bool(self.gains) and bool(self.hidden),
+        }
+        lacking = {
+            "element": f"--element {self.element} has no parameters to train, or there is no hidden layer",
+            "gain": "there are no amplifiers (--gains)",
+        }
+        for kind, why in lacking.items():
+            if kind in self.trained and not there_is[kind]:
+                raise InputError(f"--trained {kind}: {why}")
+        # Bias currents are named by default, so they may lack as long as something else learns.
+        if not any(there_is[kind] for kind in self.trained):
+            raise InputError(f"{' '.join(('--trained', *self.trained))}: names nothing that this network has to train")
 
     @property
     def layer_gains(self) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from mho.experiments.learner import Learner
-from mho.learning import apply_updates
+from mho.learning import apply_updates, coordinate_slope
 
 _SLICED_BATCH = 8
 _TEST_BATCH = 1000
@@ -107,7 +107,8 @@ def compile_epoch(
         targets = jax.nn.one_hot(expected, classes, dtype=jnp.float32)
         gradient: Any = learner.gradient(state.network, batch, targets, jax.random.fold_in(key, state.step))
         updates: Any
-        updates, optimizer_state = learner.optimizer.update(gradient.by_parameter, state.optimizer_state)
+        slope = coordinate_slope(state.network, gradient.by_parameter)
+        updates, optimizer_state = learner.optimizer.update(slope, state.optimizer_state)
         tally = Tally(
             state.tally.loss + gradient.cost,
             state.tally.wrong + jnp.sum(jnp.argmax(gradient.prediction, -1) != expected, dtype=jnp.int32),
