@@ -20,6 +20,7 @@ from mho.errors import InputError, MhoError
 SUBCOMMANDS = {
     "train": ("mho.command.train", "train a named experiment, or go on with a run"),
     "solve": ("mho.command.solve", "compute the DC operating point of a SPICE netlist"),
+    "export": ("mho.command.export", "write a trained network as a SPICE netlist"),
     "list": ("mho.command.list_experiments", "name the experiments"),
     "bench": ("mho.command.bench", "measure against peers, as ratios"),
 }

@@ -184,14 +184,22 @@ def resume(
         return training.run(saved[0] if saved else None)
 
 
-def trained_network(folder: Path) -> tuple[Configuration, Any]:
-    """The configuration of a run and its network as the last checkpoint has it.
+def trained_network(run: Path) -> tuple[Configuration, Any]:
+    """The configuration of a run and its network.
+
+    Args:
+        run: the run's folder, whose last checkpoint counts, or one of its checkpoints.
 
     Raises:
-        InputError: if the folder holds no run, or no checkpoint that can be read.
+        InputError: if there is no run, or no checkpoint that can be read.
     """
+    folder = run
+    if run.suffix == ".npz":
+        if not run.is_file():
+            raise InputError(f"{run}: no such checkpoint")
+        folder = run.absolute().parent.parent
     _, configuration = read_configuration(folder)
-    saved = checkpoints(checkpoint_folder(folder))
+    saved = [run] if run is not folder else checkpoints(checkpoint_folder(folder))
     if not saved:
         raise InputError(f"{folder}: has no checkpoint yet")
     bookmark = read_bookmark(saved[0])
@@ -278,6 +286,7 @@ class _Training:
                 state = self._epochs(state, log, interrupted)
         finally:
             log.close()
+            self.learner.close()
         plot_curves(self.metrics, self.folder / "curves.png")
         weights = self.learner.weights(state.network)
         plot_histograms(weights, self.learner.weight_name, self.folder / "histograms.png")

@@ -28,8 +28,8 @@ class Cost(eqx.Module):
         NaN where there is no stable solution, which a negative reach can bring about.
         """
 
-    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[float]) -> list[str]:
-        """∂C/∂p of one sample as SPICE expressions of the predictions' expressions, one for each class.
+    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[str]) -> list[str]:
+        """∂C/∂p of one sample as SPICE expressions of the predictions' and the targets' expressions, one for each class.
 
         Raises:
             NotImplementedError: where the cost has none; override it to export circuits nudged by such a cost.
@@ -52,9 +52,9 @@ class SquaredError(Cost):
         """(free − y) / (1 + reach): the nudging is a resistor to a source at y."""
         return jnp.where(reach > -1.0, (free - target) / (1.0 + reach), jnp.nan)
 
-    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[float]) -> list[str]:
+    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[str]) -> list[str]:
         """(p − y)."""
-        return [f"{p} - ({y:.17g})" for p, y in zip(predictions, target, strict=True)]
+        return [f"{p} - ({y})" for p, y in zip(predictions, target, strict=True)]
 
 
 class CrossEntropy(Cost):
@@ -108,12 +108,12 @@ class CrossEntropy(Cost):
         stable = 1.0 + gain**2 * total * reach / 2.0 > 0.0
         return jnp.where(stable, gain * (share * total - target), jnp.nan)
 
-    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[float]) -> list[str]:
+    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[str]) -> list[str]:
         """K (Σy / Σ_j exp(k (p_j − p)) − y)."""
-        gain, total = self.logit_gain, sum(target)
+        gain, total = self.logit_gain, " + ".join(f"({y})" for y in target)
 
-        def slope(p: str, y: float) -> str:
+        def slope(p: str, y: str) -> str:
             partition = " + ".join(["1", *(f"exp({gain:.17g}*({other} - {p}))" for other in predictions if other != p)])
-            return f"{gain:.17g}*({total:.17g}/({partition}) - ({y:.17g}))"
+            return f"{gain:.17g}*(({total})/({partition}) - ({y}))"
 
         return [slope(p, y) for p, y in zip(predictions, target, strict=True)]

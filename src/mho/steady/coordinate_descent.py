@@ -9,6 +9,8 @@ sweep's, so the residual costs no product with the conductances.
 Sources: Scellier 2024, arXiv:2402.11674 (ideal diodes); Tseng 2001 (convergence of block coordinate descent).
 """
 
+from typing import Protocol
+
 import equinox as eqx
 import jax.numpy as jnp
 from jax import Array, lax
@@ -46,6 +48,23 @@ class OperatingPoint(eqx.Module):
     of the same layer; (batch,)."""
     sweeps: Array
     """Sweeps made."""
+
+
+class Settle(Protocol):
+    """How a batch settles: `settle`, or another simulator in its place. See `settle` for the arguments."""
+
+    def __call__(
+        self,
+        network: LayeredNetwork,
+        load: Load,
+        *,
+        nudge: TwoTerminal | None = None,
+        start: Voltages | None = None,
+        rtol: float,
+        max_sweeps: int,
+    ) -> OperatingPoint:
+        """Operating points of a batch."""
+        ...
 
 
 def load(network: LayeredNetwork, inputs: Array) -> Load:
