@@ -1,7 +1,7 @@
 """Updates: a step against the gradient, conductances kept within their devices' bounds."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -10,7 +10,8 @@ import optax
 
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
-from mho.networks import LayeredNetwork
+
+N = TypeVar("N")
 
 OPTIMIZERS = {
     "sgd": optax.identity,
@@ -34,25 +35,26 @@ def scale_by_layer(rates: Sequence[float]) -> optax.GradientTransformation:
 
 
 def optimizer(
-    name: str, rates: Sequence[float], *, decay: float = 1.0, steps_per_epoch: int = 1
+    name: str, rates: Sequence[float] | float, *, decay: float = 1.0, steps_per_epoch: int = 1
 ) -> optax.GradientTransformation:
-    """An optimizer with one learning rate a layer, multiplied by `decay` after each epoch.
+    """An optimizer with one learning rate a layer, or one for all, multiplied by `decay` after each epoch.
 
     Raises:
         InputError: for an unknown name or a rate that is not positive.
     """
     if name not in OPTIMIZERS:
         raise InputError(f"optimizer {name!r}: must be one of {', '.join(OPTIMIZERS)}")
-    for rate in rates:
+    for rate in [rates] if isinstance(rates, float) else rates:
         if not rate > 0:
             raise InputError(f"learning rate {rate}: must be positive")
-    stages = [OPTIMIZERS[name](), scale_by_layer([-rate for rate in rates])]
+    step = optax.scale(-rates) if isinstance(rates, float) else scale_by_layer([-rate for rate in rates])
+    stages = [OPTIMIZERS[name](), step]
     if decay != 1.0:
         stages.append(optax.scale_by_schedule(lambda count: decay ** jnp.floor_divide(count, steps_per_epoch)))
     return optax.chain(*stages)
 
 
-def apply_updates(network: LayeredNetwork, updates: LayeredNetwork) -> LayeredNetwork:
+def apply_updates(network: N, updates: Any) -> N:
     """Add updates to a network's parameters; conductances that would leave their bounds stop there."""
 
     def is_resistor(x: Any) -> bool:

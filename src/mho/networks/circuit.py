@@ -46,6 +46,11 @@ class Circuit(eqx.Module):
     source_names: Names = eqx.field(static=True)
 
     @property
+    def paired_outputs(self) -> bool:
+        """False: an output with a reference node is one output, and what nudges it stands between the two."""
+        return False
+
+    @property
     def nodes(self) -> int:
         """Number of nodes, ground included."""
         return len(self.node_names)

@@ -7,6 +7,8 @@ energy over its block, so the energy never rises, and where it is convex the swe
 Sources: Scellier 2024, arXiv:2402.11674 (ideal diodes); Tseng 2001 (convergence of block coordinate descent).
 """
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 from jax import Array, lax
@@ -33,17 +35,21 @@ class Load(eqx.Module):
             self.conductances,
         )
 
+    def energy(self, network: LayeredNetwork, voltages: Voltages) -> Array:
+        """E of each sample [W], (batch,), given node voltages [V]."""
+        return network.energy(self.sources, voltages)
+
 
 class OperatingPoint(eqx.Module):
     """Node voltages and how well they obey Kirchhoff's current law."""
 
-    voltages: Voltages
-    """Of each layer's nodes [V], (batch, nodes)."""
+    voltages: Any
+    """Of each layer's nodes [V], (batch, nodes); of all nodes in one array where there are no layers."""
     residual: Array
     """Largest current imbalance found in each sample's last sweep, before that sweep removed it, relative to the largest
     current that neighbours drive into a node of the same layer; (batch,)."""
     sweeps: Array
-    """Sweeps made."""
+    """Sweeps made; Newton's steps where they are the method."""
 
 
 def load(network: LayeredNetwork, inputs: Array) -> Load:
