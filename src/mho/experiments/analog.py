@@ -9,15 +9,8 @@ from jax import Array
 from mho.elements import AntiparallelDiodes, IdealDiode, PiecewiseDiode, TwoTerminal
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.learner import Learner
-from mho.learning import (
-    Cost,
-    CrossEntropy,
-    Gradient,
-    SquaredError,
-    equilibrium_propagation,
-    implicit_gradient,
-    optimizer,
-)
+from mho.experiments.rule import learning_rule
+from mho.learning import optimizer
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, layered_network
 from mho.steady import Load, OperatingPoint, kirchhoff_residual, load, settle
@@ -73,25 +66,8 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
         InputError: where its settings do not fit together.
     """
     network = analog_network(configuration, features, classes)
-    cost: Cost = SquaredError() if configuration.cost == "squared" else CrossEntropy(configuration.logit_gain)
     tolerance = {"rtol": configuration.rtol, "max_sweeps": configuration.max_sweeps}
     trained = configuration.trained
-
-    def gradient(network: LayeredNetwork, inputs: Array, targets: Array, key: Array) -> Gradient:
-        if configuration.rule == "implicit":
-            return implicit_gradient(network, inputs, targets, cost, trained=trained, **tolerance)
-        return equilibrium_propagation(
-            network,
-            inputs,
-            targets,
-            cost,
-            beta=configuration.beta,
-            variant=configuration.variant,
-            nudging=configuration.nudging,
-            trained=trained,
-            key=key,
-            **tolerance,
-        )
 
     def free_phase(network: LayeredNetwork, inputs: Array) -> tuple[Load, OperatingPoint]:
         driven = load(network, inputs)
@@ -116,7 +92,7 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
             decay=configuration.decay,
             steps_per_epoch=steps_per_epoch,
         ),
-        gradient=gradient,
+        gradient=learning_rule(configuration, trained),
         predict=predict,
         residual=residual,
         weights=_conductances,

@@ -33,8 +33,8 @@ class Bookmark:
     """A record of each whole epoch, as in metrics.jsonl."""
     features: int
     """Of the data set's inputs."""
-    classes: int
-    """Of the data set."""
+    outputs: int
+    """Classes of the data set, or values to predict."""
 
 
 def checkpoint_path(folder: Path, bookmark: Bookmark) -> Path:

@@ -1,0 +1,82 @@
+"""Circuits without layers as learners: a configuration becomes a graph of elements and its learning rule."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from mho.experiments.configuration import CircuitConfiguration
+from mho.experiments.learner import Learner
+from mho.experiments.rule import learning_rule
+from mho.learning import optimizer
+from mho.learning.gradient import trained_part
+from mho.networks import Circuit
+from mho.networks.random_graph import random_graph
+from mho.networks.square_lattice import square_lattice
+from mho.steady import OperatingPoint, load, settle
+
+_TRAINED = ("conductance",)
+
+
+def circuit(configuration: CircuitConfiguration, features: int, outputs: int) -> Circuit:
+    """The circuit of a configuration before training, in NumPy arrays of float64.
+
+    Raises:
+        InputError: where its settings do not fit together.
+    """
+    common = {
+        "seed": configuration.seed,
+        "conductance": configuration.initial,
+        "lower": configuration.lower,
+        "upper": configuration.upper,
+        "input_gain": configuration.input_gain,
+        "bias_line": configuration.bias_line,
+    }
+    if configuration.graph == "lattice":
+        return square_lattice(features, outputs, side=configuration.nodes, **common)
+    return random_graph(
+        features,
+        outputs,
+        hidden=configuration.nodes,
+        diodes=configuration.diodes,
+        density=configuration.density,
+        saturation_current=configuration.saturation_current,
+        ideality=configuration.ideality,
+        **common,
+    )
+
+
+def circuit_learner(configuration: CircuitConfiguration, features: int, outputs: int, steps_per_epoch: int) -> Learner:
+    """The learner of a configuration, for inputs of that many features and so many values to predict.
+
+    Raises:
+        InputError: where its settings do not fit together.
+    """
+
+    def free_phase(network: Circuit, inputs: Array) -> OperatingPoint:
+        driven = load(network, inputs)
+        return settle(network, driven, rtol=configuration.rtol, max_sweeps=configuration.max_sweeps)
+
+    def predict(network: Circuit, inputs: Array) -> tuple[Array, Array]:
+        point = free_phase(network, inputs)
+        return network.prediction(point.voltages), point.residual <= configuration.rtol
+
+    compiled_free_phase = jax.jit(free_phase)
+
+    return Learner(
+        network=circuit(configuration, features, outputs),
+        parameters=lambda network: eqx.filter(network, trained_part(network, _TRAINED)),
+        optimizer=optimizer(
+            configuration.optimizer,
+            configuration.rates[0],
+            decay=configuration.decay,
+            steps_per_epoch=steps_per_epoch,
+        ),
+        gradient=learning_rule(configuration, _TRAINED),
+        predict=predict,
+        residual=lambda network, inputs: float(jnp.max(compiled_free_phase(network, inputs).residual)),
+        weights=lambda network: {b.name: b.element.conductance for b in network.branches if b.programmable},
+        weight_name="conductance [S]",
+        target_voltage=configuration.target_voltage,
+        double=True,
+    )
