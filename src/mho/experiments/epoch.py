@@ -87,7 +87,15 @@ Advance = Callable[[TrainingState, Array, Array, Array, Array, Array], TrainingS
 
 
 def compile_epoch(
-    learner: Learner, state: TrainingState, inputs: Array, labels: Array, *, classes: int | None, scale: float, batch_size: int, passes: int = 1
+    learner: Learner,
+    state: TrainingState,
+    inputs: Array,
+    labels: Array,
+    *,
+    classes: int | None,
+    scale: float,
+    batch_size: int,
+    passes: int = 1,
 ) -> Advance:
     """Compile the steps of an epoch.
 
@@ -106,12 +114,11 @@ def compile_epoch(
         epoch, and returns the new state; the old one's buffers are gone. It stops after the step whose loss is no
         longer finite.
     """
-
     samples = len(labels)
     steps = samples // batch_size
 
     def step(state: TrainingState, order: Array, inputs: Array, labels: Array, key: Array) -> TrainingState:
-        begin = state.step // steps * samples + state.step % steps * batch_size if passes > 1 else state.step * batch_size
+        begin = state.step // steps * samples + state.step % steps * batch_size
         index = lax.dynamic_slice_in_dim(order, begin, batch_size)
         batch = take_rows(inputs, index).astype(float) * scale
         expected = take_rows(labels, index)

@@ -117,7 +117,14 @@ EXPERIMENTS: dict[str, Experiment] = {
     "diabetes": Experiment(
         "regression of the progression of diabetes on a random graph of resistors and diodes",
         replace(
-            _RANDOM_GRAPH, dataset="diabetes", nodes=8, diodes=12, learning_rates=(2e-5,), batch_size=50, passes=5
+            _RANDOM_GRAPH,
+            dataset="diabetes",
+            nodes=8,
+            diodes=12,
+            learning_rates=(2e-5,),
+            batch_size=50,
+            passes=5,
+            epochs=5,
         ),
     ),
     "linear-regression": Experiment(
@@ -126,7 +133,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "allosteric": Experiment(
         "three voltages called forth by a distant source on a square lattice of resistors, by coupled learning",
-        replace(_LATTICE, dataset="allosteric", nodes=8, batch_size=1, passes=400),
+        replace(_LATTICE, dataset="allosteric", nodes=6, learning_rates=(2.0,), batch_size=1, passes=100, epochs=5),
     ),
 }
 """The experiments by name, as `mho train` takes it."""

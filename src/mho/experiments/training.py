@@ -99,7 +99,9 @@ def experiment_data(configuration: Configuration) -> Dataset:
             raise InputError(f"--validation {configuration.validation}: {problem}") from problem
     for part, targets in (("training", dataset.train_targets), ("test", dataset.test_targets)):
         if error_scale(targets) == 0.0:
-            raise InputError(f"{configuration.dataset}: all targets of the {part} set are equal: no variance to explain")
+            raise InputError(
+                f"{configuration.dataset}: all targets of the {part} set are equal: no variance to explain"
+            )
     samples = len(dataset.train_inputs)
     if configuration.batch_size > samples:
         raise InputError(f"--batch-size {configuration.batch_size}: must not exceed the {samples} training samples")

@@ -5,7 +5,7 @@ the difference is ½(Δv^β)² − ½(Δv^0)² (Kendall et al. 2020, theorem 2):
 difference of a positively and a negatively nudged phase and has a bias of O(β²) instead of O(β) (Laborieux et al. 2021).
 """
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -84,6 +84,7 @@ def equilibrium_propagation(
     def copies(x: Array, count: int) -> Array:
         return jnp.concatenate([x] * count)
 
+    free: Any
     if nudging == "energy" and isinstance(network, LayeredNetwork):
         # No phase needs another's result, so all settle as one batch: each sweep passes over the conductances once.
         nudge = EnergyNudge(cost, jnp.concatenate([0 * sign, strength]), copies(targets, 1 + times), paired)

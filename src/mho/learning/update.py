@@ -44,10 +44,11 @@ def optimizer(
     """
     if name not in OPTIMIZERS:
         raise InputError(f"optimizer {name!r}: must be one of {', '.join(OPTIMIZERS)}")
-    for rate in [rates] if isinstance(rates, float) else rates:
+    one = isinstance(rates, int | float)
+    for rate in [rates] if one else rates:
         if not rate > 0:
             raise InputError(f"learning rate {rate}: must be positive")
-    step = optax.scale(-rates) if isinstance(rates, float) else scale_by_layer([-rate for rate in rates])
+    step = optax.scale(-rates) if one else scale_by_layer([-rate for rate in rates])
     stages = [OPTIMIZERS[name](), step]
     if decay != 1.0:
         stages.append(optax.scale_by_schedule(lambda count: decay ** jnp.floor_divide(count, steps_per_epoch)))
