@@ -9,11 +9,12 @@ from jax import Array
 from mho.elements import AntiparallelDiodes, IdealDiode, PiecewiseDiode, TwoTerminal
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.learner import Learner
-from mho.experiments.rule import learning_rule
-from mho.learning import optimizer
+from mho.experiments.rule import configured_cost, learning_rule
+from mho.learning import Gradient, optimizer
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, layered_network
-from mho.steady import Load, OperatingPoint, kirchhoff_residual, load, settle
+from mho.spice.layered_simulation import SimulatedNetwork
+from mho.steady import Load, OperatingPoint, Settle, kirchhoff_residual, load, settle
 
 
 def hidden_element(configuration: AnalogConfiguration, nodes: int) -> TwoTerminal | None:
@@ -67,20 +68,34 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
     """
     network = analog_network(configuration, features, classes)
     tolerance = {"rtol": configuration.rtol, "max_sweeps": configuration.max_sweeps}
+    steady: Settle = settle
+    simulated: SimulatedNetwork | None = None
+    if configuration.simulator == "ngspice":
+        nudged_by = configured_cost(configuration) if configuration.nudging == "energy" else None
+        simulated = SimulatedNetwork(network, nudged_by, processes=configuration.processes)
+        steady = simulated.settle
     trained = configuration.trained
+    # What is not trained is the same for all steps; as constants XLA can compute with it beforehand.
+    constants = jax.tree.map(_shared, eqx.filter(network, trained_part(network, trained), inverse=True))
+
+    rule = learning_rule(configuration, trained, settle=steady)
+
+    def gradient(network: LayeredNetwork, inputs: Array, targets: Array, key: Array) -> Gradient:
+        network = eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
+        return rule(network, inputs, targets, key)
 
     def free_phase(network: LayeredNetwork, inputs: Array) -> tuple[Load, OperatingPoint]:
         driven = load(network, inputs)
-        return driven, settle(network, driven, **tolerance)
+        return driven, steady(network, driven, **tolerance)
 
     def predict(network: LayeredNetwork, inputs: Array) -> tuple[Array, Array]:
         _, point = free_phase(network, inputs)
         return network.prediction(point.voltages), point.residual <= configuration.rtol
 
-    compiled_free_phase = jax.jit(free_phase)
+    probe = jax.jit(free_phase) if simulated is None else free_phase
 
     def residual(network: LayeredNetwork, inputs: Array) -> float:
-        driven, point = compiled_free_phase(network, inputs)
+        driven, point = probe(network, inputs)
         return float(np.max(kirchhoff_residual(network, driven.sources, point.voltages)))
 
     return Learner(
@@ -92,12 +107,20 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
             decay=configuration.decay,
             steps_per_epoch=steps_per_epoch,
         ),
-        gradient=learning_rule(configuration, trained),
+        gradient=gradient,
         predict=predict,
         residual=residual,
         weights=_conductances,
         weight_name="conductance [S]",
+        traceable=simulated is None,
+        close=(lambda: None) if simulated is None else simulated.close,
     )
+
+
+def _shared(parameter: Array) -> np.ndarray:
+    """One number where all entries of a parameter are equal."""
+    values = np.asarray(parameter)
+    return values.flat[0] if values.size and np.all(values == values.flat[0]) else values
 
 
 def _conductances(network: LayeredNetwork) -> dict[str, Array]:

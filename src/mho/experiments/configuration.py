@@ -148,6 +148,10 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
     """Largest conductance [S]."""
     trained: tuple[Literal["conductance", "bias", "element", "gain"], ...] = ("conductance", "bias")
     """What learns: conductances, bias currents, parameters of the nodes' elements, amplifier gains."""
+    simulator: Literal["mho", "ngspice"] = "mho"
+    """What finds the operating points: mho's own solver, or the circuit simulator ngspice, which must be installed."""
+    processes: int | None = None
+    """Processes of ngspice, which share out the samples; one a CPU if it is not given."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -168,8 +172,32 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
             )
         if len(self.gains) not in (0, 1, len(self.hidden)):
             raise InputError(f"--gains: {len(self.gains)} given for {len(self.hidden)} hidden layers")
-        if not self.trained:
-            raise InputError("--trained: names nothing to train")
+        self._check_trained()
+        if self.processes is not None and self.processes < 1:
+            raise InputError(f"--processes {self.processes}: must be at least 1")
+        if self.simulator == "ngspice":
+            if self.rule != "equilibrium-propagation":
+                raise InputError(f"--rule {self.rule}: ngspice trains by --rule equilibrium-propagation")
+            if {"element", "gain"} & set(self.trained):
+                raise InputError("--trained: with ngspice conductance and bias alone are trained")
+
+    def _check_trained(self) -> None:
+        there_is = {
+            "conductance": True,
+            "bias": self.bias_currents,
+            "element": bool(self.hidden) and self.element in ("shockley", "piecewise"),
+            "gain": bool(self.gains) and bool(self.hidden),
+        }
+        lacking = {
+            "element": f"--element {self.element} has no parameters to train, or there is no hidden layer",
+            "gain": "there are no amplifiers (--gains)",
+        }
+        for kind, why in lacking.items():
+            if kind in self.trained and not there_is[kind]:
+                raise InputError(f"--trained {kind}: {why}")
+        # Bias currents are named by default, so they may lack as long as something else learns.
+        if not any(there_is[kind] for kind in self.trained):
+            raise InputError(f"{' '.join(('--trained', *self.trained))}: names nothing that this network has to train")
 
     @property
     def layer_gains(self) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ from jax import Array, lax
 
 from mho.experiments.error import sample_errors, target_voltages
 from mho.experiments.learner import Learner
-from mho.learning import apply_updates
+from mho.learning import apply_updates, coordinate_slope
 
 _SLICED_BATCH = 8
 _TEST_BATCH = 1000
@@ -112,7 +112,7 @@ def compile_epoch(
     Returns:
         A function of (state, stop, order, inputs, labels, key): it makes steps until `stop` of them are made in this
         epoch, and returns the new state; the old one's buffers are gone. It stops after the step whose loss is no
-        longer finite.
+        longer finite. Where the learner calls another simulator, Python makes the steps.
     """
     samples = len(labels)
     steps = samples // batch_size
@@ -125,7 +125,8 @@ def compile_epoch(
         targets = target_voltages(expected, classes, learner.target_voltage)
         gradient: Any = learner.gradient(state.network, batch, targets, jax.random.fold_in(key, state.step))
         updates: Any
-        updates, optimizer_state = learner.optimizer.update(gradient.by_parameter, state.optimizer_state)
+        slope = coordinate_slope(state.network, gradient.by_parameter)
+        updates, optimizer_state = learner.optimizer.update(slope, state.optimizer_state)
         tally = Tally(
             state.tally.loss + gradient.cost,
             state.tally.error + jnp.sum(sample_errors(gradient.prediction, expected, learner.target_voltage)),
@@ -143,6 +144,17 @@ def compile_epoch(
             lambda state: step(state, order, inputs, labels, key),
             state,
         )
+
+    if not learner.traceable:
+
+        def advance_outside(
+            state: TrainingState, stop: Array, order: Array, inputs: Array, labels: Array, key: Array
+        ) -> TrainingState:
+            while state.step < stop and jnp.isfinite(state.tally.loss):
+                state = step(state, order, inputs, labels, key)
+            return state
+
+        return advance_outside
 
     order = jax.ShapeDtypeStruct((passes * samples,), jnp.int32)
     key = jax.eval_shape(lambda: jax.random.key(0))
@@ -174,14 +186,24 @@ def compile_test(
     # The last batch is filled up with the last sample; `counted` leaves the filling out.
     index = jnp.arange(-(-samples // batch_size) * batch_size).reshape(-1, batch_size)
 
+    def judge(network: Any, rows: Array, inputs: Array, labels: Array) -> tuple[Array, Array]:
+        prediction, converged = learner.predict(network, inputs[rows].astype(float) * scale)
+        return sample_errors(prediction, labels[rows], learner.target_voltage), ~converged
+
+    if not learner.traceable:
+
+        def test_outside(network: Any) -> tuple[Array, Array]:
+            error, unconverged = judge(network, jnp.arange(samples), inputs, labels)
+            return error.sum(), unconverged.sum()
+
+        return test_outside
+
     @jax.jit
     def test(network: Any, inputs: Array, labels: Array) -> tuple[Array, Array]:
         def batch(index: Array) -> tuple[Array, Array]:
             counted = index < samples
-            rows = jnp.minimum(index, samples - 1)
-            prediction, converged = learner.predict(network, inputs[rows].astype(float) * scale)
-            error = sample_errors(prediction, labels[rows], learner.target_voltage)
-            return jnp.sum(jnp.where(counted, error, 0.0)), jnp.sum(~converged & counted)
+            error, unconverged = judge(network, jnp.minimum(index, samples - 1), inputs, labels)
+            return jnp.sum(jnp.where(counted, error, 0.0)), jnp.sum(unconverged & counted)
 
         error, unconverged = lax.map(batch, index)
         return error.sum(), unconverged.sum()

@@ -35,3 +35,7 @@ class Learner:
     """What a prediction is to be where the target is 1: volts, in a circuit."""
     double: bool = False
     """Whether all is computed in float64 and not in float32."""
+    traceable: bool = True
+    """Whether JAX can compile `gradient` and `predict`; they call another simulator if not."""
+    close: Callable[[], None] = lambda: None
+    """Ends what the learner has started."""

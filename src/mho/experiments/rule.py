@@ -14,14 +14,25 @@ from mho.learning import (
     equilibrium_propagation,
     implicit_gradient,
 )
-from mho.steady import Network
+from mho.steady import Network, Settle, settle
+
+
+def configured_cost(configuration: RuleConfiguration) -> Cost:
+    """The cost that a configuration names."""
+    return SquaredError() if configuration.cost == "squared" else CrossEntropy(configuration.logit_gain)
 
 
 def learning_rule(
-    configuration: RuleConfiguration, trained: tuple[str, ...]
+    configuration: RuleConfiguration, trained: tuple[str, ...], *, settle: Settle = settle
 ) -> Callable[[Network, Array, Array, Array], Gradient]:
-    """A configuration's learning rule, as `mho.experiments.learner.Learner.gradient`."""
-    cost: Cost = SquaredError() if configuration.cost == "squared" else CrossEntropy(configuration.logit_gain)
+    """A configuration's learning rule, as `mho.experiments.learner.Learner.gradient`.
+
+    Args:
+        configuration: the configuration.
+        trained: kinds of parameters that learn.
+        settle: what finds the steady states of equilibrium propagation's phases.
+    """
+    cost = configured_cost(configuration)
     tolerance = {"rtol": configuration.rtol, "max_sweeps": configuration.max_sweeps}
 
     def gradient(network: Network, inputs: Array, targets: Array, key: Array) -> Gradient:
@@ -41,6 +52,7 @@ def learning_rule(
                     nudging=configuration.nudging,
                     trained=trained,
                     key=key,
+                    settle=settle,
                     **tolerance,
                 )
 

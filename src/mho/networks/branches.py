@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 
 import equinox as eqx
-import numpy as np
-from jax import Array
 
+from mho.arrays import Values
 from mho.elements import TwoTerminal
 from mho.errors import InputError
-
-Values = Array | np.ndarray
 
 
 class Names:
@@ -65,13 +62,13 @@ class Controlled(eqx.Module):
     """SPICE's four linear controlled sources; none has an energy.
 
     A VCVS ("e") and a VCCS ("g") are controlled by the voltage between two nodes, a CCCS ("f") and a CCVS ("h") by the
-    current through an independent voltage source, from its positive node through the source to the negative one.
+    current through one of `Circuit.branch_names`, from its positive node through the source to the negative one.
     """
 
     kind: str = eqx.field(static=True)
     plus: Values
     minus: Values
     control: Values
-    """Control nodes (plus, minus), (2, sources), or numbers of voltage sources, (sources,)."""
+    """Control nodes (plus, minus), (2, sources), or numbers of branches, (sources,)."""
     gain: Values
     """V/V, S, A/A or Ω."""

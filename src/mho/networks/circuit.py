@@ -11,12 +11,13 @@ an element and the sources (Kendall et al. 2020, sections 3 and 4). Circuits wit
 """
 
 import equinox as eqx
-import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
+from mho.arrays import Values, added_at, namespace
 from mho.errors import InputError, MhoError
-from mho.networks.branches import Amplifiers, Branches, Controlled, Names, Values
+from mho.networks.branches import Amplifiers, Branches, Controlled, Names
 from mho.networks.ties import Ties
 
 
@@ -44,6 +45,9 @@ class Circuit(eqx.Module):
     """None where the circuit has no energy."""
     node_names: Names = eqx.field(static=True)
     source_names: Names = eqx.field(static=True)
+    """Of the independent voltage sources."""
+    branch_names: Names = eqx.field(static=True)
+    """Of all elements whose current is an unknown: the independent voltage sources, then E, then H sources."""
 
     @property
     def paired_outputs(self) -> bool:
@@ -55,21 +59,19 @@ class Circuit(eqx.Module):
         """Number of nodes, ground included."""
         return len(self.node_names)
 
-    def sources(self, inputs: ArrayLike | Array | None = None) -> Array:
+    def sources(self, inputs: ArrayLike | Array | None = None) -> Values:
         """Source voltages [V], (sources,), or (batch, sources) for inputs of shape (batch, features)."""
-        base = jnp.asarray(self.source_voltage)
+        base = self.source_voltage
         if inputs is None:
             return base
-        driven = jnp.asarray(inputs, base.dtype)
+        driven = inputs if isinstance(inputs, Array) else np.asarray(inputs)
         drive = driven[..., self.input_feature] * self.input_gain
-        return jnp.broadcast_to(base, (*driven.shape[:-1], base.shape[0])).at[..., self.input_source].add(drive)
+        return base + added_at(drive, self.input_source, base.shape[0])
 
-    def offsets(self, sources: Array) -> Array:
+    def offsets(self, sources: Values) -> Values:
         """What the sources add to the nodes' voltages [V], (..., nodes)."""
         ties = self.tied
-        shape = (*sources.shape[:-1], self.nodes)
-        contributions = sources[..., ties.offset_source] * ties.offset_weight
-        return jnp.zeros(shape, sources.dtype).at[..., ties.offset_node].add(contributions)
+        return added_at(sources[..., ties.offset_source] * ties.offset_weight, ties.offset_node, self.nodes)
 
     @property
     def tied(self) -> Ties:
@@ -84,30 +86,31 @@ class Circuit(eqx.Module):
             )
         return self.ties
 
-    def node_voltages(self, free: Array, offsets: Array) -> Array:
+    def node_voltages(self, free: Values, offsets: Values) -> Values:
         """All nodes' voltages [V], (..., nodes), from the free groups', (..., free)."""
         ties = self.tied
-        padded = jnp.concatenate([free, jnp.zeros((*free.shape[:-1], 1), free.dtype)], -1)
-        return jnp.asarray(ties.factor) * padded[..., ties.group] + offsets
+        xp = namespace(free)
+        padded = xp.concatenate([free, xp.zeros((*free.shape[:-1], 1), free.dtype)], -1)
+        return ties.factor * padded[..., ties.group] + offsets
 
-    def energy(self, voltages: Array) -> Array:
+    def energy(self, voltages: Values) -> Values:
         """E = Σ w p(v_a − v_b) [W], (...), of node voltages of shape (..., nodes).
 
         Raises:
             MhoError: if the circuit has no energy.
         """
-        total = jnp.zeros(voltages.shape[:-1], voltages.dtype)
+        total = namespace(voltages).zeros(voltages.shape[:-1], voltages.dtype)
         for branch, weight in zip(self.branches, self.tied.weights, strict=True):
             drop = voltages[..., branch.first] - voltages[..., branch.second]
-            total = total + jnp.sum(weight * branch.element.co_content(drop), -1)
+            total = total + (weight * branch.element.co_content(drop)).sum(-1)
         return total
 
-    def power(self, voltages: Array) -> Array:
+    def power(self, voltages: Values) -> Values:
         """Power dissipated in the elements, Σ v i [W], (...); no amplifier weights: this is no energy function."""
-        total = jnp.zeros(voltages.shape[:-1], voltages.dtype)
+        total = namespace(voltages).zeros(voltages.shape[:-1], voltages.dtype)
         for branch in self.branches:
             drop = voltages[..., branch.first] - voltages[..., branch.second]
-            total = total + jnp.sum(drop * branch.element.current(drop), -1)
+            total = total + (drop * branch.element.current(drop)).sum(-1)
         return total
 
     def prediction(self, voltages: Array) -> Array:

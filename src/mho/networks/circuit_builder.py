@@ -38,7 +38,7 @@ class CircuitBuilder:
         self._inputs: list[tuple[str, int, float]] = []
         self._outputs: tuple[list[str], list[str]] = ([], [])
         self._amplifiers: list[tuple[int, int, float, str]] = []
-        self._controlled: list[tuple[str, int, int, tuple[int, int] | str, float, str]] = []
+        self._controlled: list[tuple[str, list[np.ndarray], list[str], np.ndarray, list[str]]] = []
 
     def _number(self, nodes: Nodes) -> np.ndarray:
         """Node numbers of one or many names, new ones for new names."""
@@ -155,7 +155,11 @@ class CircuitBuilder:
             self._sources.append((p, m, v, name))
 
     def add_amplifiers(self, near: Nodes, far: Nodes, gain: ArrayLike, *, name: str = "amplifiers") -> None:
-        """Bidirectional amplifiers: the far node at A times the near one, 1/A of the far current drawn from the near."""
+        """Bidirectional amplifiers: the far node at A times the near one, 1/A of the far current drawn from the near.
+
+        Raises:
+            InputError: if a gain is 0 or not finite.
+        """
         a, b = self._number(near), self._number(far)
         gains = np.broadcast_to(np.asarray(gain, np.float64), a.shape)
         for k, (n, f, value) in enumerate(zip(a.tolist(), b.tolist(), gains.tolist(), strict=True)):
@@ -165,56 +169,69 @@ class CircuitBuilder:
 
     def add_vcvs(
         self,
-        plus: Hashable,
-        minus: Hashable,
-        control_plus: Hashable,
-        control_minus: Hashable,
-        gain: float,
+        plus: Nodes,
+        minus: Nodes,
+        control_plus: Nodes,
+        control_minus: Nodes,
+        gain: ArrayLike,
         *,
-        name: str,
+        name: str | Sequence[str],
     ) -> None:
-        """Voltage-controlled voltage source of `gain` V/V (SPICE's E)."""
+        """Voltage-controlled voltage sources of `gain` V/V (SPICE's E); one, or arrays of them with as many names.
+
+        Raises:
+            InputError: if a gain is not finite, or the shapes do not fit.
+        """
         self._add_controlled("e", plus, minus, (control_plus, control_minus), gain, name)
 
     def add_vccs(
         self,
-        first: Hashable,
-        second: Hashable,
-        control_plus: Hashable,
-        control_minus: Hashable,
-        gain: float,
+        first: Nodes,
+        second: Nodes,
+        control_plus: Nodes,
+        control_minus: Nodes,
+        gain: ArrayLike,
         *,
-        name: str,
+        name: str | Sequence[str],
     ) -> None:
-        """Voltage-controlled current source of `gain` S, from the first node through itself to the second (SPICE's G)."""
+        """Voltage-controlled current sources of `gain` S, from the first node through them to the second (SPICE's G)."""
         self._add_controlled("g", first, second, (control_plus, control_minus), gain, name)
 
-    def add_cccs(self, first: Hashable, second: Hashable, source: str, gain: float, *, name: str) -> None:
-        """Current-controlled current source of `gain` A/A, controlled by a voltage source's current (SPICE's F)."""
+    def add_cccs(
+        self, first: Nodes, second: Nodes, source: str | Sequence[str], gain: ArrayLike, *, name: str | Sequence[str]
+    ) -> None:
+        """Current-controlled current sources of `gain` A/A, by the current of a V, E or H source (SPICE's F)."""
         self._add_controlled("f", first, second, source, gain, name)
 
-    def add_ccvs(self, plus: Hashable, minus: Hashable, source: str, gain: float, *, name: str) -> None:
-        """Current-controlled voltage source of `gain` Ω, controlled by a voltage source's current (SPICE's H)."""
+    def add_ccvs(
+        self, plus: Nodes, minus: Nodes, source: str | Sequence[str], gain: ArrayLike, *, name: str | Sequence[str]
+    ) -> None:
+        """Current-controlled voltage sources of `gain` Ω, by the current of a V, E or H source (SPICE's H)."""
         self._add_controlled("h", plus, minus, source, gain, name)
 
     def _add_controlled(
         self,
         kind: str,
-        plus: Hashable,
-        minus: Hashable,
-        control: tuple[Hashable, Hashable] | str,
-        gain: float,
-        name: str,
+        plus: Nodes,
+        minus: Nodes,
+        control: tuple[Nodes, Nodes] | str | Sequence[str],
+        gain: ArrayLike,
+        name: str | Sequence[str],
     ) -> None:
-        if not np.isfinite(gain):
-            raise InputError(f"controlled source {name!r}: gain {gain}; must be finite")
-        p, m = self._number_of(str(plus)), self._number_of(str(minus))
-        by = (
-            control
-            if isinstance(control, str)
-            else (self._number_of(str(control[0])), self._number_of(str(control[1])))
-        )
-        self._controlled.append((kind, p, m, by, float(gain), name))
+        names = [name] if isinstance(name, str) else list(name)
+        gains = np.broadcast_to(np.asarray(gain, np.float64), len(names))
+        bad = np.flatnonzero(~np.isfinite(gains))
+        if bad.size:
+            raise InputError(f"controlled source {names[bad[0]]!r}: gain {gains[bad[0]]}; must be finite")
+        ends = [self._number(plus), self._number(minus)]
+        if isinstance(control, tuple):
+            ends += [self._number(control[0]), self._number(control[1])]
+            by: Any = ()
+        else:
+            by = [control] if isinstance(control, str) else list(control)
+        if {len(x) for x in (*ends, *([by] if by else []))} != {len(names)}:
+            raise InputError(f"controlled sources {names[0]!r} ...: as many nodes, controls and names are needed")
+        self._controlled.append((kind, ends, by, gains, names))
 
     def set_inputs(
         self, sources: Sequence[str], *, features: Sequence[int] | None = None, gains: ArrayLike = 1.0
@@ -250,10 +267,11 @@ class CircuitBuilder:
         if self._amplifiers:
             near, far = (np.array([a[i] for a in self._amplifiers], np.int32) for i in (0, 1))
             amplifiers = Amplifiers(near, far, np.array([a[2] for a in self._amplifiers]))
-        controlled = self._controlled_groups(sources)
+        branches = self._branch_names()
+        controlled = self._controlled_groups(branches)
         outputs = [[self._existing(n) for n in side] for side in self._outputs]
         self._check_source_loops()
-        self._check_floating(nodes)
+        self._check_floating(nodes, controlled)
         ties = (
             None
             if controlled
@@ -274,6 +292,7 @@ class CircuitBuilder:
             ties=ties,
             node_names=nodes,
             source_names=sources,
+            branch_names=branches,
         )
 
     def _existing(self, name: str) -> int:
@@ -285,25 +304,38 @@ class CircuitBuilder:
     def _amplifier_names(self) -> list[str]:
         return [a[3] for a in self._amplifiers]
 
-    def _controlled_groups(self, sources: Names) -> tuple[Controlled, ...]:
+    def _branch_names(self) -> Names:
+        """Of V, E and H sources, in this order."""
+        names = [s[3] for s in self._sources]
+        for wanted in "eh":
+            names += [n for kind, _, _, _, group in self._controlled if kind == wanted for n in group]
+        if len(set(names)) < len(names):
+            twice = next(n for n in names if names.count(n) > 1)
+            raise InputError(f"source {twice!r}: the name is taken")
+        return Names(names)
+
+    def _controlled_groups(self, branches: Names) -> tuple[Controlled, ...]:
         groups = []
         for kind in "egfh":
             rows = [c for c in self._controlled if c[0] == kind]
             if not rows:
                 continue
+            ends = [np.concatenate([r[1][k] for r in rows]) for k in range(len(rows[0][1]))]
             if kind in "eg":
-                control = np.array([c[3] for c in rows], np.int32).T
+                control = np.stack(ends[2:])
             else:
-                control = np.array([sources.index(str(c[3]), "voltage source") for c in rows], np.int32)
-            p, m = (np.array([c[i] for c in rows], np.int32) for i in (1, 2))
-            groups.append(Controlled(kind, p, m, control, np.array([c[4] for c in rows])))
+                control = np.array([branches.index(n, "voltage source") for r in rows for n in r[2]], np.int32)
+            groups.append(Controlled(kind, ends[0], ends[1], control, np.concatenate([r[3] for r in rows])))
         return tuple(groups)
 
     def _voltage_edges(self) -> list[tuple[int, int, str]]:
         """Node pairs whose voltage some source fixes, with the source's name."""
         edges = [(p, m, name) for p, m, _, name in self._sources]
         edges += [(f, 0, name) for _, f, _, name in self._amplifiers]
-        return edges + [(p, m, name) for kind, p, m, _, _, name in self._controlled if kind in "eh"]
+        for kind, ends, _, _, names in self._controlled:
+            if kind in "eh":
+                edges += zip(ends[0].tolist(), ends[1].tolist(), names, strict=True)
+        return edges
 
     def _check_source_loops(self) -> None:
         adjacent: dict[int, list[tuple[int, str]]] = {}
@@ -324,18 +356,32 @@ class CircuitBuilder:
             adjacent.setdefault(p, []).append((m, name))
             adjacent.setdefault(m, []).append((p, name))
 
-    def _check_floating(self, nodes: Names) -> None:
+    def _check_floating(self, nodes: Names, controlled: tuple[Controlled, ...]) -> None:
         conducting = [b for b in self._branches if not isinstance(b.element, CurrentSource)]
         edges = self._voltage_edges()
         first = np.concatenate([*(b.first for b in conducting), np.array([e[0] for e in edges], np.int32)])
         second = np.concatenate([*(b.second for b in conducting), np.array([e[1] for e in edges], np.int32)])
         part = components(first, second, len(nodes))
-        floating = np.flatnonzero(part != part[0])
+        # Where controlled sources drive currents into a part and others sense its voltage, the numbers decide.
+        driven, sensed = (np.zeros(part.max() + 1, bool) for _ in range(2))
+        for group in controlled:
+            if group.kind in "gf":
+                _mark(driven, part, group.plus, group.minus)
+            if group.kind in "eg":
+                _mark(sensed, part, group.control[0], group.control[1])
+        floating = np.flatnonzero((part != part[0]) & ~(driven & sensed)[part])
         if floating.size:
             more = f" (and {floating.size - 1} more)" if floating.size > 1 else ""
             raise InputError(
                 f"floating node {nodes[int(floating[0])]!r}{more}: no conductive path to ground; connect it by a resistor"
             )
+
+
+def _mark(marks: np.ndarray, part: np.ndarray, first: Any, second: Any) -> None:
+    """Mark the parts of the graph between which pairs of nodes reach."""
+    a, b = part[first], part[second]
+    marks[a[a != b]] = True
+    marks[b[a != b]] = True
 
 
 def _with_parameters(element: TwoTerminal, parameters: list[np.ndarray]) -> TwoTerminal:

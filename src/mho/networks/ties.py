@@ -4,7 +4,8 @@ import equinox as eqx
 import numpy as np
 from scipy import sparse
 
-from mho.networks.branches import Amplifiers, Branches, Values
+from mho.arrays import Values
+from mho.networks.branches import Amplifiers, Branches
 from mho.networks.connectivity import components
 
 

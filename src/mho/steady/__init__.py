@@ -1,7 +1,7 @@
 """Steady states: the node voltages at which a network obeys Kirchhoff's laws."""
 
 from mho.steady.clamp import Clamp
-from mho.steady.coordinate_descent import Load, OperatingPoint
+from mho.steady.coordinate_descent import Load, OperatingPoint, Settle
 from mho.steady.phase import Network, linear_response, load, settle
 from mho.steady.residual import kirchhoff_residual
 from mho.steady.solve import operating_point
@@ -11,6 +11,7 @@ __all__ = [
     "Load",
     "Network",
     "OperatingPoint",
+    "Settle",
     "kirchhoff_residual",
     "linear_response",
     "load",

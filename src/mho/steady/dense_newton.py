@@ -13,7 +13,8 @@ from mho.elements import TwoTerminal
 from mho.networks.circuit import Circuit
 from mho.steady.clamp import Clamp
 from mho.steady.coordinate_descent import OperatingPoint
-from mho.steady.newton import correction, dense_matrix, imbalance, move, reduced_system
+from mho.steady.equations import correction, from_rest, imbalance, move, tangents
+from mho.steady.reduced_system import reduced_system
 
 
 class CircuitLoad(eqx.Module):
@@ -104,8 +105,8 @@ def settle_circuit(
             return jnp.zeros(n, row.dtype)
 
         def step(state: tuple) -> tuple:
-            z, stands, _, count = state
-            entries, right = correction(system, stands, z[:n])
+            z, (stands, laws), _, count = state
+            entries, right = correction(system, stands, laws, z[:n])
             matrix = jnp.zeros((size, size), row.dtype).at[:n, :n].set(dense_matrix(rows, columns, entries, n))
             right = jnp.zeros(size, row.dtype).at[:n].set(right - drawn(z))
             if element is not None:
@@ -115,20 +116,22 @@ def settle_circuit(
                 matrix = matrix.at[n:, :n].set(outputs).at[:n, n:].set(outputs.T)
                 right = right.at[n:].set(clamp.voltage - (outputs @ z[:n] + offset))
             z = z + jnp.linalg.solve(matrix, right)
-            residual = imbalance(system, z[:n], drawn(z))[1]
-            return z, move(system, stands, system.drops(z[:n])), residual, count + 1
+            drops = system.drops(z[:n])
+            there = tangents(system, drops)
+            residual = imbalance(system, z[:n], there, drawn(z))[1]
+            return z, move(system, stands, laws, drops, there), residual, count + 1
 
         def unsettled(state: tuple) -> Array:
             return ~(state[2] <= rtol) & (state[3] < max_sweeps)
 
         z = jnp.zeros(size, row.dtype)
         if begin is None:
-            rest = tuple(jnp.zeros_like(d) for d in system.drops(z[:n]))
-            stands = move(system, rest, system.drops(z[:n]))
+            standing = from_rest(system, z[:n])
         else:
             z = z.at[:n].set(_free_groups(circuit, begin, offsets))
-            stands = system.drops(z[:n])
-        first = (z, stands, jnp.asarray(jnp.inf, row.dtype), jnp.int32(0))
+            drops = system.drops(z[:n])
+            standing = drops, tangents(system, drops)
+        first = (z, standing, jnp.asarray(jnp.inf, row.dtype), jnp.int32(0))
         z, _, residual, count = lax.while_loop(unsettled, step, first)
         return circuit.node_voltages(z[:n], offsets), residual, count
 
@@ -153,7 +156,7 @@ def circuit_response(circuit: Circuit, load: CircuitLoad, voltages: Array, injec
     def one(row: Array, at: Array, current: Array) -> tuple[Array, Array]:
         system = reduced_system(circuit, row)
         drops = system.drops(_free_groups(circuit, at, circuit.offsets(row)))
-        slopes = tuple(e.slope(d) for e, d in zip(system.elements, drops, strict=True))
+        slopes = tuple(g for _, g in tangents(system, drops))
         matrix = dense_matrix(*system.places(), system.entries(slopes), system.size)
         right = weight * (current @ outputs)
         change = jnp.linalg.solve(matrix, right)
@@ -163,3 +166,8 @@ def circuit_response(circuit: Circuit, load: CircuitLoad, voltages: Array, injec
 
     change, residual = jax.vmap(one)(load.sources, voltages, injected)
     return OperatingPoint(change, residual, jnp.int32(1))
+
+
+def dense_matrix(rows: Array, columns: Array, entries: Array, size: int) -> Array:
+    """F's derivative as an array, (size, size), from `System.places` and `System.entries`."""
+    return jnp.zeros((size + 1, size + 1), entries.dtype).at[rows, columns].add(entries)[:size, :size]
