@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from mho.experiments.learner import Learner
-from mho.learning import apply_updates
+from mho.learning import apply_updates, coordinate_slope
 
 _SLICED_BATCH = 8
 _TEST_BATCH = 1000
@@ -97,7 +97,7 @@ def compile_epoch(
     Returns:
         A function of (state, stop, order, inputs, labels, key): it makes steps until `stop` of them are made in this
         epoch, and returns the new state; the old one's buffers are gone. It stops after the step whose loss is no
-        longer finite.
+        longer finite. Where the learner calls another simulator, Python makes the steps.
     """
 
     def step(state: TrainingState, order: Array, inputs: Array, labels: Array, key: Array) -> TrainingState:
@@ -107,7 +107,8 @@ def compile_epoch(
         targets = jax.nn.one_hot(expected, classes, dtype=jnp.float32)
         gradient: Any = learner.gradient(state.network, batch, targets, jax.random.fold_in(key, state.step))
         updates: Any
-        updates, optimizer_state = learner.optimizer.update(gradient.by_parameter, state.optimizer_state)
+        slope = coordinate_slope(state.network, gradient.by_parameter)
+        updates, optimizer_state = learner.optimizer.update(slope, state.optimizer_state)
         tally = Tally(
             state.tally.loss + gradient.cost,
             state.tally.wrong + jnp.sum(jnp.argmax(gradient.prediction, -1) != expected, dtype=jnp.int32),
@@ -125,6 +126,17 @@ def compile_epoch(
             lambda state: step(state, order, inputs, labels, key),
             state,
         )
+
+    if not learner.traceable:
+
+        def advance_outside(
+            state: TrainingState, stop: Array, order: Array, inputs: Array, labels: Array, key: Array
+        ) -> TrainingState:
+            while state.step < stop and jnp.isfinite(state.tally.loss):
+                state = step(state, order, inputs, labels, key)
+            return state
+
+        return advance_outside
 
     order = jax.ShapeDtypeStruct((len(labels),), jnp.int32)
     key = jax.eval_shape(lambda: jax.random.key(0))
@@ -156,14 +168,24 @@ def compile_test(
     # The last batch is filled up with the last sample; `counted` leaves the filling out.
     index = jnp.arange(-(-samples // batch_size) * batch_size).reshape(-1, batch_size)
 
+    def judge(network: Any, rows: Array, inputs: Array, labels: Array) -> tuple[Array, Array]:
+        prediction, converged = learner.predict(network, inputs[rows].astype(jnp.float32) * scale)
+        return jnp.argmax(prediction, -1) != labels[rows], ~converged
+
+    if not learner.traceable:
+
+        def test_outside(network: Any) -> tuple[Array, Array]:
+            wrong, unconverged = judge(network, jnp.arange(samples), inputs, labels)
+            return wrong.sum(), unconverged.sum()
+
+        return test_outside
+
     @jax.jit
     def test(network: Any, inputs: Array, labels: Array) -> tuple[Array, Array]:
         def batch(index: Array) -> tuple[Array, Array]:
             counted = index < samples
-            rows = jnp.minimum(index, samples - 1)
-            prediction, converged = learner.predict(network, inputs[rows].astype(jnp.float32) * scale)
-            wrong = jnp.argmax(prediction, -1) != labels[rows]
-            return jnp.sum(wrong & counted), jnp.sum(~converged & counted)
+            wrong, unconverged = judge(network, jnp.minimum(index, samples - 1), inputs, labels)
+            return jnp.sum(wrong & counted), jnp.sum(unconverged & counted)
 
         wrong, unconverged = lax.map(batch, index)
         return wrong.sum(), unconverged.sum()

@@ -31,3 +31,7 @@ class Learner:
     """What the histograms show, by layer."""
     weight_name: str
     """What that is, and its unit."""
+    traceable: bool = True
+    """Whether JAX can compile `gradient` and `predict`; they call another simulator if not."""
+    close: Callable[[], None] = lambda: None
+    """Ends what the learner has started."""

@@ -25,7 +25,13 @@ from mho.experiments.checkpoint import (
     read_state,
     write_checkpoint,
 )
-from mho.experiments.configuration import AnalogConfiguration, BaselineConfiguration, Configuration
+from mho.experiments.configuration import (
+    AnalogConfiguration,
+    BaselineConfiguration,
+    Configuration,
+    from_json,
+    to_json,
+)
 from mho.experiments.data import Dataset, load_dataset, split_validation
 from mho.experiments.epoch import (
     TrainingState,
@@ -40,6 +46,7 @@ from mho.experiments.learner import Learner
 from mho.experiments.plots import plot_curves, plot_histograms
 from mho.experiments.progress import Quiet, Show, Standing
 from mho.experiments.run import (
+    CHANGEABLE,
     Metrics,
     MetricsLog,
     checkpoint_folder,
@@ -58,7 +65,7 @@ _SPLIT_SEED = 0
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was interrupted and a checkpoint written; the message tells how to go on."""
+    """Training was interrupted and a checkpoint written, from which `resume` goes on."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,7 @@ def train(
     Raises:
         InputError: where configuration, data and folder do not fit.
         MhoError: if the loss or the network ceases to be finite.
-        Interrupted: on SIGINT, once a checkpoint is written.
+        Interrupted: on SIGINT or SIGTERM, once a checkpoint is written.
     """
     _check_interval(checkpoint_minutes)
     dataset = experiment_data(configuration)
@@ -150,7 +157,8 @@ def resume(
         show: see `train`.
 
     Raises:
-        InputError: if the folder holds no run, or its last checkpoint is damaged, or more epochs are done already.
+        InputError: if the folder holds no run, its last checkpoint is damaged or of another configuration, or more epochs
+            are done already.
         MhoError: see `train`.
         Interrupted: see `train`.
     """
@@ -162,6 +170,7 @@ def resume(
         saved = checkpoints(checkpoint_folder(folder))
         bookmark = read_bookmark(saved[0]) if saved else None
         if bookmark is not None:
+            _refuse_if_edited(folder, configuration, bookmark)
             under_way = bookmark.epochs_done + (bookmark.step > 0)
             if changed.epochs < under_way:
                 raise InputError(f"--epochs {changed.epochs}: {folder} is in epoch {under_way} already")
@@ -175,14 +184,22 @@ def resume(
         return training.run(saved[0] if saved else None)
 
 
-def trained_network(folder: Path) -> tuple[Configuration, Any]:
-    """The configuration of a run and its network as the last checkpoint has it.
+def trained_network(run: Path) -> tuple[Configuration, Any]:
+    """The configuration of a run and its network.
+
+    Args:
+        run: the run's folder, whose last checkpoint counts, or one of its checkpoints.
 
     Raises:
-        InputError: if the folder holds no run, or no checkpoint that can be read.
+        InputError: if there is no run, or no checkpoint that can be read.
     """
+    folder = run
+    if run.suffix == ".npz":
+        if not run.is_file():
+            raise InputError(f"{run}: no such checkpoint")
+        folder = run.absolute().parent.parent
     _, configuration = read_configuration(folder)
-    saved = checkpoints(checkpoint_folder(folder))
+    saved = [run] if run is not folder else checkpoints(checkpoint_folder(folder))
     if not saved:
         raise InputError(f"{folder}: has no checkpoint yet")
     bookmark = read_bookmark(saved[0])
@@ -194,6 +211,17 @@ def trained_network(folder: Path) -> tuple[Configuration, Any]:
     return configuration, read_state(saved[0], template, part="network")
 
 
+def _refuse_if_edited(folder: Path, configuration: Configuration, bookmark: Bookmark) -> None:
+    trained = from_json(bookmark.configuration)
+    for field in dataclasses.fields(configuration):
+        before, now = getattr(trained, field.name, None), getattr(configuration, field.name)
+        if field.name not in CHANGEABLE and now != before:
+            raise InputError(
+                f"{folder / 'config.json'}: {field.name} is {now}, but the run was trained with {before}: put that back, "
+                "or begin a new run"
+            )
+
+
 def _check_interval(checkpoint_minutes: float) -> None:
     if not checkpoint_minutes > 0:
         raise InputError(f"--checkpoint-minutes {checkpoint_minutes}: must be positive")
@@ -201,7 +229,7 @@ def _check_interval(checkpoint_minutes: float) -> None:
 
 @contextmanager
 def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn SIGINT into a flag, to be looked at between two pieces of an epoch; a second one interrupts at once."""
+    """Turn SIGINT and SIGTERM into a flag, to be looked at between two pieces of an epoch; a second one acts at once."""
     requested = False
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
@@ -213,11 +241,12 @@ def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         requested = True
 
-    before = signal.signal(signal.SIGINT, request)
+    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: requested
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Training:
@@ -257,6 +286,7 @@ class _Training:
                 state = self._epochs(state, log, interrupted)
         finally:
             log.close()
+            self.learner.close()
         plot_curves(self.metrics, self.folder / "curves.png")
         weights = self.learner.weights(state.network)
         plot_histograms(weights, self.learner.weight_name, self.folder / "histograms.png")
@@ -301,10 +331,7 @@ class _Training:
                 if step < self.steps:
                     if interrupted():
                         self._checkpoint(state, step)
-                        raise Interrupted(
-                            f"interrupted in epoch {epoch}, step {step} of {self.steps}; "
-                            f"go on with: mho train --resume {self.folder}"
-                        )
+                        raise Interrupted(f"interrupted in epoch {epoch}, step {step} of {self.steps}")
                     if time.monotonic() - written >= self.interval:
                         self._checkpoint(state, step)
                         written = time.monotonic()
@@ -330,10 +357,7 @@ class _Training:
             self._checkpoint(state, 0)
             written = time.monotonic()
             if interrupted() and epoch < configuration.epochs:
-                raise Interrupted(
-                    f"interrupted after epoch {epoch} of {configuration.epochs}; "
-                    f"go on with: mho train --resume {self.folder}"
-                )
+                raise Interrupted(f"interrupted after epoch {epoch} of {configuration.epochs}")
         return state
 
     def _standing(self, state: TrainingState, epoch: int, step: int) -> Standing:
@@ -364,7 +388,15 @@ class _Training:
         )
 
     def _checkpoint(self, state: TrainingState, step: int) -> None:
-        bookmark = Bookmark(len(self.metrics), step, self.seconds, self.metrics, self.features, self.classes)
+        bookmark = Bookmark(
+            epochs_done=len(self.metrics),
+            step=step,
+            seconds=self.seconds,
+            metrics=self.metrics,
+            features=self.features,
+            classes=self.classes,
+            configuration=to_json(self.configuration),
+        )
         folder = checkpoint_folder(self.folder)
         try:
             write_checkpoint(folder, state, bookmark)

@@ -16,7 +16,8 @@ from mho.learning.cost import Cost
 from mho.learning.gradient import Gradient, energy_slope
 from mho.learning.nudging import EnergyNudge, held_nudge
 from mho.networks import LayeredNetwork
-from mho.steady import load, settle
+from mho.steady import Settle, load
+from mho.steady import settle as settle_by_descent
 
 Variant = Literal["positive", "negative", "random-sign", "centred"]
 Nudging = Literal["energy", "held"]
@@ -48,6 +49,7 @@ def equilibrium_propagation(
     rtol: float = 1e-5,
     max_sweeps: int = 1000,
     key: Array | None = None,
+    settle: Settle = settle_by_descent,
 ) -> Gradient:
     """Gradient of a batch's mean cost by equilibrium propagation.
 
@@ -63,6 +65,7 @@ def equilibrium_propagation(
         rtol: tolerance of the steady states' residual.
         max_sweeps: sweeps at the most for each phase.
         key: JAX random key for the random sign.
+        settle: what finds the steady states.
 
     Raises:
         InputError: see `check_settings`; or no key for the random sign.
