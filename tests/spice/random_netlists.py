@@ -1,4 +1,4 @@
-"""Random netlists of circuits that people bring: graphs, lattices, ladders of subcircuits, crossbars with wire resistance."""
+"""Random netlists: graphs, lattices, ladders of subcircuits, crossbars with wire resistance."""
 
 import numpy as np
 
@@ -26,7 +26,11 @@ def random_netlist(seed: int) -> tuple[str, float]:
     for k in range(int(random.integers(0, len(nodes) + 1))):
         extra = "".join(
             text
-            for text in (f" area={random.uniform(0.2, 5):.4g}", f" m={random.integers(1, 4)}", f" temp={random.uniform(-40, 125):.4g}")
+            for text in (
+                f" area={random.uniform(0.2, 5):.4g}",
+                f" m={random.integers(1, 4)}",
+                f" temp={random.uniform(-40, 125):.4g}",
+            )
             if random.random() < 0.25
         )
         a, b = (node(), "0") if random.random() < 0.3 else (node(), node())
@@ -53,7 +57,9 @@ def _volts(random: np.random.Generator) -> str:
 def _resistor(random: np.random.Generator, k: int, a: str, b: str) -> str:
     ohms = 10 ** random.uniform(0, 6)
     value = f"{ohms:.6g}" if random.random() < 0.7 else f"{ohms / 1000:.6g}k"
-    warmth = f" tc1={random.uniform(-2e-3, 2e-3):.4g} tc2={random.uniform(0, 1e-5):.3g}" if random.random() < 0.1 else ""
+    warmth = (
+        f" tc1={random.uniform(-2e-3, 2e-3):.4g} tc2={random.uniform(0, 1e-5):.3g}" if random.random() < 0.1 else ""
+    )
     return f"R{k} {a} {b} {value}{warmth}"
 
 
@@ -75,7 +81,9 @@ def _graph(random: np.random.Generator, kind: str) -> tuple[list[tuple[str, str]
     if kind == "graph":
         n = int(random.integers(2, 25))
         tree = [(f"n{k}", "0" if k == 0 else f"n{random.integers(k)}") for k in range(n)]
-        chords = [(f"n{random.integers(n)}", "0" if random.random() < 0.2 else f"n{random.integers(n)}") for _ in range(n)]
+        chords = [
+            (f"n{random.integers(n)}", "0" if random.random() < 0.2 else f"n{random.integers(n)}") for _ in range(n)
+        ]
         return tree + chords, []
     if kind == "lattice":
         rows, columns = (int(random.integers(2, 6)) for _ in range(2))
@@ -96,7 +104,7 @@ def _graph(random: np.random.Generator, kind: str) -> tuple[list[tuple[str, str]
     resistance, grown = 10 ** random.uniform(1, 5), random.uniform(0.5, 2)
     cards = [
         f".param ohms={resistance:.6g}",
-        f".subckt stage in out params: r={{ohms}}",
+        ".subckt stage in out params: r={ohms}",
         "R1 in mid {r}",
         f"R2 mid out {{r*{grown:.4g} + 10}}",
         "D1 mid 0 M0",
@@ -126,7 +134,9 @@ def _controlled(random: np.random.Generator, node) -> list[str]:
             cards += [f"E{k} e{k} 0 {node()} {node()} {random.uniform(-3, 3):.5g}"]
             cards.append(f"RE{k} e{k} {node()} {10 ** random.uniform(2, 5):.6g}")
         elif letter == "G":
-            cards.append(f"G{k} {node()} {node()} {node()} {node()} {random.uniform(-1, 1) * 10 ** random.uniform(-6, -3):.5g}")
+            cards.append(
+                f"G{k} {node()} {node()} {node()} {node()} {random.uniform(-1, 1) * 10 ** random.uniform(-6, -3):.5g}"
+            )
         elif letter == "F":
             cards.append(f"F{k} {node()} {node()} VS0 {random.uniform(-1, 1):.5g}")
         else:

@@ -7,8 +7,12 @@ that `mho --help` need not wait for JAX.
 import importlib
 import io
 import os
+import re
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from typing import NoReturn
 
 from mho.command.report import one_line
 from mho.errors import InputError, MhoError
@@ -41,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # the help has symbols that not every terminal's encoding has
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         _dispatch(given)
         sys.stdout.flush()
@@ -59,8 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _fail(1, "out of memory")
     except Exception as problem:
-        if type(problem).__name__ == "JaxRuntimeError" and "RESOURCE_EXHAUSTED" in str(problem):
-            return _fail(1, f"out of memory: {str(problem).splitlines()[0]}")
+        shortage = re.search(r"out of memory.*", str(problem), re.IGNORECASE)
+        if type(problem).__name__ == "JaxRuntimeError" and shortage:
+            return _fail(1, shortage[0][:1].lower() + shortage[0][1:])
         raise
     return 0
 
@@ -81,6 +88,10 @@ def _dispatch(given: list[str]) -> None:
     if name not in SUBCOMMANDS:
         raise InputError(f"unknown subcommand {name!r}: expected one of {', '.join(SUBCOMMANDS)}")
     importlib.import_module(SUBCOMMANDS[name][0]).run(rest)
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt("terminated")
 
 
 def _fail(code: int, problem: BaseException | str) -> int:

@@ -4,7 +4,8 @@ Sources: ngspice manual, section 7.2 (the law and its parameters); Massobrio and
 Modeling with SPICE, 2nd ed., chapter 1 (temperature). Checked against ngspice 39.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import equinox as eqx
 import numpy as np
@@ -29,6 +30,14 @@ class JunctionDiode(TwoTerminal):
     v = u + R_S·i. The co-content is the junction's plus ½·R_S·i². Parameters are those at the diode's temperature and area:
     `from_model` computes them from a SPICE model card.
     """
+
+    domain: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "saturation_current": (1e-30, 1.0),
+        "ideality": (0.1, 100.0),
+        "series_resistance": (0.0, float("inf")),
+        "breakdown_voltage": (0.1, float("inf")),
+        "breakdown_ideality": (0.1, 100.0),
+    }
 
     saturation_current: Array
     """I_S [A]."""
@@ -128,72 +137,40 @@ class JunctionDiode(TwoTerminal):
             gmin=gmin,
         )
 
-    def _scales(self) -> tuple[Array, Array, Array]:
-        """n·V_T, BV (finite) and n_B·V_T [V]."""
-        v_t = thermal_voltage(self.temperature)
-        xp = namespace(self.breakdown_voltage)
-        bounded = xp.where(xp.isfinite(self.breakdown_voltage), self.breakdown_voltage, _NEVER)
-        return self.ideality * v_t, bounded, self.breakdown_ideality * v_t
-
-    def _junction(self, voltage: Array) -> tuple[Array, Array, Array]:
-        """The voltage across the junction, behind the series resistance, and current and slope there."""
-        scales = self._scales()
-        saturation, gmin = self.saturation_current, self.gmin
-        if self.series_resistance is None:
-            return voltage, *_law(voltage, saturation, scales, gmin)
-        scale, breakdown, breakdown_scale = scales
-        xp = namespace(self.series_resistance, voltage)
-        resistance = xp.broadcast_to(self.series_resistance, voltage.shape)
-
-        def excess(junction: Array) -> tuple[Array, Array]:
-            current, slope = _law(junction, saturation, scales, gmin)
-            return junction + resistance * current - voltage, 1.0 + resistance * slope
-
-        # Start where the series resistance alone, or the junction alone, would take the whole voltage: the law is
-        # convex (in breakdown concave) from there to the root, and Newton's method does not overshoot.
-        load = saturation * xp.maximum(resistance, np.finfo(voltage.dtype).tiny)
-        forward = xp.minimum(voltage, scale * xp.log1p(xp.maximum(voltage, 0.0) / load + 1.0))
-        surplus = xp.maximum(-voltage - breakdown, 0.0)
-        reverse = xp.maximum(voltage, -breakdown - breakdown_scale * xp.log1p(surplus / load + 1.0))
-        start = xp.where(voltage >= 0, forward, reverse)
-        low, high = xp.minimum(voltage, 0.0), xp.maximum(voltage, 0.0)
-        root = bracketed_root(excess, low, high, start)
-        if xp is not np:
-            # One more step, outside the loop: the root's derivatives by whatever the diode depends on.
-            root = lax.stop_gradient(root)
-            value, slope = excess(root)
-            root = root - value / lax.stop_gradient(slope)
-        return root, *_law(root, saturation, scales, gmin)
-
     def junction_voltage(self, voltage: Array) -> Array:
         """The voltage across the junction [V], behind the series resistance."""
-        return self._junction(voltage)[0]
+        return _junction(self, voltage)[0]
 
     def current(self, voltage: Array) -> Array:
         """The law at the terminals."""
-        return self._junction(voltage)[1]
+        return _junction(self, voltage)[1]
 
     def slope(self, voltage: Array) -> Array:
         """di/dv, the series resistance included."""
-        slope = self._junction(voltage)[2]
-        return slope if self.series_resistance is None else slope / (1.0 + self.series_resistance * slope)
+        return self.tangent(voltage)[1]
 
-    def voltage_near(self, current: Array, low: Array, high: Array) -> Array:
-        """The law's inverse without the cubic and gmin's current: good to about n·V_T where the diode conducts."""
-        scale, breakdown, breakdown_scale = self._scales()
-        xp = namespace(current, low, scale)
+    def tangent(self, voltage: Array) -> tuple[Array, Array]:
+        """Both at once: the junction's voltage is to be found but once."""
+        _, current, slope = _junction(self, voltage)
+        return current, slope if self.series_resistance is None else slope / (1.0 + self.series_resistance * slope)
+
+    def voltage_near(self, current: Array, stand: Array, drop: Array) -> Array:
+        """The law's inverse where the diode conducts or breaks down, gmin's current left out; elsewhere `drop`."""
+        scale, breakdown, breakdown_scale = _scales(self)
+        xp = namespace(current, stand, scale)
         multiple = current / self.saturation_current
-        forward = scale * xp.log1p(xp.maximum(multiple, 0.0))
+        forward = scale * xp.log1p(xp.maximum(multiple, 1.0))
         reverse = -breakdown - breakdown_scale * xp.log(xp.maximum(-multiple, 1.0))
-        junction = xp.where(multiple > -1.0, forward, reverse)
-        resistance = 0.0 if self.series_resistance is None else self.series_resistance
-        return xp.clip(junction + resistance * current, low, high)
+        series = 0.0 if self.series_resistance is None else self.series_resistance * current
+        upwards = xp.clip(forward + series, stand, drop)
+        downwards = xp.where(multiple < -1.0, xp.clip(reverse + series, drop, stand), drop)
+        return xp.where(drop > stand, upwards, downwards)
 
     def co_content(self, voltage: Array) -> Array:
         """The junction's co-content and ½·R_S·i²."""
-        scales = self._scales()
+        scales = _scales(self)
         scale, breakdown, breakdown_scale = scales
-        junction, current, _ = self._junction(voltage)
+        junction, current, _ = _junction(self, voltage)
         xp = namespace(junction, scale)
         forward, broken = _regions(junction, scales)
         edge = -3.0 * scale
@@ -228,6 +205,45 @@ class JunctionDiode(TwoTerminal):
             f"D{name} {node} {reference} {model} temp={self.temperature - _ZERO_CELSIUS:.17g}",
             f".model {model} D({text})",
         ]
+
+
+def _scales(diode: JunctionDiode) -> tuple[Array, Array, Array]:
+    """n·V_T, BV (finite) and n_B·V_T [V]."""
+    v_t = thermal_voltage(diode.temperature)
+    xp = namespace(diode.breakdown_voltage)
+    bounded = xp.where(xp.isfinite(diode.breakdown_voltage), diode.breakdown_voltage, _NEVER)
+    return diode.ideality * v_t, bounded, diode.breakdown_ideality * v_t
+
+
+def _junction(diode: JunctionDiode, voltage: Array) -> tuple[Array, Array, Array]:
+    """The voltage across the junction, behind the series resistance, and current and slope there."""
+    scales = _scales(diode)
+    saturation, gmin = diode.saturation_current, diode.gmin
+    if diode.series_resistance is None:
+        return voltage, *_law(voltage, saturation, scales, gmin)
+    scale, breakdown, breakdown_scale = scales
+    xp = namespace(diode.series_resistance, voltage)
+    resistance = xp.broadcast_to(diode.series_resistance, voltage.shape)
+
+    def excess(junction: Array) -> tuple[Array, Array]:
+        current, slope = _law(junction, saturation, scales, gmin)
+        return junction + resistance * current - voltage, 1.0 + resistance * slope
+
+    # Start where the series resistance alone, or the junction alone, would take the whole voltage: the law is
+    # convex (in breakdown concave) from there to the root, and Newton's method does not overshoot.
+    load = saturation * xp.maximum(resistance, np.finfo(voltage.dtype).tiny)
+    forward = xp.minimum(voltage, scale * xp.log1p(xp.maximum(voltage, 0.0) / load + 1.0))
+    surplus = xp.maximum(-voltage - breakdown, 0.0)
+    reverse = xp.maximum(voltage, -breakdown - breakdown_scale * xp.log1p(surplus / load + 1.0))
+    start = xp.where(voltage >= 0, forward, reverse)
+    low, high = xp.minimum(voltage, 0.0), xp.maximum(voltage, 0.0)
+    root = bracketed_root(excess, low, high, start)
+    if xp is not np:
+        # One more step, outside the loop: the root's derivatives by whatever the diode depends on.
+        root = lax.stop_gradient(root)
+        value, slope = excess(root)
+        root = root - value / lax.stop_gradient(slope)
+    return root, *_law(root, saturation, scales, gmin)
 
 
 def _regions(junction: Array, scales: tuple[Array, Array, Array]) -> tuple[Array, Array]:

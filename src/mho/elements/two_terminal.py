@@ -6,7 +6,8 @@ co-contents; Kirchhoff's current law is where it is stationary in the free node 
 """
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -34,6 +35,10 @@ class TwoTerminal(eqx.Module):
     The law must not decrease (di/dv ≥ 0): then the energy is convex and the steady state unique.
     """
 
+    domain: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    """Least and largest value of parameters that have them, by name: training keeps within these. A parameter whose least
+    value is positive is trained in its logarithm (see `mho.learning.update`). Those not named may take any value."""
+
     @abc.abstractmethod
     def current(self, voltage: Array) -> Array:
         """Current through the element [A] at the voltage drop across it [V], elementwise."""
@@ -41,6 +46,10 @@ class TwoTerminal(eqx.Module):
     def slope(self, voltage: Array) -> Array:
         """Differential conductance di/dv [S], by forward-mode differentiation of `current`."""
         return jax.jvp(self.current, (voltage,), (jnp.ones_like(voltage),))[1]
+
+    def tangent(self, voltage: Array) -> tuple[Array, Array]:
+        """Current [A] and differential conductance [S]: for laws that give both at once."""
+        return self.current(voltage), self.slope(voltage)
 
     def co_content(self, voltage: Array) -> Array:
         """Co-content ∫₀^v i(u) du [W], by 64-point Gauss-Legendre quadrature of `current`.
@@ -77,26 +86,28 @@ class TwoTerminal(eqx.Module):
             start,
         )
 
-    def voltage_near(self, current: Array, low: Array, high: Array) -> Array:
-        """A voltage near the one at which the elements carry `current` [A], between `low` and `high` [V], by bisection.
+    def voltage_near(self, current: Array, stand: Array, drop: Array) -> Array:
+        """A voltage near the one at which the elements carry `current` [A], between `stand` and `drop` [V], by bisection.
 
-        For the steps of Newton's method; good to 2⁻⁴⁰ of the interval here, but an element may give less for a closed
-        form.
+        For steps of Newton's method from `stand` towards `drop`, which `current` is between the currents of. Good to 2⁻⁴⁰ of
+        the interval here, but an element may give less for a closed form, as long as it gets on.
         """
-        xp = namespace(current, low, high)
+        xp = namespace(current, stand, drop)
+        up = drop > stand
 
         def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
-            below, above = bracket
-            middle = 0.5 * (below + above)
-            beyond = self.current(middle) > current
-            return xp.where(beyond, below, middle), xp.where(beyond, middle, above)
+            near, far = bracket
+            middle = 0.5 * (near + far)
+            value = self.current(middle)
+            beyond = xp.where(up, value > current, value < current)
+            return xp.where(beyond, near, middle), xp.where(beyond, middle, far)
 
         if xp is np:
-            bracket = (low, high)
+            bracket = (stand, drop)
             for step in range(_BISECTIONS):
                 bracket = halve(step, bracket)
             return bracket[0]
-        return lax.fori_loop(0, _BISECTIONS, halve, (low, high))[0]
+        return lax.fori_loop(0, _BISECTIONS, halve, (stand, drop))[0]
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """The SPICE lines of this element (or of its entry `index`) between two nodes, named after `name`.
@@ -172,10 +183,13 @@ def newton_root(
         low: points where the function is ≤ 0.
         high: points where it is ≥ 0.
         start: first guesses.
-        steps: number of steps, unrolled.
+        steps: number of steps.
     """
-    point = start
-    for _ in range(steps):
+
+    def advance(_: Array, point: Array) -> Array:
         value, slope = excess(point)
-        point = jnp.clip(point - value / slope, low, high)
-    return point
+        return jnp.clip(point - value / slope, low, high)
+
+    # A loop, though a short one: unrolled, XLA makes one piece of work of it and spreads that over threads, whose meeting
+    # costs more than the work of a small batch.
+    return lax.fori_loop(0, steps, advance, start)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from mho.experiments.atomic_file import write_atomically
@@ -16,6 +15,9 @@ _MOST_NAMED = 20
 
 def plot_curves(metrics: Sequence[Metrics], path: Path) -> None:
     """Loss and errors against the epoch, as a PNG file."""
+    # Imported here: matplotlib takes a second, which a run need not wait for at its start.
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     epochs = [record["epoch"] for record in metrics]
@@ -30,6 +32,8 @@ def plot_curves(metrics: Sequence[Metrics], path: Path) -> None:
 
 def plot_histograms(weights: Mapping[str, ArrayLike], label: str, path: Path) -> None:
     """A histogram of each layer's weights, as a PNG file."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(4 * len(weights), 3.5), layout="constrained")
     for axes, (name, values) in zip(np.ravel(figure.subplots(1, len(weights))), weights.items(), strict=True):
         axes.hist(np.asarray(values), bins=80)

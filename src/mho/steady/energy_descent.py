@@ -5,7 +5,7 @@ Source: Boyd and Vandenberghe, Convex Optimization (2004), sections 9.2 (backtra
 
 import numpy as np
 
-from mho.steady.equations import System, imbalance
+from mho.steady.equations import System, imbalance, tangents
 from mho.steady.linear_solvers import LinearSolve
 
 _SUFFICIENT = 1e-4
@@ -23,11 +23,11 @@ def descend(system: System, linear: LinearSolve, y: np.ndarray, rtol: float, mos
         most: steps at the most. What has not converged by then is the caller's to refuse.
     """
     for count in range(most):
-        value, residual = imbalance(system, y)
+        laws = tangents(system, system.drops(y))
+        value, residual = imbalance(system, y, laws)
         if residual <= rtol:
             return y, count
-        slopes = tuple(e.slope(d) for e, d in zip(system.elements, system.drops(y), strict=True))
-        step = linear(system.entries(slopes), -value)
+        step = linear(system.entries(tuple(g for _, g in laws)), -value)
         if not np.isfinite(step).all():
             return y, count
         energy, descent = _along(system, y, step, 0.0)

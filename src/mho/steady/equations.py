@@ -17,6 +17,9 @@ import numpy as np
 from mho.arrays import Values, maxima_at, namespace, sums_at
 from mho.elements import CurrentSource, ProgrammableResistor, TwoTerminal
 
+Tangents = tuple[tuple[Values, Values], ...]
+"""Current [A] and slope [S] of each group of elements."""
+
 
 class System(eqx.Module):
     """Equations F(y) = Σ_k ± w_k i_k + K y − r = 0, where branch k sees f_a y[a] − f_b y[b] + offset.
@@ -94,60 +97,93 @@ def is_linear(element: TwoTerminal) -> bool:
     return isinstance(element, ProgrammableResistor | CurrentSource)
 
 
-def correction(system: System, stands: tuple[Values, ...], y: Values) -> tuple[Values, Values]:
+def tangents(system: System, voltages: tuple[Values, ...]) -> Tangents:
+    """Currents and slopes of all elements at branch voltages."""
+    # Through the class: Equinox makes a module of every bound method, which takes longer than a small circuit's law.
+    return tuple(type(e).tangent(e, v) for e, v in zip(system.elements, voltages, strict=True))
+
+
+def correction(system: System, stands: tuple[Values, ...], laws: Tangents, y: Values) -> tuple[Values, Values]:
     """The linear circuit at the voltages where the elements stand, as an equation for the change of y.
 
-    Returns `entries` and the right-hand side, which is −F(y) once the elements stand at y's own voltages: a solution need
-    then be good to a few digits only, for what it leaves is the next right-hand side.
+    Args:
+        system: the equations.
+        stands: where the elements stand [V].
+        laws: their `tangents` there.
+        y: the unknowns.
+
+    Returns:
+        `entries` and the right-hand side, which is −F(y) once the elements stand at y's own voltages: a solution need then
+        be good to a few digits only, for what it leaves is the next right-hand side.
     """
-    slopes = tuple(e.slope(u) for e, u in zip(system.elements, stands, strict=True))
-    predicted = tuple(
-        e.current(u) + g * (d - u) for e, u, g, d in zip(system.elements, stands, slopes, system.drops(y), strict=True)
-    )
-    return system.entries(slopes), -system.flows(predicted) - system.constants(y)
+    predicted = tuple(i + g * (d - u) for u, (i, g), d in zip(stands, laws, system.drops(y), strict=True))
+    return system.entries(tuple(g for _, g in laws)), -system.flows(predicted) - system.constants(y)
 
 
-def limited(element: TwoTerminal, stand: Values, drop: Values) -> Values:
-    """Where an element moves that stood at one voltage and whose tangent predicts another [V].
+def move(
+    system: System, stands: tuple[Values, ...], laws: Tangents, drops: tuple[Values, ...], there: Tangents
+) -> tuple[tuple[Values, ...], Tangents]:
+    """Where all elements move that stood at one voltage and whose tangents predict another, with their tangents there.
 
-    To where it carries the tangent's current, or to the predicted voltage, whichever is nearer.
+    To where an element carries its tangent's current, or to the predicted voltage, whichever is nearer.
+
+    Args:
+        system: the equations.
+        stands: where the elements stand [V].
+        laws: their `tangents` there.
+        drops: the predicted voltages [V].
+        there: their `tangents` at those.
     """
-    xp = namespace(stand, drop)
-    predicted = element.current(stand) + element.slope(stand) * (drop - stand)
-    value = element.current(drop)
-    beyond = xp.where(drop > stand, value > predicted, value < predicted)
-    low, high = xp.minimum(stand, drop), xp.maximum(stand, drop)
-    if xp is not np:
-        return xp.where(beyond, element.voltage_near(predicted, low, high), drop)
-    result = drop.copy()
-    if beyond.any():
-        part = jax.tree.map(lambda p: p[beyond], element)
-        result[beyond] = part.voltage_near(predicted[beyond], low[beyond], high[beyond])
-    return result
+    moved, at = [], []
+    for e, u, (i, g), d, (value, slope) in zip(system.elements, stands, laws, drops, there, strict=True):
+        if is_linear(e):
+            moved.append(d)
+            at.append((value, slope))
+            continue
+        xp = namespace(u, d)
+        predicted = i + g * (d - u)
+        beyond = xp.where(d > u, value > predicted, value < predicted)
+        if xp is not np:
+            limited = xp.where(beyond, e.voltage_near(predicted, u, d), d)
+            moved.append(limited)
+            at.append(e.tangent(limited))
+        elif beyond.any():
+            part = jax.tree.map(lambda p, chosen=beyond: p[chosen], e)
+            limited, currents, slopes = d.copy(), value.copy(), slope.copy()
+            limited[beyond] = part.voltage_near(predicted[beyond], u[beyond], d[beyond])
+            currents[beyond], slopes[beyond] = part.tangent(limited[beyond])
+            moved.append(limited)
+            at.append((currents, slopes))
+        else:
+            moved.append(d)
+            at.append((value, slope))
+    return tuple(moved), tuple(at)
 
 
-def move(system: System, stands: tuple[Values, ...], drops: tuple[Values, ...]) -> tuple[Values, ...]:
-    """Where all elements move; see `limited`."""
-    moved = zip(system.elements, stands, drops, strict=True)
-    return tuple(d if is_linear(e) else limited(e, u, d) for e, u, d in moved)
-
-
-def from_rest(system: System, y: Values) -> tuple[Values, ...]:
+def from_rest(system: System, y: Values) -> tuple[tuple[Values, ...], Tangents]:
     """Where the elements begin: they move from 0 V towards y's voltages, however far those are out of range."""
     drops = system.drops(y)
-    return move(system, tuple(0.0 * d for d in drops), drops)
+    rest = tuple(0.0 * d for d in drops)
+    return move(system, rest, tangents(system, rest), drops, tangents(system, drops))
 
 
-def imbalance(system: System, y: Values, drawn: Values | None = None) -> tuple[Values, Values]:
-    """F(y), `drawn` currents (size,) added, and its largest entry, relative to the largest current at the same unknown.
+def imbalance(
+    system: System, y: Values, laws: Tangents | None = None, drawn: Values | None = None
+) -> tuple[Values, Values]:
+    """F(y) and its largest entry, relative to the largest current at the same unknown.
 
     Imbalance that the rounding of the voltages themselves explains does not count: 4 ulp of the two node voltages of a
     branch, times its slope.
+
+    Args:
+        system: the equations.
+        y: the unknowns.
+        laws: the elements' `tangents` at y, if they are known.
+        drawn: currents to be added to F [A], (size,).
     """
     xp = namespace(y)
-    drops = system.drops(y)
-    currents = tuple(e.current(d) for e, d in zip(system.elements, drops, strict=True))
-    value = system.flows(currents) + system.constants(y)
+    laws = tangents(system, system.drops(y)) if laws is None else laws
+    value = system.flows(tuple(i for i, _ in laws)) + system.constants(y)
     size, ulp = system.size, np.finfo(y.dtype).eps
     terms = xp.abs(system.values * y[system.columns])
     largest = xp.maximum(xp.abs(system.constant), maxima_at(terms, system.rows, size))
@@ -157,13 +193,13 @@ def imbalance(system: System, y: Values, drawn: Values | None = None) -> tuple[V
         largest = xp.maximum(largest, xp.abs(drawn))
     padded = xp.abs(_with_ground(y))
     largest, rounding = _with_ground(largest), _with_ground(rounding)
-    for k, (a, b, e) in enumerate(zip(system.first, system.second, system.elements, strict=True)):
-        fa, fb, w = system.first_factor[k], system.second_factor[k], system.weight[k]
-        reach = xp.abs(fa) * padded[a] + xp.abs(fb) * padded[b] + xp.abs(system.offset[k])
-        noise = 4 * ulp * (e.slope(drops[k]) * reach + xp.abs(currents[k]))
+    ends = zip(system.first, system.second, system.first_factor, system.second_factor, strict=True)
+    for (a, b, fa, fb), w, o, (i, g) in zip(ends, system.weight, system.offset, laws, strict=True):
+        reach = xp.abs(fa) * padded[a] + xp.abs(fb) * padded[b] + xp.abs(o)
+        noise = 4 * ulp * (g * reach + xp.abs(i))
         for node, factor in ((a, fa), (b, fb)):
             scale = w * xp.abs(factor)
-            largest = xp.maximum(largest, maxima_at(scale * xp.abs(currents[k]), node, size + 1))
+            largest = xp.maximum(largest, maxima_at(scale * xp.abs(i), node, size + 1))
             rounding = rounding + sums_at(scale * noise, node, size + 1)
     excess = xp.maximum(xp.abs(value) - rounding[:size], 0.0)
     relative = excess / xp.maximum(largest[:size], np.finfo(y.dtype).tiny)

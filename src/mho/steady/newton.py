@@ -1,8 +1,8 @@
 """Operating points of any circuit by Newton's method, safeguarded element by element and, at need, by the energy.
 
 The steps are those of `mho.steady.equations`. A circuit with an energy that has not converged so is taken over by Newton's
-method with a line search on that energy, which converges from anywhere where the laws increase; one without by gmin
-stepping and source stepping.
+method with a line search on that energy, which converges from anywhere where the laws increase; one without by
+damping, gmin stepping and source stepping.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,11 @@ from mho.errors import InputError, MhoError
 from mho.networks.circuit import Circuit
 from mho.precision import double
 from mho.steady.energy_descent import descend
-from mho.steady.equations import System, correction, from_rest, imbalance, move
+from mho.steady.equations import System, Tangents, correction, from_rest, imbalance, move, tangents
 from mho.steady.linear_solvers import LinearSolve, Method, linear_solver
 from mho.steady.modified_system import modified_system
 from mho.steady.reduced_system import reduced_system, source_currents
+from mho.steady.residual_descent import damped
 from mho.steady.source_stepping import continued, gmin_stepped, source_stepped
 
 _LIMITED_STEPS = 60
@@ -142,27 +143,33 @@ def _limited_newton(
     system: System,
     linear: LinearSolve,
     y: np.ndarray,
-    stands: tuple[Values, ...],
+    begin: tuple[tuple[Values, ...], Tangents] | None,
     rtol: float,
     visited: Callable[[int, np.ndarray], None] = lambda count, y: None,
+    share: float = 1.0,
 ) -> tuple[np.ndarray | None, int]:
-    """Element-limited Newton: the solution, or None, and the number of steps.
+    """Element-limited Newton from y, the elements standing where `begin` says or else at y: the solution, or None, and the
+    number of steps. Going but a `share` of each step breaks cycles of circuits with feedback.
 
     The residual does not see a high-impedance node beside large currents, whose rounding hides its own; so the last step
     has to be small, too, or the residual within the tolerance three times in a row.
     """
     within = 0
+    drops = system.drops(y)
+    stands, laws = (drops, tangents(system, drops)) if begin is None else begin
     for count in range(1, _LIMITED_STEPS + 1):
-        step = linear(*correction(system, stands, y))
-        y = y + step
+        step = linear(*correction(system, stands, laws, y))
+        y = y + share * step
         if not np.isfinite(y).all():
             break
-        within = within + 1 if imbalance(system, y)[1] <= rtol else 0
+        drops = system.drops(y)
+        there = tangents(system, drops)
+        within = within + 1 if imbalance(system, y, there)[1] <= rtol else 0
         small = (np.abs(step) <= _STEP_SHARE * np.abs(y) + _STEP_LEAST).all()
         if within and (small or within == 3):
             return y, count
         visited(count, y)
-        stands = move(system, stands, system.drops(y))
+        stands, laws = move(system, stands, laws, drops, there)
     return None, _LIMITED_STEPS
 
 
@@ -178,8 +185,8 @@ def _minimise(system: System, linear: LinearSolve, start: np.ndarray | None, rto
         if count % 10 == 0 and (energy := system.energy(y)) < lowest:
             best, lowest = y, energy
 
-    stands = from_rest(system, y) if start is None else system.drops(y)
-    solved, count = _limited_newton(system, linear, y, stands, rtol, visited)
+    begin = from_rest(system, y) if start is None else None
+    solved, count = _limited_newton(system, linear, y, begin, rtol, visited)
     if solved is not None:
         return solved, count
     y, searched = descend(system, linear, best, rtol, _SEARCH_STEPS)
@@ -189,27 +196,36 @@ def _minimise(system: System, linear: LinearSolve, start: np.ndarray | None, rto
 def _without_energy(
     system: System, nodes: int, linear: LinearSolve, start: np.ndarray | None, rtol: float
 ) -> tuple[np.ndarray, int]:
-    """Element-limited Newton, at need with gmin stepping, then with source stepping."""
+    """Element-limited Newton, at need with damping, gmin stepping and source stepping."""
     total = 0
+    last = np.zeros(system.size)
 
-    def newton(easier: System, y: np.ndarray, stands: tuple[Values, ...]) -> np.ndarray | None:
+    def visited(count: int, y: np.ndarray) -> None:
+        nonlocal last
+        last = y
+
+    def newton(easier: System, y: np.ndarray, share: float = 1.0) -> np.ndarray | None:
         nonlocal total
-        solved, count = _limited_newton(easier, linear, y, stands, rtol)
+        solved, count = _limited_newton(easier, linear, y, None, rtol, visited, share)
         total += count
         return solved
 
     zero = np.zeros(system.size)
-    rest = from_rest(system, zero)
     if start is not None:
-        held = newton(_held(system, nodes, start[1:]), zero, rest)
-        solved = None if held is None else newton(system, held, system.drops(held))
+        held = newton(_held(system, nodes, start[1:]), zero)
+        solved = None if held is None else newton(system, held)
         if solved is not None:
             return solved, total
-    solved = newton(system, zero, rest)
+    solved = newton(system, zero)
     if solved is None:
-        solved = continued(lambda progress: gmin_stepped(system, nodes, progress), newton, zero, rest)
+        solved = newton(system, zero, share=0.5)
     if solved is None:
-        solved = continued(lambda progress: source_stepped(system, progress), newton, zero, rest)
+        solved, count = damped(system, linear, last, rtol, _SEARCH_STEPS)
+        total += count
+    if solved is None:
+        solved = continued(lambda progress: gmin_stepped(system, nodes, progress), newton, zero)
+    if solved is None:
+        solved = continued(lambda progress: source_stepped(system, progress), newton, zero)
     return zero if solved is None else solved, total
 
 

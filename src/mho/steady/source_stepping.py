@@ -9,12 +9,11 @@ from collections.abc import Callable
 import equinox as eqx
 import numpy as np
 
-from mho.arrays import Values
 from mho.elements import CurrentSource
 from mho.steady.equations import System
 
-Newton = Callable[[System, np.ndarray, tuple[Values, ...]], np.ndarray | None]
-"""The solution of a system from voltages and places of the elements, or None."""
+Newton = Callable[[System, np.ndarray], np.ndarray | None]
+"""The solution of a system from given unknowns, or None."""
 
 _FIRST_STEP = 0.05
 _LEAST_STEP = 1e-4
@@ -47,7 +46,6 @@ def continued(
     easier: Callable[[float], System],
     newton: Newton,
     y: np.ndarray,
-    stands: tuple[Values, ...],
 ) -> np.ndarray | None:
     """The operating point of `easier(1)`, by way of all before it; None where a way is not found.
 
@@ -55,15 +53,14 @@ def continued(
         easier: the system at a progress from 0 to 1.
         newton: solves one.
         y: where to begin, (size,).
-        stands: where the elements begin.
     """
     reached, step, solved = 0.0, _FIRST_STEP, None
     while reached < 1.0 and step > _LEAST_STEP:
         progress = min(1.0, reached + step)
         system = easier(progress)
-        solved = newton(system, y, stands)
+        solved = newton(system, y)
         if solved is None:
             step *= 0.25
         else:
-            y, stands, reached, step = solved, system.drops(solved), progress, step * 1.5
+            y, reached, step = solved, progress, step * 1.5
     return solved if reached >= 1.0 else None
