@@ -30,7 +30,7 @@ from scipy.linalg import null_space
 
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
-from mho.steady.equations import System, from_rest, move
+from mho.steady.equations import System, from_rest, move, tangents
 from mho.steady.modified_system import modified_system
 
 _NEWTON_STEPS = 60
@@ -113,9 +113,12 @@ class Dynamics(eqx.Module):
             y, stands, count, _ = carry
             after = step(y, stands)
             size = jnp.max(jnp.abs(after - y) / (1.0 + jnp.abs(after)))
-            return after, move(self.system, stands, self.system.drops(after)), count + 1, size
+            drops = self.system.drops(after)
+            there = tangents(self.system, drops)
+            moved, _ = move(self.system, stands, tangents(self.system, stands), drops, there)
+            return after, moved, count + 1, size
 
-        start = (fixed, from_rest(self.system, fixed), jnp.int32(0), jnp.asarray(jnp.inf))
+        start = (fixed, from_rest(self.system, fixed)[0], jnp.int32(0), jnp.asarray(jnp.inf))
         y, _, _, size = lax.while_loop(unsolved, advance, start)
         # One more step from the solution, outside the loop, carries the derivatives.
         y = lax.stop_gradient(jnp.where(size <= _SMALL_STEP, y, jnp.nan)) + base - fixed
