@@ -25,10 +25,13 @@ from mho.experiments.checkpoint import (
     read_state,
     write_checkpoint,
 )
+from mho.experiments.circuits import circuit, circuit_learner
 from mho.experiments.configuration import (
     AnalogConfiguration,
     BaselineConfiguration,
+    CircuitConfiguration,
     Configuration,
+    RuleConfiguration,
     from_json,
     to_json,
 )
@@ -42,6 +45,7 @@ from mho.experiments.epoch import (
     initial_state,
     sample_order,
 )
+from mho.experiments.error import error_scale
 from mho.experiments.learner import Learner
 from mho.experiments.plots import plot_curves, plot_histograms
 from mho.experiments.progress import Quiet, Show, Standing
@@ -82,30 +86,40 @@ def experiment_data(configuration: Configuration) -> Dataset:
     """The data that a configuration trains on and is tested on.
 
     Raises:
-        InputError: for a data set without classes, or smaller than a batch or than the validation split.
+        InputError: for a regression where the network cannot learn one, or a set smaller than a batch or than the
+            validation split.
         MhoError: if it cannot be fetched.
     """
     dataset = load_dataset(configuration.dataset, configuration.data_dir)
-    if dataset.classes is None:
-        raise InputError(f"--dataset {configuration.dataset}: has no classes, and an experiment is a classification")
+    if dataset.classes is None and not isinstance(configuration, CircuitConfiguration):
+        raise InputError(f"--dataset {configuration.dataset}: has no classes, and a layered network learns classes")
+    if dataset.classes is None and isinstance(configuration, CircuitConfiguration) and configuration.cost != "squared":
+        raise InputError(f"--cost {configuration.cost}: {configuration.dataset} has no classes; its cost is squared")
     if configuration.validation:
         try:
             dataset = split_validation(dataset, configuration.validation, _SPLIT_SEED)
         except InputError as problem:
             raise InputError(f"--validation {configuration.validation}: {problem}") from problem
+    for part, targets in (("training", dataset.train_targets), ("test", dataset.test_targets)):
+        if error_scale(targets) == 0.0:
+            raise InputError(
+                f"{configuration.dataset}: all targets of the {part} set are equal: no variance to explain"
+            )
     samples = len(dataset.train_inputs)
     if configuration.batch_size > samples:
         raise InputError(f"--batch-size {configuration.batch_size}: must not exceed the {samples} training samples")
     return dataset
 
 
-def learner(configuration: Configuration, features: int, classes: int, steps_per_epoch: int) -> Learner:
-    """The learner of a configuration of either kind."""
+def learner(configuration: Configuration, features: int, outputs: int, steps_per_epoch: int) -> Learner:
+    """The learner of a configuration of any kind, with an output a class or a value to predict."""
     match configuration:
         case AnalogConfiguration():
-            return analog_learner(configuration, features, classes, steps_per_epoch)
+            return analog_learner(configuration, features, outputs, steps_per_epoch)
+        case CircuitConfiguration():
+            return circuit_learner(configuration, features, outputs, steps_per_epoch)
         case BaselineConfiguration():
-            return baseline_learner(configuration, features, classes, steps_per_epoch)
+            return baseline_learner(configuration, features, outputs, steps_per_epoch)
     raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
 
 
@@ -203,11 +217,15 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
     if not saved:
         raise InputError(f"{folder}: has no checkpoint yet")
     bookmark = read_bookmark(saved[0])
+    size = bookmark.features, bookmark.outputs
+    if isinstance(configuration, CircuitConfiguration):
+        with jax.enable_x64(True):
+            return configuration, read_state(saved[0], circuit(configuration, *size), part="network")
     if isinstance(configuration, AnalogConfiguration):
-        template = analog_network(configuration, bookmark.features, bookmark.classes)
+        template = analog_network(configuration, *size)
     else:
         assert isinstance(configuration, BaselineConfiguration)
-        template = perceptron(configuration, bookmark.features, bookmark.classes)
+        template = perceptron(configuration, *size)
     return configuration, read_state(saved[0], template, part="network")
 
 
@@ -261,20 +279,23 @@ class _Training:
         checkpoint_minutes: float,
         show: Show,
     ) -> None:
-        assert dataset.classes is not None  # by `experiment_data`
         self.name, self.configuration, self.dataset = name, configuration, dataset
         self.folder, self.show = folder, show
         self.interval = 60.0 * checkpoint_minutes
         self.samples, self.features = dataset.train_inputs.shape
-        self.classes = dataset.classes
-        self.steps = self.samples // configuration.batch_size
-        self.learner = learner(configuration, self.features, self.classes, self.steps)
+        self.outputs = dataset.train_targets.shape[1] if dataset.classes is None else dataset.classes
+        self.steps = configuration.passes * (self.samples // configuration.batch_size)
+        self.learner = learner(configuration, self.features, self.outputs, self.steps)
         self.metrics: list[Metrics] = []
         self.seconds = 0.0
         """That the steps of the epoch under way took."""
 
     def run(self, saved: Path | None = None) -> Finished:
         """Train until all epochs are done, from a checkpoint if there is one."""
+        with jax.enable_x64(self.learner.double):
+            return self._run(saved)
+
+    def _run(self, saved: Path | None) -> Finished:
         state = initial_state(self.learner)
         if saved is not None:
             bookmark = read_bookmark(saved)
@@ -298,21 +319,28 @@ class _Training:
             return state
         left_over = self.samples % configuration.batch_size
         if left_over:
-            self.show.line(f"batches of {configuration.batch_size}: {left_over} samples are left out of each epoch")
+            self.show.line(f"batches of {configuration.batch_size}: {left_over} samples are left out of each pass")
         inputs, labels = jnp.asarray(dataset.train_inputs), jnp.asarray(dataset.train_targets)
         test_inputs, test_labels = jnp.asarray(dataset.test_inputs), jnp.asarray(dataset.test_targets)
-        batch_size, scale = configuration.batch_size, dataset.scale
+        scale, passes = dataset.scale, configuration.passes
         advance = compile_epoch(
-            self.learner, state, inputs, labels, classes=self.classes, scale=scale, batch_size=batch_size
+            self.learner,
+            state,
+            inputs,
+            labels,
+            classes=dataset.classes,
+            scale=scale,
+            batch_size=configuration.batch_size,
+            passes=passes,
         )
         test = compile_test(self.learner, test_inputs, test_labels, scale=scale)
-        probe = test_inputs[:_PROBED].astype(jnp.float32) * scale
+        probe = test_inputs[:_PROBED].astype(float) * scale
 
         piece = 1
         written = time.monotonic()
         while len(self.metrics) < configuration.epochs:
             epoch = len(self.metrics) + 1
-            order = sample_order(configuration.seed, epoch, self.samples)
+            order = sample_order(configuration.seed, epoch, self.samples, passes)
             key = jax.random.fold_in(jax.random.key(configuration.seed), epoch)
             step = int(state.step)
             while step < self.steps:
@@ -335,18 +363,18 @@ class _Training:
                     if time.monotonic() - written >= self.interval:
                         self._checkpoint(state, step)
                         written = time.monotonic()
-            wrong, test_unconverged = (int(x) for x in test(state.network))
+            test_error, test_unconverged = test(state.network)
             standing = self._standing(state, epoch, step)
             circuit = self.learner.residual is not None
             record: Metrics = {
                 "epoch": epoch,
                 "train_loss": standing.loss,
                 "train_error": standing.error,
-                "test_error": wrong / len(test_labels),
+                "test_error": float(test_error) / len(test_labels) / error_scale(dataset.test_targets),
                 "seconds": self.seconds,
                 "residual": self.learner.residual(state.network, probe) if self.learner.residual else None,
                 "unconverged": standing.unconverged if circuit else None,
-                "test_unconverged": test_unconverged if circuit else None,
+                "test_unconverged": int(test_unconverged) if circuit else None,
                 "sweeps": int(state.tally.sweeps) / self.steps if circuit else None,
             }
             log.append(record)
@@ -368,7 +396,7 @@ class _Training:
             step=step,
             steps=self.steps,
             loss=float(tally.loss) / step,
-            error=int(tally.wrong) / (step * self.configuration.batch_size),
+            error=float(tally.error) / (step * self.configuration.batch_size) / error_scale(self.dataset.train_targets),
             residual=float(tally.residual),
             unconverged=int(tally.unconverged),
         )
@@ -379,8 +407,9 @@ class _Training:
             return
         what = "the network" if math.isfinite(loss) else "the loss"
         causes = f"a learning rate too large (--learning-rates {' '.join(map(str, self.configuration.learning_rates))})"
-        if isinstance(self.configuration, AnalogConfiguration):
-            causes = f"the nudging factor too large (--beta {self.configuration.beta:g}), or {causes}"
+        by_rule = self.configuration if isinstance(self.configuration, RuleConfiguration) else None
+        if by_rule is not None and by_rule.rule == "equilibrium-propagation":
+            causes = f"the nudging factor too large (--beta {by_rule.beta:g}), or {causes}"
         saved = checkpoints(checkpoint_folder(self.folder))
         kept = f"the checkpoint {saved[0]} stands" if saved else "there is no checkpoint yet"
         raise MhoError(
@@ -394,7 +423,7 @@ class _Training:
             seconds=self.seconds,
             metrics=self.metrics,
             features=self.features,
-            classes=self.classes,
+            outputs=self.outputs,
             configuration=to_json(self.configuration),
         )
         folder = checkpoint_folder(self.folder)
@@ -410,7 +439,7 @@ class _Training:
 def _summary(record: Metrics, epochs: int) -> str:
     parts = [
         f"epoch {record['epoch']}/{epochs}",
-        f"loss {record['train_loss']:.4f}",
+        f"loss {record['train_loss']:.4g}",
         f"train error {record['train_error']:.2%}",
         f"test error {record['test_error']:.2%}",
         f"{record['seconds']:.1f} s",
