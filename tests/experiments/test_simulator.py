@@ -118,7 +118,7 @@ def test_what_ngspice_cannot_do_is_one_line(
 ) -> None:
     options = ["train", "drn-digits", "--simulator", "ngspice", "--out", str(tmp_path / "run")]
     wrong = {
-        ("--rule", "implicit"): "--rule implicit: ngspice gives no linear response",
+        ("--rule", "implicit"): "--rule implicit: ngspice trains by --rule equilibrium-propagation",
         ("--trained", "element"): "--trained: with ngspice conductance and bias alone are trained",
         ("--processes", "0"): "--processes 0: must be at least 1",
     }
