@@ -117,8 +117,10 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
     )
 
 
-def _shared(parameter: Array) -> np.ndarray:
-    """One number where all entries of a parameter are equal."""
+def _shared(parameter: Array) -> Array | np.ndarray:
+    """One number where all entries of a parameter are equal; while JAX traces the learner itself, they are not known."""
+    if isinstance(parameter, jax.core.Tracer):
+        return parameter
     values = np.asarray(parameter)
     return values.flat[0] if values.size and np.all(values == values.flat[0]) else values
 
