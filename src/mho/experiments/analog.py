@@ -119,7 +119,7 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
 
 
 def _shared(parameter: Array) -> Array | np.ndarray:
-    """One number where all entries of a parameter are equal."""
+    """One number where all entries of a parameter are equal; while JAX traces the learner itself, they are not known."""
     if isinstance(parameter, jax.core.Tracer):
         return parameter
     values = np.asarray(parameter)

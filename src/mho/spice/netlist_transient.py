@@ -160,7 +160,7 @@ def _times(card: Transient) -> np.ndarray:
     return times if np.isclose(times[-1], card.stop, rtol=1e-9) else np.append(times, card.stop)
 
 
-def _sources(netlist: Netlist, circuit: Circuit, dynamics: Dynamics, numbers: np.ndarray, card: Transient):  # noqa: ANN202
+def _sources(netlist: Netlist, circuit: Circuit, dynamics: Dynamics, numbers: np.ndarray, card: Transient):
     """The sources' values r as a function of time; currents are what they have changed since time 0."""
     constant = np.zeros(dynamics.system.size + 1)  # the last is the ground's
     constant[dynamics.source_rows] = circuit.source_voltage
