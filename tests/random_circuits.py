@@ -141,7 +141,7 @@ def random_network(structure: Structure, seed: int) -> LayeredNetwork:
     layers = []
     for index, (n, m) in enumerate(zip([pairs, *nodes[:-1]], nodes, strict=True)):
         if index == 0 and structure.mirrored:
-            crossbar = MirroredCrossbar(resistors(n, m), resistors(n, m))
+            crossbar = MirroredCrossbar.joined(resistors(n, m), resistors(n, m))
         else:
             crossbar = DenseCrossbar(resistors(n, m))
         hidden = index + 1 < len(nodes)

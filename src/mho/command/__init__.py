@@ -7,8 +7,12 @@ that `mho --help` need not wait for JAX.
 import importlib
 import io
 import os
+import re
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from typing import NoReturn
 
 from mho.command.report import one_line
 from mho.errors import InputError, MhoError
@@ -16,6 +20,8 @@ from mho.errors import InputError, MhoError
 SUBCOMMANDS = {
     "train": ("mho.command.train", "train a named experiment, or go on with a run"),
     "solve": ("mho.command.solve", "compute the DC operating point of a SPICE netlist"),
+    "transient": ("mho.command.transient", "follow the voltages of a SPICE netlist in time"),
+    "export": ("mho.command.export", "write a trained network as a SPICE netlist"),
     "list": ("mho.command.list_experiments", "name the experiments"),
     "bench": ("mho.command.bench", "measure against peers, as ratios"),
 }
@@ -39,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # the help has symbols that not every terminal's encoding has
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         _dispatch(given)
         sys.stdout.flush()
@@ -57,8 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _fail(1, "out of memory")
     except Exception as problem:
-        if type(problem).__name__ == "JaxRuntimeError" and "RESOURCE_EXHAUSTED" in str(problem):
-            return _fail(1, f"out of memory: {str(problem).splitlines()[0]}")
+        shortage = re.search(r"out of memory.*", str(problem), re.IGNORECASE)
+        if type(problem).__name__ == "JaxRuntimeError" and shortage:
+            return _fail(1, shortage[0][:1].lower() + shortage[0][1:])
         raise
     return 0
 
@@ -67,7 +76,7 @@ def _dispatch(given: list[str]) -> None:
     if not given:
         raise InputError("mho needs a subcommand (see mho --help)")
     if given[0] in ("-h", "--help"):
-        listed = "\n".join(f"  {name:<8}{summary}" for name, (_, summary) in SUBCOMMANDS.items())
+        listed = "\n".join(f"  {name:<10}{summary}" for name, (_, summary) in SUBCOMMANDS.items())
         print(_HELP.format(subcommands=listed))
         return
     if given[0] == "--version":
@@ -79,6 +88,10 @@ def _dispatch(given: list[str]) -> None:
     if name not in SUBCOMMANDS:
         raise InputError(f"unknown subcommand {name!r}: expected one of {', '.join(SUBCOMMANDS)}")
     importlib.import_module(SUBCOMMANDS[name][0]).run(rest)
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt("terminated")
 
 
 def _fail(code: int, problem: BaseException | str) -> int:

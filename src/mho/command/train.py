@@ -1,8 +1,13 @@
 """`mho train`: train a named experiment, or go on with a run."""
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Sequence
+import itertools
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +16,13 @@ from mho.errors import InputError
 from mho.experiments.configuration import Configuration, option
 from mho.experiments.progress import progress
 from mho.experiments.registry import EXPERIMENTS, experiment
-from mho.experiments.run import new_folder, read_configuration
+from mho.experiments.run import CHANGEABLE, new_folder, read_configuration
 
 _HELP = """usage: mho train EXPERIMENT [options]
        mho train --resume DIR [--epochs N] [--data-dir DIR] [--checkpoint-minutes M]
 
 Train a named experiment. The run's folder then holds config.json, metrics.jsonl (a line an epoch), TensorBoard
-events, checkpoints and plots. Ctrl-C stops with a checkpoint; --resume goes on as if nothing had happened.
+events, checkpoints and plots. Ctrl-C (or SIGTERM) stops with a checkpoint; --resume goes on as if nothing had happened.
 
 experiments:
 {experiments}
@@ -31,9 +36,6 @@ options of them all (`mho train EXPERIMENT --help` tells the rest, with the expe
   --resume DIR            go on with the run in DIR
 
 Example: mho train drn-digits --epochs 3 --learning-rates 0.01 --out runs/first"""
-
-_CHANGEABLE = ("epochs", "data_dir")
-"""What a resumed run may do otherwise than it began."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -62,8 +64,10 @@ def _train(name: str, default: Configuration, given: list[str]) -> None:
     from mho.experiments.training import train
 
     configuration = _configuration(options, type(default))
+    if options.out == "":
+        raise InputError("--out: names no folder")
     folder = Path(options.out) if options.out is not None else new_folder(name, configuration)
-    with progress() as show:
+    with _telling_how_to_go_on(folder), progress() as show:
         finished = train(name, configuration, folder, checkpoint_minutes=options.checkpoint_minutes, show=show)
     _report(finished.folder, finished.metrics)
 
@@ -78,14 +82,14 @@ def _resume(folder: Path, name: str | None, given: list[str]) -> None:
     changed = _configuration(options, type(configuration))
     for field in dataclasses.fields(configuration):
         before, now = getattr(configuration, field.name), getattr(changed, field.name)
-        if field.name not in _CHANGEABLE and now != before:
+        if field.name not in CHANGEABLE and now != before:
             raise InputError(
                 f"{option(field.name)} {_shown(now)}: {folder} was begun with {_shown(before)}, "
                 "and a resumed run may change --epochs and --data-dir alone"
             )
     from mho.experiments.training import resume
 
-    with progress() as show:
+    with _telling_how_to_go_on(folder), progress() as show:
         finished = resume(
             folder,
             epochs=changed.epochs,
@@ -96,6 +100,26 @@ def _resume(folder: Path, name: str | None, given: list[str]) -> None:
     if not finished.trained:
         print(f"{folder} is finished; --epochs above {changed.epochs} would go on with it")
     _report(finished.folder, finished.metrics)
+
+
+@contextlib.contextmanager
+def _telling_how_to_go_on(folder: Path) -> Iterator[None]:
+    from mho.experiments.training import Interrupted
+
+    try:
+        yield
+    except Interrupted as interruption:
+        command = f"{_program()} train --resume {shlex.quote(str(folder))}"
+        raise KeyboardInterrupt(f"{interruption}; go on with: {command}") from interruption
+
+
+def _program() -> str:
+    """What the user types for `mho`: its path where it is not on PATH, as after `make mnist`."""
+    called = Path(sys.argv[0])
+    found = shutil.which("mho")
+    if called.name != "mho" or not called.exists() or (found is not None and called.samefile(found)):
+        return "mho"
+    return shlex.quote(sys.argv[0])
 
 
 def _report(folder: Path, metrics: list[dict[str, Any]]) -> None:
@@ -143,14 +167,16 @@ def _configuration(options: Any, kind: type[Configuration]) -> Configuration:
 
 
 def _value_of(name: str, given: Sequence[str]) -> str | None:
-    for index, argument in enumerate(given):
+    """The value of an option, which decides what the others mean; its last one, as that of any option."""
+    value = None
+    for argument, following in itertools.zip_longest(given, given[1:]):
         if argument == name:
-            if index + 1 == len(given):
-                raise InputError(f"{name}: names no folder")
-            return given[index + 1]
-        if argument.startswith(f"{name}="):
-            return argument.removeprefix(f"{name}=")
-    return None
+            value = following or ""
+        elif argument.startswith(f"{name}="):
+            value = argument.removeprefix(f"{name}=")
+    if value == "":
+        raise InputError(f"{name}: names no folder")
+    return value
 
 
 def _shown(value: object) -> str:

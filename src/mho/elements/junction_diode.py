@@ -4,7 +4,8 @@ Sources: ngspice manual, section 7.2 (the law and its parameters); Massobrio and
 Modeling with SPICE, 2nd ed., chapter 1 (temperature). Checked against ngspice 39.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import equinox as eqx
 import numpy as np
@@ -29,6 +30,14 @@ class JunctionDiode(TwoTerminal):
     v = u + R_S·i. The co-content is the junction's plus ½·R_S·i². Parameters are those at the diode's temperature and area:
     `from_model` computes them from a SPICE model card.
     """
+
+    domain: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "saturation_current": (1e-30, 1.0),
+        "ideality": (0.1, 100.0),
+        "series_resistance": (0.0, float("inf")),
+        "breakdown_voltage": (0.1, float("inf")),
+        "breakdown_ideality": (0.1, 100.0),
+    }
 
     saturation_current: Array
     """I_S [A]."""

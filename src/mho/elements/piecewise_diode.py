@@ -1,5 +1,8 @@
 """Piecewise-linear diode: off-resistance below a threshold, on-resistance above it."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import jax.numpy as jnp
 from jax import Array
 
@@ -14,6 +17,12 @@ class PiecewiseDiode(TwoTerminal):
     ½u²/R_off + ½·max(u − V_t, 0)²·(1/R_on − 1/R_off). Polarity s = +1 has its anode at the first terminal. Source: the
     standard two-segment model, e.g. Chua, Desoer, Kuh, Linear and Nonlinear Circuits (1987), section 2.2.
     """
+
+    domain: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "on_resistance": (1e-12, 1e15),
+        "off_resistance": (1e-12, 1e15),
+        "threshold": (0.0, float("inf")),
+    }
 
     on_resistance: Array
     """R_on [Ω]."""

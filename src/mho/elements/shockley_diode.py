@@ -1,6 +1,7 @@
 """Shockley diode, single or as an antiparallel pair, each in series with a bias voltage source."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -62,6 +63,9 @@ class ShockleyDiode(TwoTerminal):
     (ngspice manual, section 7.2), which differs from this law by at most 0.0041·I_S, and it adds gmin across
     the junction.
     """
+
+    # Far beyond any diode's on either side, and well within float32.
+    domain: ClassVar[Mapping[str, tuple[float, float]]] = {"saturation_current": (1e-30, 1.0), "ideality": (0.1, 100.0)}
 
     saturation_current: Array
     """I_S [A]."""

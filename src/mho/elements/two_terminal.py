@@ -6,7 +6,8 @@ co-contents; Kirchhoff's current law is where it is stationary in the free node 
 """
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -33,6 +34,10 @@ class TwoTerminal(eqx.Module):
     A subclass needs only `current`; differential conductance, co-content and the node equation follow from it.
     The law must not decrease (di/dv ≥ 0): then the energy is convex and the steady state unique.
     """
+
+    domain: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    """Least and largest value of parameters that have them, by name: training keeps within these. A parameter whose least
+    value is positive is trained in its logarithm (see `mho.learning.update`). Those not named may take any value."""
 
     @abc.abstractmethod
     def current(self, voltage: Array) -> Array:
@@ -178,10 +183,13 @@ def newton_root(
         low: points where the function is ≤ 0.
         high: points where it is ≥ 0.
         start: first guesses.
-        steps: number of steps, unrolled.
+        steps: number of steps.
     """
-    point = start
-    for _ in range(steps):
+
+    def advance(_: Array, point: Array) -> Array:
         value, slope = excess(point)
-        point = jnp.clip(point - value / slope, low, high)
-    return point
+        return jnp.clip(point - value / slope, low, high)
+
+    # A loop, though a short one: unrolled, XLA makes one piece of work of it and spreads that over threads, whose meeting
+    # costs more than the work of a small batch.
+    return lax.fori_loop(0, steps, advance, start)

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from mho.experiments.error import sample_errors, target_voltages
 from mho.experiments.learner import Learner
-from mho.learning import apply_updates
+from mho.learning import apply_updates, coordinate_slope
 
 _SLICED_BATCH = 8
 _TEST_BATCH = 1000
@@ -26,8 +27,8 @@ class Tally(eqx.Module):
 
     loss: Array
     """Σ of the batches' mean costs, before each update."""
-    wrong: Array
-    """Training samples not predicted, before each update."""
+    error: Array
+    """Σ of the training samples' errors, before each update; see `mho.experiments.error`."""
     unconverged: Array
     """Operating points above the tolerance, over all phases."""
     sweeps: Array
@@ -48,7 +49,7 @@ class TrainingState(eqx.Module):
 
 def fresh_tally() -> Tally:
     """The tally at the start of an epoch."""
-    return Tally(jnp.zeros(()), jnp.int32(0), jnp.int32(0), jnp.int32(0), jnp.zeros(()))
+    return Tally(jnp.zeros(()), jnp.zeros(()), jnp.int32(0), jnp.int32(0), jnp.zeros(()))
 
 
 def initial_state(learner: Learner) -> TrainingState:
@@ -60,13 +61,18 @@ def initial_state(learner: Learner) -> TrainingState:
 
 
 @jax.jit
-def _permutation(seed: Array, epoch: Array, indices: Array) -> Array:
-    return jax.random.permutation(jax.random.fold_in(jax.random.key(seed), epoch), indices)
+def _permutations(seed: Array, numbers: Array, indices: Array) -> Array:
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), numbers)
+    return jax.vmap(jax.random.permutation, (0, None))(keys, indices).reshape(-1)
 
 
-def sample_order(seed: int, epoch: int, samples: int) -> Array:
-    """The order of the samples in an epoch, counted from 1: a function of the seed and the epoch alone."""
-    return _permutation(jnp.uint32(seed), jnp.uint32(epoch), jnp.arange(samples, dtype=jnp.int32))
+def sample_order(seed: int, epoch: int, samples: int, passes: int = 1) -> Array:
+    """The order of the samples in an epoch's passes, one after the other, (passes · samples,).
+
+    It is a function of the seed and of a pass's number alone, counted from 1 in epoch 1.
+    """
+    numbers = jnp.arange(passes, dtype=jnp.uint32) + jnp.uint32(1 + (epoch - 1) * passes)
+    return _permutations(jnp.uint32(seed), numbers, jnp.arange(samples, dtype=jnp.int32))
 
 
 def take_rows(array: Array, index: Array) -> Array:
@@ -81,7 +87,15 @@ Advance = Callable[[TrainingState, Array, Array, Array, Array, Array], TrainingS
 
 
 def compile_epoch(
-    learner: Learner, state: TrainingState, inputs: Array, labels: Array, *, classes: int, scale: float, batch_size: int
+    learner: Learner,
+    state: TrainingState,
+    inputs: Array,
+    labels: Array,
+    *,
+    classes: int | None,
+    scale: float,
+    batch_size: int,
+    passes: int = 1,
 ) -> Advance:
     """Compile the steps of an epoch.
 
@@ -89,28 +103,33 @@ def compile_epoch(
         learner: what to train.
         state: a state, for its shapes.
         inputs: training inputs, (samples, features), of any dtype.
-        labels: their classes, (samples,).
-        classes: the number of classes.
+        labels: their classes, (samples,), or a regression's targets, (samples, outputs).
+        classes: the number of classes; None for a regression.
         scale: what inputs are multiplied by.
         batch_size: samples a step.
+        passes: through the training set in an epoch.
 
     Returns:
         A function of (state, stop, order, inputs, labels, key): it makes steps until `stop` of them are made in this
         epoch, and returns the new state; the old one's buffers are gone. It stops after the step whose loss is no
-        longer finite.
+        longer finite. Where the learner calls another simulator, Python makes the steps.
     """
+    samples = len(labels)
+    steps = samples // batch_size
 
     def step(state: TrainingState, order: Array, inputs: Array, labels: Array, key: Array) -> TrainingState:
-        index = lax.dynamic_slice_in_dim(order, state.step * batch_size, batch_size)
-        batch = take_rows(inputs, index).astype(jnp.float32) * scale
+        begin = state.step // steps * samples + state.step % steps * batch_size
+        index = lax.dynamic_slice_in_dim(order, begin, batch_size)
+        batch = take_rows(inputs, index).astype(float) * scale
         expected = take_rows(labels, index)
-        targets = jax.nn.one_hot(expected, classes, dtype=jnp.float32)
+        targets = target_voltages(expected, classes, learner.target_voltage)
         gradient: Any = learner.gradient(state.network, batch, targets, jax.random.fold_in(key, state.step))
         updates: Any
-        updates, optimizer_state = learner.optimizer.update(gradient.by_parameter, state.optimizer_state)
+        slope = coordinate_slope(state.network, gradient.by_parameter)
+        updates, optimizer_state = learner.optimizer.update(slope, state.optimizer_state)
         tally = Tally(
             state.tally.loss + gradient.cost,
-            state.tally.wrong + jnp.sum(jnp.argmax(gradient.prediction, -1) != expected, dtype=jnp.int32),
+            state.tally.error + jnp.sum(sample_errors(gradient.prediction, expected, learner.target_voltage)),
             state.tally.unconverged + gradient.unconverged.astype(jnp.int32),
             state.tally.sweeps + gradient.sweeps,
             jnp.maximum(state.tally.residual, gradient.residual),
@@ -126,7 +145,18 @@ def compile_epoch(
             state,
         )
 
-    order = jax.ShapeDtypeStruct((len(labels),), jnp.int32)
+    if not learner.traceable:
+
+        def advance_outside(
+            state: TrainingState, stop: Array, order: Array, inputs: Array, labels: Array, key: Array
+        ) -> TrainingState:
+            while state.step < stop and jnp.isfinite(state.tally.loss):
+                state = step(state, order, inputs, labels, key)
+            return state
+
+        return advance_outside
+
+    order = jax.ShapeDtypeStruct((passes * samples,), jnp.int32)
     key = jax.eval_shape(lambda: jax.random.key(0))
     return jax.jit(advance, donate_argnums=0).lower(state, jnp.int32(0), order, inputs, labels, key).compile()
 
@@ -145,27 +175,37 @@ def compile_test(
     Args:
         learner: what to test.
         inputs: test inputs, (samples, features), of any dtype.
-        labels: their classes, (samples,).
+        labels: their classes, (samples,), or a regression's targets, (samples, outputs).
         scale: what inputs are multiplied by.
 
     Returns:
-        A function from the network to the number of samples not predicted and the number that did not converge.
+        A function from the network to the sum of the samples' errors and the number that did not converge.
     """
     samples = len(labels)
     batch_size = min(_TEST_BATCH, samples)
     # The last batch is filled up with the last sample; `counted` leaves the filling out.
     index = jnp.arange(-(-samples // batch_size) * batch_size).reshape(-1, batch_size)
 
+    def judge(network: Any, rows: Array, inputs: Array, labels: Array) -> tuple[Array, Array]:
+        prediction, converged = learner.predict(network, inputs[rows].astype(float) * scale)
+        return sample_errors(prediction, labels[rows], learner.target_voltage), ~converged
+
+    if not learner.traceable:
+
+        def test_outside(network: Any) -> tuple[Array, Array]:
+            error, unconverged = judge(network, jnp.arange(samples), inputs, labels)
+            return error.sum(), unconverged.sum()
+
+        return test_outside
+
     @jax.jit
     def test(network: Any, inputs: Array, labels: Array) -> tuple[Array, Array]:
         def batch(index: Array) -> tuple[Array, Array]:
             counted = index < samples
-            rows = jnp.minimum(index, samples - 1)
-            prediction, converged = learner.predict(network, inputs[rows].astype(jnp.float32) * scale)
-            wrong = jnp.argmax(prediction, -1) != labels[rows]
-            return jnp.sum(wrong & counted), jnp.sum(~converged & counted)
+            error, unconverged = judge(network, jnp.minimum(index, samples - 1), inputs, labels)
+            return jnp.sum(jnp.where(counted, error, 0.0)), jnp.sum(unconverged & counted)
 
-        wrong, unconverged = lax.map(batch, index)
-        return wrong.sum(), unconverged.sum()
+        error, unconverged = lax.map(batch, index)
+        return error.sum(), unconverged.sum()
 
     return lambda network: test(network, inputs, labels)

@@ -4,15 +4,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from mho.experiments.atomic_file import write_atomically
 from mho.experiments.run import Metrics
 
+_MOST_NAMED = 20
+"""Waveforms up to which a plot's legend names them."""
+
 
 def plot_curves(metrics: Sequence[Metrics], path: Path) -> None:
     """Loss and errors against the epoch, as a PNG file."""
+    # Imported here: matplotlib takes a second, which a run need not wait for at its start.
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     epochs = [record["epoch"] for record in metrics]
@@ -27,8 +32,22 @@ def plot_curves(metrics: Sequence[Metrics], path: Path) -> None:
 
 def plot_histograms(weights: Mapping[str, ArrayLike], label: str, path: Path) -> None:
     """A histogram of each layer's weights, as a PNG file."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(4 * len(weights), 3.5), layout="constrained")
     for axes, (name, values) in zip(np.ravel(figure.subplots(1, len(weights))), weights.items(), strict=True):
         axes.hist(np.asarray(values), bins=80)
         axes.set(title=name, xlabel=label, ylabel="count", yscale="log")
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
+
+
+def plot_waveforms(times: np.ndarray, voltages: Mapping[str, np.ndarray], path: Path) -> None:
+    """Node voltages [V] against time [s], as a PNG file."""
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.subplots()
+    for name, voltage in voltages.items():
+        axes.plot(times, voltage, label=name)
+    axes.set(xlabel="time [s]", ylabel="voltage [V]")
+    if len(voltages) <= _MOST_NAMED:
+        axes.legend()
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))

@@ -25,7 +25,16 @@ from mho.experiments.checkpoint import (
     read_state,
     write_checkpoint,
 )
-from mho.experiments.configuration import AnalogConfiguration, BaselineConfiguration, Configuration
+from mho.experiments.circuits import circuit, circuit_learner
+from mho.experiments.configuration import (
+    AnalogConfiguration,
+    BaselineConfiguration,
+    CircuitConfiguration,
+    Configuration,
+    RuleConfiguration,
+    from_json,
+    to_json,
+)
 from mho.experiments.data import Dataset, load_dataset, split_validation
 from mho.experiments.epoch import (
     TrainingState,
@@ -36,10 +45,12 @@ from mho.experiments.epoch import (
     initial_state,
     sample_order,
 )
+from mho.experiments.error import error_scale
 from mho.experiments.learner import Learner
 from mho.experiments.plots import plot_curves, plot_histograms
 from mho.experiments.progress import Quiet, Show, Standing
 from mho.experiments.run import (
+    CHANGEABLE,
     Metrics,
     MetricsLog,
     checkpoint_folder,
@@ -58,7 +69,7 @@ _SPLIT_SEED = 0
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was interrupted and a checkpoint written; the message tells how to go on."""
+    """Training was interrupted and a checkpoint written, from which `resume` goes on."""
 
 
 @dataclass(frozen=True)
@@ -75,30 +86,40 @@ def experiment_data(configuration: Configuration) -> Dataset:
     """The data that a configuration trains on and is tested on.
 
     Raises:
-        InputError: for a data set without classes, or smaller than a batch or than the validation split.
+        InputError: for a regression where the network cannot learn one, or a set smaller than a batch or than the
+            validation split.
         MhoError: if it cannot be fetched.
     """
     dataset = load_dataset(configuration.dataset, configuration.data_dir)
-    if dataset.classes is None:
-        raise InputError(f"--dataset {configuration.dataset}: has no classes, and an experiment is a classification")
+    if dataset.classes is None and not isinstance(configuration, CircuitConfiguration):
+        raise InputError(f"--dataset {configuration.dataset}: has no classes, and a layered network learns classes")
+    if dataset.classes is None and isinstance(configuration, CircuitConfiguration) and configuration.cost != "squared":
+        raise InputError(f"--cost {configuration.cost}: {configuration.dataset} has no classes; its cost is squared")
     if configuration.validation:
         try:
             dataset = split_validation(dataset, configuration.validation, _SPLIT_SEED)
         except InputError as problem:
             raise InputError(f"--validation {configuration.validation}: {problem}") from problem
+    for part, targets in (("training", dataset.train_targets), ("test", dataset.test_targets)):
+        if error_scale(targets) == 0.0:
+            raise InputError(
+                f"{configuration.dataset}: all targets of the {part} set are equal: no variance to explain"
+            )
     samples = len(dataset.train_inputs)
     if configuration.batch_size > samples:
         raise InputError(f"--batch-size {configuration.batch_size}: must not exceed the {samples} training samples")
     return dataset
 
 
-def learner(configuration: Configuration, features: int, classes: int, steps_per_epoch: int) -> Learner:
-    """The learner of a configuration of either kind."""
+def learner(configuration: Configuration, features: int, outputs: int, steps_per_epoch: int) -> Learner:
+    """The learner of a configuration of any kind, with an output a class or a value to predict."""
     match configuration:
         case AnalogConfiguration():
-            return analog_learner(configuration, features, classes, steps_per_epoch)
+            return analog_learner(configuration, features, outputs, steps_per_epoch)
+        case CircuitConfiguration():
+            return circuit_learner(configuration, features, outputs, steps_per_epoch)
         case BaselineConfiguration():
-            return baseline_learner(configuration, features, classes, steps_per_epoch)
+            return baseline_learner(configuration, features, outputs, steps_per_epoch)
     raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
 
 
@@ -122,7 +143,7 @@ def train(
     Raises:
         InputError: where configuration, data and folder do not fit.
         MhoError: if the loss or the network ceases to be finite.
-        Interrupted: on SIGINT, once a checkpoint is written.
+        Interrupted: on SIGINT or SIGTERM, once a checkpoint is written.
     """
     _check_interval(checkpoint_minutes)
     dataset = experiment_data(configuration)
@@ -150,7 +171,8 @@ def resume(
         show: see `train`.
 
     Raises:
-        InputError: if the folder holds no run, or its last checkpoint is damaged, or more epochs are done already.
+        InputError: if the folder holds no run, its last checkpoint is damaged or of another configuration, or more epochs
+            are done already.
         MhoError: see `train`.
         Interrupted: see `train`.
     """
@@ -162,6 +184,7 @@ def resume(
         saved = checkpoints(checkpoint_folder(folder))
         bookmark = read_bookmark(saved[0]) if saved else None
         if bookmark is not None:
+            _refuse_if_edited(folder, configuration, bookmark)
             under_way = bookmark.epochs_done + (bookmark.step > 0)
             if changed.epochs < under_way:
                 raise InputError(f"--epochs {changed.epochs}: {folder} is in epoch {under_way} already")
@@ -175,23 +198,46 @@ def resume(
         return training.run(saved[0] if saved else None)
 
 
-def trained_network(folder: Path) -> tuple[Configuration, Any]:
-    """The configuration of a run and its network as the last checkpoint has it.
+def trained_network(run: Path) -> tuple[Configuration, Any]:
+    """The configuration of a run and its network.
+
+    Args:
+        run: the run's folder, whose last checkpoint counts, or one of its checkpoints.
 
     Raises:
-        InputError: if the folder holds no run, or no checkpoint that can be read.
+        InputError: if there is no run, or no checkpoint that can be read.
     """
+    folder = run
+    if run.suffix == ".npz":
+        if not run.is_file():
+            raise InputError(f"{run}: no such checkpoint")
+        folder = run.absolute().parent.parent
     _, configuration = read_configuration(folder)
-    saved = checkpoints(checkpoint_folder(folder))
+    saved = [run] if run is not folder else checkpoints(checkpoint_folder(folder))
     if not saved:
         raise InputError(f"{folder}: has no checkpoint yet")
     bookmark = read_bookmark(saved[0])
+    size = bookmark.features, bookmark.outputs
+    if isinstance(configuration, CircuitConfiguration):
+        with jax.enable_x64(True):
+            return configuration, read_state(saved[0], circuit(configuration, *size), part="network")
     if isinstance(configuration, AnalogConfiguration):
-        template = analog_network(configuration, bookmark.features, bookmark.classes)
+        template = analog_network(configuration, *size)
     else:
         assert isinstance(configuration, BaselineConfiguration)
-        template = perceptron(configuration, bookmark.features, bookmark.classes)
+        template = perceptron(configuration, *size)
     return configuration, read_state(saved[0], template, part="network")
+
+
+def _refuse_if_edited(folder: Path, configuration: Configuration, bookmark: Bookmark) -> None:
+    trained = from_json(bookmark.configuration)
+    for field in dataclasses.fields(configuration):
+        before, now = getattr(trained, field.name, None), getattr(configuration, field.name)
+        if field.name not in CHANGEABLE and now != before:
+            raise InputError(
+                f"{folder / 'config.json'}: {field.name} is {now}, but the run was trained with {before}: put that back, "
+                "or begin a new run"
+            )
 
 
 def _check_interval(checkpoint_minutes: float) -> None:
@@ -201,7 +247,7 @@ def _check_interval(checkpoint_minutes: float) -> None:
 
 @contextmanager
 def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn SIGINT into a flag, to be looked at between two pieces of an epoch; a second one interrupts at once."""
+    """Turn SIGINT and SIGTERM into a flag, to be looked at between two pieces of an epoch; a second one acts at once."""
     requested = False
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
@@ -213,11 +259,12 @@ def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         requested = True
 
-    before = signal.signal(signal.SIGINT, request)
+    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: requested
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Training:
@@ -232,20 +279,23 @@ class _Training:
         checkpoint_minutes: float,
         show: Show,
     ) -> None:
-        assert dataset.classes is not None  # by `experiment_data`
         self.name, self.configuration, self.dataset = name, configuration, dataset
         self.folder, self.show = folder, show
         self.interval = 60.0 * checkpoint_minutes
         self.samples, self.features = dataset.train_inputs.shape
-        self.classes = dataset.classes
-        self.steps = self.samples // configuration.batch_size
-        self.learner = learner(configuration, self.features, self.classes, self.steps)
+        self.outputs = dataset.train_targets.shape[1] if dataset.classes is None else dataset.classes
+        self.steps = configuration.passes * (self.samples // configuration.batch_size)
+        self.learner = learner(configuration, self.features, self.outputs, self.steps)
         self.metrics: list[Metrics] = []
         self.seconds = 0.0
         """That the steps of the epoch under way took."""
 
     def run(self, saved: Path | None = None) -> Finished:
         """Train until all epochs are done, from a checkpoint if there is one."""
+        with jax.enable_x64(self.learner.double):
+            return self._run(saved)
+
+    def _run(self, saved: Path | None) -> Finished:
         state = initial_state(self.learner)
         if saved is not None:
             bookmark = read_bookmark(saved)
@@ -257,6 +307,7 @@ class _Training:
                 state = self._epochs(state, log, interrupted)
         finally:
             log.close()
+            self.learner.close()
         plot_curves(self.metrics, self.folder / "curves.png")
         weights = self.learner.weights(state.network)
         plot_histograms(weights, self.learner.weight_name, self.folder / "histograms.png")
@@ -268,21 +319,28 @@ class _Training:
             return state
         left_over = self.samples % configuration.batch_size
         if left_over:
-            self.show.line(f"batches of {configuration.batch_size}: {left_over} samples are left out of each epoch")
+            self.show.line(f"batches of {configuration.batch_size}: {left_over} samples are left out of each pass")
         inputs, labels = jnp.asarray(dataset.train_inputs), jnp.asarray(dataset.train_targets)
         test_inputs, test_labels = jnp.asarray(dataset.test_inputs), jnp.asarray(dataset.test_targets)
-        batch_size, scale = configuration.batch_size, dataset.scale
+        scale, passes = dataset.scale, configuration.passes
         advance = compile_epoch(
-            self.learner, state, inputs, labels, classes=self.classes, scale=scale, batch_size=batch_size
+            self.learner,
+            state,
+            inputs,
+            labels,
+            classes=dataset.classes,
+            scale=scale,
+            batch_size=configuration.batch_size,
+            passes=passes,
         )
         test = compile_test(self.learner, test_inputs, test_labels, scale=scale)
-        probe = test_inputs[:_PROBED].astype(jnp.float32) * scale
+        probe = test_inputs[:_PROBED].astype(float) * scale
 
         piece = 1
         written = time.monotonic()
         while len(self.metrics) < configuration.epochs:
             epoch = len(self.metrics) + 1
-            order = sample_order(configuration.seed, epoch, self.samples)
+            order = sample_order(configuration.seed, epoch, self.samples, passes)
             key = jax.random.fold_in(jax.random.key(configuration.seed), epoch)
             step = int(state.step)
             while step < self.steps:
@@ -301,25 +359,22 @@ class _Training:
                 if step < self.steps:
                     if interrupted():
                         self._checkpoint(state, step)
-                        raise Interrupted(
-                            f"interrupted in epoch {epoch}, step {step} of {self.steps}; "
-                            f"go on with: mho train --resume {self.folder}"
-                        )
+                        raise Interrupted(f"interrupted in epoch {epoch}, step {step} of {self.steps}")
                     if time.monotonic() - written >= self.interval:
                         self._checkpoint(state, step)
                         written = time.monotonic()
-            wrong, test_unconverged = (int(x) for x in test(state.network))
+            test_error, test_unconverged = test(state.network)
             standing = self._standing(state, epoch, step)
             circuit = self.learner.residual is not None
             record: Metrics = {
                 "epoch": epoch,
                 "train_loss": standing.loss,
                 "train_error": standing.error,
-                "test_error": wrong / len(test_labels),
+                "test_error": float(test_error) / len(test_labels) / error_scale(dataset.test_targets),
                 "seconds": self.seconds,
                 "residual": self.learner.residual(state.network, probe) if self.learner.residual else None,
                 "unconverged": standing.unconverged if circuit else None,
-                "test_unconverged": test_unconverged if circuit else None,
+                "test_unconverged": int(test_unconverged) if circuit else None,
                 "sweeps": int(state.tally.sweeps) / self.steps if circuit else None,
             }
             log.append(record)
@@ -330,10 +385,7 @@ class _Training:
             self._checkpoint(state, 0)
             written = time.monotonic()
             if interrupted() and epoch < configuration.epochs:
-                raise Interrupted(
-                    f"interrupted after epoch {epoch} of {configuration.epochs}; "
-                    f"go on with: mho train --resume {self.folder}"
-                )
+                raise Interrupted(f"interrupted after epoch {epoch} of {configuration.epochs}")
         return state
 
     def _standing(self, state: TrainingState, epoch: int, step: int) -> Standing:
@@ -344,7 +396,7 @@ class _Training:
             step=step,
             steps=self.steps,
             loss=float(tally.loss) / step,
-            error=int(tally.wrong) / (step * self.configuration.batch_size),
+            error=float(tally.error) / (step * self.configuration.batch_size) / error_scale(self.dataset.train_targets),
             residual=float(tally.residual),
             unconverged=int(tally.unconverged),
         )
@@ -355,8 +407,9 @@ class _Training:
             return
         what = "the network" if math.isfinite(loss) else "the loss"
         causes = f"a learning rate too large (--learning-rates {' '.join(map(str, self.configuration.learning_rates))})"
-        if isinstance(self.configuration, AnalogConfiguration):
-            causes = f"the nudging factor too large (--beta {self.configuration.beta:g}), or {causes}"
+        by_rule = self.configuration if isinstance(self.configuration, RuleConfiguration) else None
+        if by_rule is not None and by_rule.rule == "equilibrium-propagation":
+            causes = f"the nudging factor too large (--beta {by_rule.beta:g}), or {causes}"
         saved = checkpoints(checkpoint_folder(self.folder))
         kept = f"the checkpoint {saved[0]} stands" if saved else "there is no checkpoint yet"
         raise MhoError(
@@ -364,7 +417,15 @@ class _Training:
         )
 
     def _checkpoint(self, state: TrainingState, step: int) -> None:
-        bookmark = Bookmark(len(self.metrics), step, self.seconds, self.metrics, self.features, self.classes)
+        bookmark = Bookmark(
+            epochs_done=len(self.metrics),
+            step=step,
+            seconds=self.seconds,
+            metrics=self.metrics,
+            features=self.features,
+            outputs=self.outputs,
+            configuration=to_json(self.configuration),
+        )
         folder = checkpoint_folder(self.folder)
         try:
             write_checkpoint(folder, state, bookmark)
@@ -378,7 +439,7 @@ class _Training:
 def _summary(record: Metrics, epochs: int) -> str:
     parts = [
         f"epoch {record['epoch']}/{epochs}",
-        f"loss {record['train_loss']:.4f}",
+        f"loss {record['train_loss']:.4g}",
         f"train error {record['train_error']:.2%}",
         f"test error {record['test_error']:.2%}",
         f"{record['seconds']:.1f} s",

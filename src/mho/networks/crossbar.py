@@ -8,11 +8,13 @@ import abc
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from mho.elements import ProgrammableResistor
 
-_BROADCAST_BATCH = 8
+_FEW = 8
+"""Samples up to which sums over a batch are written out: XLA fuses them with what they are for."""
 
 
 def outer_sum(rows: Array, columns: Array) -> Array:
@@ -20,7 +22,7 @@ def outer_sum(rows: Array, columns: Array) -> Array:
 
     A few samples are added up as outer products, which fuse with whatever uses the sum; many as a matrix product.
     """
-    if rows.shape[0] <= _BROADCAST_BATCH:
+    if rows.shape[0] <= _FEW + 1:
         return sum((r[:, None] * c[None, :] for r, c in zip(rows, columns, strict=True)), start=jnp.zeros(()))
     return rows.T @ columns
 
@@ -134,41 +136,64 @@ class MirroredCrossbar(Crossbar):
     """A crossbar whose rows come in pairs held at +x and −x, since conductances are positive.
 
     A pair acts on its columns as one weight g₊ − g₋ of either sign, and ±x is never formed: `drive` is x alone, of shape
-    (batch, n), for 2n rows. The rows are voltage sources, so nothing flows back that matters.
+    (batch, n), for 2n rows. The rows are voltage sources, so nothing flows back that matters. Both polarities stand side
+    by side in one array, so that a product with x or an update passes over memory once.
     """
 
-    plus: ProgrammableResistor
-    """From the sources at +x; conductances of shape (n, m)."""
-    minus: ProgrammableResistor
-    """From the sources at −x; conductances of shape (n, m)."""
+    resistors: ProgrammableResistor
+    """Conductances of shape (n, 2m): from the sources at +x, then from those at −x."""
+
+    @classmethod
+    def joined(cls, plus: ProgrammableResistor, minus: ProgrammableResistor) -> "MirroredCrossbar":
+        """From the resistors at the sources of either polarity, (n, m) each; bounds as those of `plus`."""
+        parts = (plus.conductance, minus.conductance)
+        # NumPy's float64 stays what it is, whatever JAX's precision.
+        join = np.concatenate if all(isinstance(part, np.ndarray) for part in parts) else jnp.concatenate
+        both = join(parts, 1)
+        return cls(eqx.tree_at(lambda r: r.conductance, plus, both))
+
+    @property
+    def plus(self) -> ProgrammableResistor:
+        """The resistors from the sources at +x, (n, m)."""
+        return eqx.tree_at(lambda r: r.conductance, self.resistors, self.resistors.conductance[:, : self.shape[1]])
+
+    @property
+    def minus(self) -> ProgrammableResistor:
+        """The resistors from the sources at −x, (n, m)."""
+        return eqx.tree_at(lambda r: r.conductance, self.resistors, self.resistors.conductance[:, self.shape[1] :])
 
     @property
     def shape(self) -> tuple[int, int]:
         """Pairs of rows and columns."""
-        n, m = self.plus.conductance.shape
-        return n, m
+        n, columns = self.resistors.conductance.shape
+        return n, columns // 2
 
     def load(self, drive: Array) -> tuple[Array, Array]:
-        """Currents and column sums from the same pass over the conductances: the sums are the answer to a row of ones."""
-        probed = jnp.concatenate([drive, jnp.ones((1, drive.shape[1]), drive.dtype)])
-        plus, minus = probed @ self.plus.conductance, probed @ self.minus.conductance
+        """Currents and column sums; for a few samples from one pass over the conductances, the sums by a row of ones."""
+        if drive.shape[0] > _FEW:
+            return self.current(drive), self.column_conductance()
+        ones = jnp.ones_like(drive[:1])
+        plus, minus = jnp.split(jnp.concatenate([drive, ones]) @ self.resistors.conductance, 2, -1)
         return plus[:-1] - minus[:-1], plus[-1] + minus[-1]
 
     def current(self, drive: Array) -> Array:
         """X · (G₊ − G₋)."""
-        return drive @ self.plus.conductance - drive @ self.minus.conductance
+        plus, minus = jnp.split(self.resistors.conductance, 2, -1)
+        return drive @ (plus - minus)
 
     def reverse_current(self, voltage: Array) -> Array:
         """Voltage · (G₊ + G₋)ᵀ: what the pair of sources takes up together."""
-        return voltage @ self.plus.conductance.T + voltage @ self.minus.conductance.T
+        return jnp.concatenate([voltage, voltage], -1) @ self.resistors.conductance.T
 
     def column_conductance(self) -> Array:
         """Column sums over both polarities."""
-        return self.plus.conductance.sum(0) + self.minus.conductance.sum(0)
+        sums = jnp.ones(self.shape[0], self.resistors.conductance.dtype) @ self.resistors.conductance
+        plus, minus = jnp.split(sums, 2)
+        return plus + minus
 
     def row_conductance(self) -> Array:
         """Each pair's total conductance."""
-        return self.plus.conductance.sum(1) + self.minus.conductance.sum(1)
+        return self.resistors.conductance.sum(1)
 
     def co_content(self, drive: Array, voltage: Array) -> Array:
         """½ Σ [g₊ (x − v)² + g₋ (x + v)²], expanded."""
@@ -179,12 +204,15 @@ class MirroredCrossbar(Crossbar):
         self, drive: Array, voltage: Array, drive_change: Array | None, voltage_change: Array
     ) -> "MirroredCrossbar":
         """Σ (±u − v)(±δu − δv), expanded: the even part is common to both polarities, the odd part changes sign."""
-        even = jnp.sum(voltage * voltage_change, 0)[None, :]
-        odd = outer_sum(drive, voltage_change)
+        # One sum of outer products over both polarities, the even part a row of ones' product.
+        even = jnp.sum(voltage * voltage_change, 0)
+        rows = jnp.concatenate([drive, jnp.ones_like(drive[:1])])
+        columns = [jnp.vstack([sign * voltage_change, even]) for sign in (-1.0, 1.0)]
+        product = outer_sum(rows, jnp.concatenate(columns, 1))
         if drive_change is not None:
-            even += jnp.sum(drive * drive_change, 0)[:, None]
-            odd += outer_sum(drive_change, voltage)
-        return eqx.tree_at(lambda c: (c.plus.conductance, c.minus.conductance), self, (even - odd, even + odd))
+            product += jnp.sum(drive * drive_change, 0)[:, None]
+            product += outer_sum(drive_change, jnp.concatenate([-voltage, voltage], 1))
+        return eqx.tree_at(lambda c: c.resistors.conductance, self, product)
 
     def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
         """Row by row, both polarities."""

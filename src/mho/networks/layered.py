@@ -163,11 +163,10 @@ def layered_network(
         drawn = jax.random.uniform(layer_key, (n, m), minval=-spread, maxval=spread)
         resistors = ProgrammableResistor(jnp.clip(drawn, lower, upper), lower, upper)
         if index == 0:
-            halves = (
+            crossbar: Crossbar = MirroredCrossbar.joined(
                 ProgrammableResistor(resistors.conductance[:pairs], lower, upper),
                 ProgrammableResistor(resistors.conductance[pairs:], lower, upper),
             )
-            crossbar: Crossbar = MirroredCrossbar(*halves)
         else:
             crossbar = DenseCrossbar(resistors)
         last = index == hidden
