@@ -30,7 +30,7 @@ from scipy.linalg import null_space
 
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
-from mho.steady.equations import System, from_rest, move
+from mho.steady.equations import System, from_rest, move, tangents
 from mho.steady.modified_system import modified_system
 
 _NEWTON_STEPS = 60
@@ -110,10 +110,12 @@ class Dynamics(eqx.Module):
             return (carry[2] < _NEWTON_STEPS) & ~(carry[3] <= _SMALL_STEP)
 
         def advance(carry: tuple) -> tuple:
-            y, stands, count, _ = carry
+            y, (stands, laws), count, _ = carry
             after = step(y, stands)
             size = jnp.max(jnp.abs(after - y) / (1.0 + jnp.abs(after)))
-            return after, move(self.system, stands, self.system.drops(after)), count + 1, size
+            drops = self.system.drops(after)
+            standing = move(self.system, stands, laws, drops, tangents(self.system, drops))
+            return after, standing, count + 1, size
 
         start = (fixed, from_rest(self.system, fixed), jnp.int32(0), jnp.asarray(jnp.inf))
         y, _, _, size = lax.while_loop(unsolved, advance, start)
