@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 
 from mho.elements import AntiparallelDiodes, IdealDiode, PiecewiseDiode, TwoTerminal
 from mho.experiments.configuration import AnalogConfiguration
@@ -120,7 +121,7 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
 
 def _shared(parameter: Array) -> Array | np.ndarray:
     """One number where all entries of a parameter are equal; while JAX traces the learner itself, they are not known."""
-    if isinstance(parameter, jax.core.Tracer):
+    if isinstance(parameter, Tracer):
         return parameter
     values = np.asarray(parameter)
     return values.flat[0] if values.size and np.all(values == values.flat[0]) else values
