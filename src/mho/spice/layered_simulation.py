@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from mho.elements import CurrentSource, ProgrammableResistor, TwoTerminal
+from mho.elements import CurrentSource, TwoTerminal
 from mho.errors import InputError
 from mho.learning.cost import Cost
 from mho.learning.nudging import EnergyNudge
@@ -151,16 +151,11 @@ def _network_values(network: LayeredNetwork) -> list[np.ndarray]:
     values = []
     for layer in network.layers:
         crossbar = layer.crossbar
-        mirrored = isinstance(crossbar, MirroredCrossbar)
-        parts = (crossbar.plus, crossbar.minus) if mirrored else jax.tree.leaves(crossbar, is_leaf=_is_resistor)
-        values += [1.0 / np.asarray(resistors.conductance, np.float64).ravel() for resistors in parts]
+        parts = (crossbar.plus, crossbar.minus) if isinstance(crossbar, MirroredCrossbar) else (crossbar,)
+        values += [1.0 / np.asarray(g, np.float64).ravel() for g in jax.tree.leaves(parts)]
         if layer.bias is not None:
             values.append(np.asarray(layer.bias.injected, np.float64))
     return values
-
-
-def _is_resistor(leaf: object) -> bool:
-    return isinstance(leaf, ProgrammableResistor)
 
 
 def _fixed_parameters(network: LayeredNetwork) -> list[Array]:
