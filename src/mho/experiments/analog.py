@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 
 from mho.elements import AntiparallelDiodes, IdealDiode, PiecewiseDiode, TwoTerminal
 from mho.experiments.configuration import AnalogConfiguration
@@ -81,7 +82,8 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
     rule = learning_rule(configuration, trained, settle=steady)
 
     def gradient(network: LayeredNetwork, inputs: Array, targets: Array, key: Array) -> Gradient:
-        network = eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
+        if simulated is None:
+            network = eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
         return rule(network, inputs, targets, key)
 
     def free_phase(network: LayeredNetwork, inputs: Array) -> tuple[Load, OperatingPoint]:
@@ -117,8 +119,10 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
     )
 
 
-def _shared(parameter: Array) -> np.ndarray:
-    """One number where all entries of a parameter are equal."""
+def _shared(parameter: Array) -> Array | np.ndarray:
+    """One number where all entries of a parameter are equal; while JAX traces the learner itself, they are not known."""
+    if isinstance(parameter, Tracer):
+        return parameter
     values = np.asarray(parameter)
     return values.flat[0] if values.size and np.all(values == values.flat[0]) else values
 

@@ -43,6 +43,8 @@ def plot_histograms(weights: Mapping[str, ArrayLike], label: str, path: Path) ->
 
 def plot_waveforms(times: np.ndarray, voltages: Mapping[str, np.ndarray], path: Path) -> None:
     """Node voltages [V] against time [s], as a PNG file."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     for name, voltage in voltages.items():

@@ -150,7 +150,9 @@ def _network_values(network: LayeredNetwork) -> list[np.ndarray]:
     """Ohms of the crossbars and amperes of the biases, in the order of the cards."""
     values = []
     for layer in network.layers:
-        values += [1.0 / np.asarray(g, np.float64).ravel() for g in jax.tree.leaves(layer.crossbar)]
+        crossbar = layer.crossbar
+        parts = (crossbar.plus, crossbar.minus) if isinstance(crossbar, MirroredCrossbar) else (crossbar,)
+        values += [1.0 / np.asarray(g, np.float64).ravel() for g in jax.tree.leaves(parts)]
         if layer.bias is not None:
             values.append(np.asarray(layer.bias.injected, np.float64))
     return values

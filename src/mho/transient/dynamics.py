@@ -42,27 +42,27 @@ class Dynamics(eqx.Module):
     """The ODE of a circuit; see the module. Arrays are float64."""
 
     system: System
-    stiffness: np.ndarray
+    stiffness: Any
     """K, (size, size)."""
-    from_states: np.ndarray
+    from_states: Any
     """T V₁, (size, states)."""
-    from_rest: np.ndarray
+    from_rest: Any
     """T V₂, (size, rest)."""
-    from_sources: np.ndarray
+    from_sources: Any
     """S, (size, size)."""
-    held_back: np.ndarray
+    held_back: Any
     """Σ⁻¹ U₁ᵀ Wᵀ C S, (states, size)."""
-    projection: np.ndarray
+    projection: Any
     """Σ⁻¹ U₁ᵀ Wᵀ C, (states, size): from y to the state a [V]."""
-    drive: np.ndarray
+    drive: Any
     """−Σ⁻¹ U₁ᵀ Wᵀ [1/F], (states, size)."""
-    balance: np.ndarray
+    balance: Any
     """U₂ᵀ Wᵀ, (rest, size)."""
-    source_rows: np.ndarray
+    source_rows: Any
     """Where r holds the voltages of `Circuit.source_names`."""
-    source_current: np.ndarray
+    source_current: Any
     """From what the kept laws leave over to the sources' currents, (sources, size)."""
-    capacitance: np.ndarray
+    capacitance: Any
     """C [F], (size, size)."""
 
     @property
