@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -39,17 +40,19 @@ def bounded_exp(x: Array) -> Array:
 _TRAINING_STEPS = 2
 
 
-def _diode_root(
-    excess: Callable[[Array], tuple[Array, Array]], low: Array, high: Array, last: Array, first: Array, scale: Array
-) -> Array:
-    # In float32, for training, a few steps without a test from the node's last voltage: they are exact once the
-    # neighbours have settled, and while those still move more would be lost. A step from the left of an exponential that
-    # would pass the conduction bound is cut there, and from the right Newton's method does not overshoot. Whatever it
-    # leaves shows in the steady state's residual, which is the law's own mismatch. In float64 every node is solved to
-    # rounding at every visit.
-    if low.dtype == jnp.float32:
-        return newton_root(excess, low, high, jnp.clip(last, low, high), steps=_TRAINING_STEPS)
-    return bracketed_root(excess, low, high, first, scale)
+def _diode_root(excess: Callable[[Array], tuple[Array, Array]], bound: Array, last: Array, scale: Array) -> Array:
+    # The root lies between 0 V and the conduction bound. In float32, for training, a few steps without a test from the
+    # node's last voltage, or from the bound if it was never moved from 0 V: exact once the neighbours have settled, and
+    # while those still move more would be lost. A step that leaves the bracket is cut back at the end. Whatever is left
+    # shows in the steady state's residual, which is the law's own mismatch. In float64 every node is solved to rounding at
+    # every visit.
+    if bound.dtype == jnp.float32:
+        moved = jnp.sign(bound) * jnp.finfo(bound.dtype).tiny
+        low, high = jnp.minimum(bound, moved), jnp.maximum(bound, moved)
+        begin = jnp.where(last == 0.0, bound, jnp.clip(last, low, high))
+        root = newton_root(excess, begin, steps=_TRAINING_STEPS)
+        return jnp.where(jnp.isfinite(root), jnp.clip(root, low, high), bound)
+    return bracketed_root(excess, jnp.minimum(bound, 0.0), jnp.maximum(bound, 0.0), bound, scale)
 
 
 class ShockleyDiode(TwoTerminal):
@@ -102,26 +105,25 @@ class ShockleyDiode(TwoTerminal):
         """A bound on |v| of the node equation on the conducting side.
 
         `current` ≥ 0 is the net current into the node at 0 V. Either all of it flows through the conductance or all
-        through the diode: the lesser voltage of the two.
+        through the diode: the lesser voltage of the two. A little more than that, for rounding.
         """
         at_rest = self._exponential(jnp.zeros((), current.dtype))
-        diode = self.bias + self._scale * jnp.log((current + at_rest) / self.saturation_current)
-        return jnp.minimum(current / conductance, jnp.maximum(diode, 0.0))
+        rise = self._scale * jnp.log((current + at_rest) / self.saturation_current)
+        slack = 8 * jnp.finfo(current.dtype).eps * (jnp.abs(self.bias) + jnp.abs(rise))
+        return jnp.minimum(current / conductance, jnp.maximum(self.bias + rise + slack, 0.0))
 
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
-        """Newton's method from the conduction bound on the forward side, from 0 V on the reverse side."""
+        """Newton's method from the conduction bound on the forward side, from all the current's on the reverse side."""
         sign = self.polarity
         net = sign * (current - self.current(jnp.zeros((), current.dtype)))
-        high = self.conduction_bound(conductance, jnp.maximum(net, 0.0))
+        forward = self.conduction_bound(conductance, jnp.maximum(net, 0.0))
         return sign * _diode_root(
             lambda u: (
                 conductance * u + sign * (self.current(sign * u) - current),
                 conductance + self.slope(sign * u),
             ),
-            jnp.minimum(net / conductance, 0.0),
-            high,
+            jnp.where(net >= 0, forward, net / conductance),
             sign * start,
-            high,
             self._scale,
         )
 
@@ -191,14 +193,12 @@ class AntiparallelDiodes(TwoTerminal):
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
         """Newton's method from the conduction bound of whichever diode conducts."""
         net = current - self.current(jnp.zeros((), current.dtype))
-        high = self.up.conduction_bound(conductance, jnp.maximum(net, 0.0))
-        low = -self.down.conduction_bound(conductance, jnp.maximum(-net, 0.0))
+        conducting = jax.tree.map(lambda up, down: jnp.where(net >= 0, up, down), self.up, self.down)
+        bound = conducting.conduction_bound(conductance, jnp.abs(net))
         return _diode_root(
             lambda v: (conductance * v + self.current(v) - current, conductance + self.slope(v)),
-            low,
-            high,
+            jnp.where(net >= 0, bound, -bound),
             start,
-            jnp.where(net >= 0, high, low),
             jnp.minimum(self.up._scale, self.down._scale),
         )
 

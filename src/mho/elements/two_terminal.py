@@ -170,25 +170,20 @@ def bracketed_root(
     return lax.while_loop(lambda s: s[-1] & (s[0] < _ROOT_STEPS), advance, state)[1]
 
 
-def newton_root(
-    excess: Callable[[Array], tuple[Array, Array]], low: Array, high: Array, start: Array, steps: int
-) -> Array:
-    """Roots of increasing functions, elementwise, by a fixed number of Newton steps, each clipped into a bracket.
+def newton_root(excess: Callable[[Array], tuple[Array, Array]], start: Array, steps: int) -> Array:
+    """Roots of increasing functions, elementwise, by a fixed number of Newton steps.
 
-    For starts from which Newton's method is known to converge. The bracket does not shrink: XLA may evaluate the same
-    value twice with different rounding, and a bracket closed by the one locks the other out.
+    For starts from which Newton's method is known to converge.
 
     Args:
         excess: gives the function's value and slope at an array of points.
-        low: points where the function is ≤ 0.
-        high: points where it is ≥ 0.
         start: first guesses.
         steps: number of steps.
     """
 
     def advance(_: Array, point: Array) -> Array:
         value, slope = excess(point)
-        return jnp.clip(point - value / slope, low, high)
+        return point - value / slope
 
     # A loop, though a short one: unrolled, XLA makes one piece of work of it and spreads that over threads, whose meeting
     # costs more than the work of a small batch.
