@@ -6,12 +6,11 @@ that `mho --help` need not wait for JAX.
 
 import importlib
 import io
-import os
 import sys
 from collections.abc import Sequence
 
-from mho.command.report import one_line
-from mho.errors import InputError, MhoError
+from mho.command.report import exit_code
+from mho.errors import InputError
 
 SUBCOMMANDS = {
     "train": ("mho.command.train", "train a named experiment, or go on with a run"),
@@ -38,28 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # the help has symbols that not every terminal's encoding has
-    try:
-        _dispatch(given)
-        sys.stdout.flush()
-    except InputError as problem:
-        return _fail(2, problem)
-    except MhoError as problem:
-        return _fail(1, problem)
-    except BrokenPipeError:
-        # The reader of standard output has gone; nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as problem:
-        return _fail(1, problem)
-    except KeyboardInterrupt as interruption:
-        return _fail(130, str(interruption) or "interrupted")
-    except MemoryError:
-        return _fail(1, "out of memory")
-    except Exception as problem:
-        if type(problem).__name__ == "JaxRuntimeError" and "RESOURCE_EXHAUSTED" in str(problem):
-            return _fail(1, f"out of memory: {str(problem).splitlines()[0]}")
-        raise
-    return 0
+    return exit_code(lambda: _dispatch(given))
 
 
 def _dispatch(given: list[str]) -> None:
@@ -78,8 +56,3 @@ def _dispatch(given: list[str]) -> None:
     if name not in SUBCOMMANDS:
         raise InputError(f"unknown subcommand {name!r}: expected one of {', '.join(SUBCOMMANDS)}")
     importlib.import_module(SUBCOMMANDS[name][0]).run(rest)
-
-
-def _fail(code: int, problem: BaseException | str) -> int:
-    print(f"mho: {one_line(problem)}", file=sys.stderr)
-    return code

@@ -2,16 +2,20 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mho.command.options import parse
 from mho.errors import InputError
 from mho.experiments.configuration import Configuration, option
-from mho.experiments.progress import progress
+from mho.experiments.progress import Show, progress
 from mho.experiments.registry import EXPERIMENTS, experiment
 from mho.experiments.run import new_folder, read_configuration
+
+if TYPE_CHECKING:
+    from mho.experiments.devices import Devices
 
 _HELP = """usage: mho train EXPERIMENT [options]
        mho train --resume DIR [--epochs N] [--data-dir DIR] [--checkpoint-minutes M]
@@ -29,6 +33,11 @@ options of them all (`mho train EXPERIMENT --help` tells the rest, with the expe
   --out DIR               folder of the run; runs/EXPERIMENT-seedS if it is not given
   --checkpoint-minutes M  time between two checkpoints within an epoch (10); there is one after each epoch anyway
   --resume DIR            go on with the run in DIR
+  --devices N             share each batch out over N devices; the losses are one device's to rounding
+  --tensor-parallel M     split the nodes of layers over M of the N devices, the samples over N/M
+  --coordinator HOST:PORT --processes P --process-id I
+                          train on many machines: the same command on each, I from 0; --out and --resume name a
+                          folder that the first one writes and all can read
 
 Example: mho train drn-digits --epochs 3 --learning-rates 0.01 --out runs/first"""
 
@@ -62,10 +71,24 @@ def _train(name: str, default: Configuration, given: list[str]) -> None:
     from mho.experiments.training import train
 
     configuration = _configuration(options, type(default))
+    if options.out is None and options.processes > 1:
+        raise InputError(f"--processes {options.processes}: all processes need to be told the run's folder by --out")
     folder = Path(options.out) if options.out is not None else new_folder(name, configuration)
-    with progress() as show:
-        finished = train(name, configuration, folder, checkpoint_minutes=options.checkpoint_minutes, show=show)
-    _report(finished.folder, finished.metrics)
+
+    def work(devices: "Devices") -> None:
+        with _shown_by(devices) as show:
+            finished = train(
+                name,
+                configuration,
+                folder,
+                checkpoint_minutes=options.checkpoint_minutes,
+                devices=devices,
+                show=show,
+            )
+        if devices.leads:
+            _report(finished.folder, finished.metrics)
+
+    _on_devices(options, work)
 
 
 def _resume(folder: Path, name: str | None, given: list[str]) -> None:
@@ -85,17 +108,45 @@ def _resume(folder: Path, name: str | None, given: list[str]) -> None:
             )
     from mho.experiments.training import resume
 
-    with progress() as show:
-        finished = resume(
-            folder,
-            epochs=changed.epochs,
-            data_dir=changed.data_dir,
-            checkpoint_minutes=options.checkpoint_minutes,
-            show=show,
-        )
-    if not finished.trained:
-        print(f"{folder} is finished; --epochs above {changed.epochs} would go on with it")
-    _report(finished.folder, finished.metrics)
+    def work(devices: "Devices") -> None:
+        with _shown_by(devices) as show:
+            finished = resume(
+                folder,
+                epochs=changed.epochs,
+                data_dir=changed.data_dir,
+                checkpoint_minutes=options.checkpoint_minutes,
+                devices=devices,
+                show=show,
+            )
+        if devices.leads:
+            if not finished.trained:
+                print(f"{folder} is finished; --epochs above {changed.epochs} would go on with it")
+            _report(finished.folder, finished.metrics)
+
+    _on_devices(options, work)
+
+
+def _shown_by(devices: "Devices") -> AbstractContextManager[Show | None]:
+    return progress() if devices.leads else nullcontext()
+
+
+def _on_devices(options: Any, work: Callable[["Devices"], None]) -> None:
+    """Do the work on the devices that the options ask for; as one of many processes, in a supervised child."""
+    from mho.experiments.devices import check_processes, connect, lost, mesh_devices
+
+    def local() -> None:
+        work(mesh_devices(options.devices, tensor_parallel=options.tensor_parallel))
+
+    def joined() -> None:
+        connect(options.coordinator, options.processes, options.process_id)
+        local()
+
+    check_processes(options.coordinator, options.processes, options.process_id)
+    if options.processes == 1:
+        return local()
+    from mho.command.supervision import supervised
+
+    raise SystemExit(supervised(joined, lost(options.process_id, options.processes)))
 
 
 def _report(folder: Path, metrics: list[dict[str, Any]]) -> None:
@@ -113,6 +164,11 @@ def _options(kind: type[Configuration]) -> type:
         ("out", str | None, dataclasses.field(default=None)),
         ("resume", str | None, dataclasses.field(default=None)),
         ("checkpoint_minutes", float, dataclasses.field(default=10.0)),
+        ("devices", int | None, dataclasses.field(default=None)),
+        ("tensor_parallel", int, dataclasses.field(default=1)),
+        ("coordinator", str | None, dataclasses.field(default=None)),
+        ("processes", int, dataclasses.field(default=1)),
+        ("process_id", int, dataclasses.field(default=0)),
     ]
     made = dataclasses.make_dataclass("Options", more, bases=(kind,), frozen=True, kw_only=True)
     made.__doc__ = """Options.
@@ -121,6 +177,12 @@ def _options(kind: type[Configuration]) -> type:
         out: Folder of the run; runs/EXPERIMENT-seedS if it is not given.
         resume: Folder of the run to go on with.
         checkpoint_minutes: Time between two checkpoints within an epoch; there is one after each epoch anyway.
+        devices: Devices to share the work out over, in all processes together; as many as --tensor-parallel in each
+            process if it is not given.
+        tensor_parallel: Devices to split the nodes of layers over; the samples are split over the rest.
+        coordinator: Host and port at which the first of many processes listens.
+        processes: Processes that train together, each by this command.
+        process_id: Which of them this is, from 0.
     """
     return made
 

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from mho.experiments.devices import Devices, one_device
 from mho.experiments.learner import Learner
 from mho.learning import apply_updates
 
@@ -81,7 +82,15 @@ Advance = Callable[[TrainingState, Array, Array, Array, Array, Array], TrainingS
 
 
 def compile_epoch(
-    learner: Learner, state: TrainingState, inputs: Array, labels: Array, *, classes: int, scale: float, batch_size: int
+    learner: Learner,
+    state: TrainingState,
+    inputs: Array,
+    labels: Array,
+    *,
+    classes: int,
+    scale: float,
+    batch_size: int,
+    devices: Devices | None = None,
 ) -> Advance:
     """Compile the steps of an epoch.
 
@@ -93,18 +102,20 @@ def compile_epoch(
         classes: the number of classes.
         scale: what inputs are multiplied by.
         batch_size: samples a step.
+        devices: where all arguments stand and the samples of a batch are shared out; the first device alone if None.
 
     Returns:
         A function of (state, stop, order, inputs, labels, key): it makes steps until `stop` of them are made in this
         epoch, and returns the new state; the old one's buffers are gone. It stops after the step whose loss is no
         longer finite.
     """
+    spread = one_device() if devices is None else devices
 
     def step(state: TrainingState, order: Array, inputs: Array, labels: Array, key: Array) -> TrainingState:
         index = lax.dynamic_slice_in_dim(order, state.step * batch_size, batch_size)
-        batch = take_rows(inputs, index).astype(jnp.float32) * scale
+        batch = spread.shared_samples(take_rows(inputs, index).astype(jnp.float32) * scale)
         expected = take_rows(labels, index)
-        targets = jax.nn.one_hot(expected, classes, dtype=jnp.float32)
+        targets = spread.shared_samples(jax.nn.one_hot(expected, classes, dtype=jnp.float32))
         gradient: Any = learner.gradient(state.network, batch, targets, jax.random.fold_in(key, state.step))
         updates: Any
         updates, optimizer_state = learner.optimizer.update(gradient.by_parameter, state.optimizer_state)
@@ -128,7 +139,16 @@ def compile_epoch(
 
     order = jax.ShapeDtypeStruct((len(labels),), jnp.int32)
     key = jax.eval_shape(lambda: jax.random.key(0))
-    return jax.jit(advance, donate_argnums=0).lower(state, jnp.int32(0), order, inputs, labels, key).compile()
+    # What is split stays split as it is, and what is whole everywhere stays that: the caller reads it.
+    here = jax.tree.map(lambda leaf: leaf.sharding, state)
+    whole = spread.everywhere
+    jitted = jax.jit(
+        advance,
+        donate_argnums=0,
+        in_shardings=(here, whole, whole, whole, whole, whole),
+        out_shardings=here,
+    )
+    return jitted.lower(state, jnp.int32(0), order, inputs, labels, key).compile()
 
 
 @jax.jit
@@ -138,7 +158,7 @@ def all_finite(network: Any) -> Array:
 
 
 def compile_test(
-    learner: Learner, inputs: Array, labels: Array, *, scale: float
+    learner: Learner, inputs: Array, labels: Array, *, scale: float, devices: Devices | None = None
 ) -> Callable[[Any], tuple[Array, Array]]:
     """Compile the test of a network.
 
@@ -147,12 +167,14 @@ def compile_test(
         inputs: test inputs, (samples, features), of any dtype.
         labels: their classes, (samples,).
         scale: what inputs are multiplied by.
+        devices: where all stands and the samples are shared out; the first device alone if None.
 
     Returns:
         A function from the network to the number of samples not predicted and the number that did not converge.
     """
+    spread = one_device() if devices is None else devices
     samples = len(labels)
-    batch_size = min(_TEST_BATCH, samples)
+    batch_size = -(-min(_TEST_BATCH, samples) // spread.sample_shares) * spread.sample_shares
     # The last batch is filled up with the last sample; `counted` leaves the filling out.
     index = jnp.arange(-(-samples // batch_size) * batch_size).reshape(-1, batch_size)
 
@@ -161,7 +183,8 @@ def compile_test(
         def batch(index: Array) -> tuple[Array, Array]:
             counted = index < samples
             rows = jnp.minimum(index, samples - 1)
-            prediction, converged = learner.predict(network, inputs[rows].astype(jnp.float32) * scale)
+            batch = spread.shared_samples(inputs[rows].astype(jnp.float32) * scale)
+            prediction, converged = learner.predict(network, batch)
             wrong = jnp.argmax(prediction, -1) != labels[rows]
             return jnp.sum(wrong & counted), jnp.sum(~converged & counted)
 

@@ -6,13 +6,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from mho.errors import InputError, MhoError
 from mho.experiments.analog import analog_learner, analog_network
@@ -27,6 +27,7 @@ from mho.experiments.checkpoint import (
 )
 from mho.experiments.configuration import AnalogConfiguration, BaselineConfiguration, Configuration
 from mho.experiments.data import Dataset, load_dataset, split_validation
+from mho.experiments.devices import Devices, one_device
 from mho.experiments.epoch import (
     TrainingState,
     all_finite,
@@ -108,6 +109,7 @@ def train(
     folder: Path,
     *,
     checkpoint_minutes: float = 10.0,
+    devices: Devices | None = None,
     show: Show | None = None,
 ) -> Finished:
     """Train a configuration from its start.
@@ -117,18 +119,21 @@ def train(
         configuration: what to train.
         folder: where the run goes; it must not hold one.
         checkpoint_minutes: time between two checkpoints within an epoch; there is one after each epoch anyway.
+        devices: what to train on; the first device if None. They change nothing but rounding.
         show: shows the progress; nothing is shown if it is None.
 
     Raises:
-        InputError: where configuration, data and folder do not fit.
-        MhoError: if the loss or the network ceases to be finite.
+        InputError: where configuration, data, devices and folder do not fit.
+        MhoError: if the loss or the network ceases to be finite, or another process of the run ends.
         Interrupted: on SIGINT, once a checkpoint is written.
     """
     _check_interval(checkpoint_minutes)
     dataset = experiment_data(configuration)
-    training = _Training(name, configuration, dataset, folder, checkpoint_minutes, show or Quiet())
-    create_run(folder, name, configuration)
-    with exclusive(folder):
+    devices = devices or one_device()
+    training = _Training(name, configuration, dataset, folder, checkpoint_minutes, devices, show or Quiet())
+    if devices.leads:
+        create_run(folder, name, configuration)
+    with _held(folder, devices):
         return training.run()
 
 
@@ -138,15 +143,19 @@ def resume(
     epochs: int | None = None,
     data_dir: str | None = None,
     checkpoint_minutes: float = 10.0,
+    devices: Devices | None = None,
     show: Show | None = None,
 ) -> Finished:
     """Go on with a run where its last checkpoint stands: the outcome is the uninterrupted run's, bit for bit.
+
+    On other devices than it was begun on, to rounding.
 
     Args:
         folder: the run's folder.
         epochs: epochs to train in all; what the run was begun with if None.
         data_dir: where the data set's files are now; what the run was begun with if None.
         checkpoint_minutes: see `train`.
+        devices: see `train`.
         show: see `train`.
 
     Raises:
@@ -158,7 +167,8 @@ def resume(
     name, configuration = read_configuration(folder)
     changes = {k: v for k, v in {"epochs": epochs, "data_dir": data_dir}.items() if v is not None}
     changed = dataclasses.replace(configuration, **changes)
-    with exclusive(folder):
+    devices = devices or one_device()
+    with _held(folder, devices):
         saved = checkpoints(checkpoint_folder(folder))
         bookmark = read_bookmark(saved[0]) if saved else None
         if bookmark is not None:
@@ -168,10 +178,11 @@ def resume(
             if bookmark.epochs_done == changed.epochs and (folder / "histograms.png").exists():
                 return Finished(folder, bookmark.metrics, trained=False)
         dataset = experiment_data(changed)
-        if changed != configuration:
-            write_configuration(folder, name, changed)
-        checkpoint_folder(folder).mkdir(exist_ok=True)
-        training = _Training(name, changed, dataset, folder, checkpoint_minutes, show or Quiet())
+        training = _Training(name, changed, dataset, folder, checkpoint_minutes, devices, show or Quiet())
+        if devices.leads:
+            if changed != configuration:
+                write_configuration(folder, name, changed)
+            checkpoint_folder(folder).mkdir(exist_ok=True)
         return training.run(saved[0] if saved else None)
 
 
@@ -197,6 +208,11 @@ def trained_network(folder: Path) -> tuple[Configuration, Any]:
 def _check_interval(checkpoint_minutes: float) -> None:
     if not checkpoint_minutes > 0:
         raise InputError(f"--checkpoint-minutes {checkpoint_minutes}: must be positive")
+
+
+def _held(folder: Path, devices: Devices) -> AbstractContextManager[None]:
+    """The folder is held by the process that writes in it."""
+    return exclusive(folder) if devices.leads else nullcontext()
 
 
 @contextmanager
@@ -230,11 +246,14 @@ class _Training:
         dataset: Dataset,
         folder: Path,
         checkpoint_minutes: float,
+        devices: Devices,
         show: Show,
     ) -> None:
         assert dataset.classes is not None  # by `experiment_data`
         self.name, self.configuration, self.dataset = name, configuration, dataset
-        self.folder, self.show = folder, show
+        devices.check_batch(configuration.batch_size)
+        self.folder, self.devices = folder, devices
+        self.show = show if devices.leads else Quiet()
         self.interval = 60.0 * checkpoint_minutes
         self.samples, self.features = dataset.train_inputs.shape
         self.classes = dataset.classes
@@ -251,44 +270,58 @@ class _Training:
             bookmark = read_bookmark(saved)
             state = read_state(saved, state)
             self.metrics, self.seconds = bookmark.metrics, bookmark.seconds
-        log = MetricsLog(self.folder, self.metrics)
+        state = self.devices.placed(state)
+        log = MetricsLog(self.folder, self.metrics) if self.devices.leads else None
         try:
             with _deferred_interrupt() as interrupted:
-                state = self._epochs(state, log, interrupted)
+                state = self.devices.together(lambda: self._epochs(state, log, interrupted))
         finally:
-            log.close()
-        plot_curves(self.metrics, self.folder / "curves.png")
-        weights = self.learner.weights(state.network)
-        plot_histograms(weights, self.learner.weight_name, self.folder / "histograms.png")
+            if log is not None:
+                log.close()
+        network = self.devices.gathered(state.network)
+        if self.devices.leads:
+            plot_curves(self.metrics, self.folder / "curves.png")
+            plot_histograms(self.learner.weights(network), self.learner.weight_name, self.folder / "histograms.png")
         return Finished(self.folder, self.metrics, trained=True)
 
-    def _epochs(self, state: TrainingState, log: MetricsLog, interrupted: Callable[[], bool]) -> TrainingState:
-        configuration, dataset = self.configuration, self.dataset
+    def _epochs(self, state: TrainingState, log: MetricsLog | None, interrupted: Callable[[], bool]) -> TrainingState:
+        configuration, dataset, devices = self.configuration, self.dataset, self.devices
         if len(self.metrics) == configuration.epochs:
             return state
         left_over = self.samples % configuration.batch_size
         if left_over:
             self.show.line(f"batches of {configuration.batch_size}: {left_over} samples are left out of each epoch")
-        inputs, labels = jnp.asarray(dataset.train_inputs), jnp.asarray(dataset.train_targets)
-        test_inputs, test_labels = jnp.asarray(dataset.test_inputs), jnp.asarray(dataset.test_targets)
+        inputs, labels, test_inputs, test_labels = map(
+            devices.replicated,
+            (dataset.train_inputs, dataset.train_targets, dataset.test_inputs, dataset.test_targets),
+        )
         batch_size, scale = configuration.batch_size, dataset.scale
         advance = compile_epoch(
-            self.learner, state, inputs, labels, classes=self.classes, scale=scale, batch_size=batch_size
+            self.learner,
+            state,
+            inputs,
+            labels,
+            classes=self.classes,
+            scale=scale,
+            batch_size=batch_size,
+            devices=devices,
         )
-        test = compile_test(self.learner, test_inputs, test_labels, scale=scale)
-        probe = test_inputs[:_PROBED].astype(jnp.float32) * scale
+        test = compile_test(self.learner, test_inputs, test_labels, scale=scale, devices=devices)
+        probe = dataset.test_inputs[:_PROBED].astype(np.float32) * np.float32(scale)
 
         piece = 1
         written = time.monotonic()
         while len(self.metrics) < configuration.epochs:
             epoch = len(self.metrics) + 1
-            order = sample_order(configuration.seed, epoch, self.samples)
-            key = jax.random.fold_in(jax.random.key(configuration.seed), epoch)
+            order = devices.replicated(sample_order(configuration.seed, epoch, self.samples))
+            key = jax.random.wrap_key_data(
+                devices.replicated(jax.random.key_data(jax.random.fold_in(jax.random.key(configuration.seed), epoch)))
+            )
             step = int(state.step)
             while step < self.steps:
                 began = time.perf_counter()
                 stop = min(step + piece, self.steps)
-                state = advance(state, jnp.int32(stop), order, inputs, labels, key)
+                state = advance(state, devices.replicated(np.int32(stop)), order, inputs, labels, key)
                 step = int(state.step)
                 took = time.perf_counter() - began
                 self.seconds += took
@@ -298,38 +331,45 @@ class _Training:
                 )
                 self._refuse_if_diverged(state, epoch, step)
                 self.show.standing(self._standing(state, epoch, step))
+                due = time.monotonic() - written >= self.interval
+                (piece, due), stopping = devices.agreed((piece, due), interrupted())
                 if step < self.steps:
-                    if interrupted():
+                    if stopping:
                         self._checkpoint(state, step)
                         raise Interrupted(
                             f"interrupted in epoch {epoch}, step {step} of {self.steps}; "
                             f"go on with: mho train --resume {self.folder}"
                         )
-                    if time.monotonic() - written >= self.interval:
+                    if due:
                         self._checkpoint(state, step)
                         written = time.monotonic()
             wrong, test_unconverged = (int(x) for x in test(state.network))
             standing = self._standing(state, epoch, step)
             circuit = self.learner.residual is not None
+            network = devices.gathered(state.network)
             record: Metrics = {
                 "epoch": epoch,
                 "train_loss": standing.loss,
                 "train_error": standing.error,
                 "test_error": wrong / len(test_labels),
                 "seconds": self.seconds,
-                "residual": self.learner.residual(state.network, probe) if self.learner.residual else None,
+                "residual": self.learner.residual(network, probe) if self.learner.residual and devices.leads else None,
                 "unconverged": standing.unconverged if circuit else None,
                 "test_unconverged": test_unconverged if circuit else None,
                 "sweeps": int(state.tally.sweeps) / self.steps if circuit else None,
             }
-            log.append(record)
+            if log is not None:
+                log.append(record)
             self.metrics = [*self.metrics, record]
             self.show.line(_summary(record, configuration.epochs))
-            state = dataclasses.replace(state, step=jnp.int32(0), tally=fresh_tally())
+            state = dataclasses.replace(
+                state, step=devices.replicated(np.int32(0)), tally=jax.tree.map(devices.replicated, fresh_tally())
+            )
             self.seconds = 0.0
             self._checkpoint(state, 0)
             written = time.monotonic()
-            if interrupted() and epoch < configuration.epochs:
+            _, stopping = devices.agreed((), interrupted())
+            if stopping and epoch < configuration.epochs:
                 raise Interrupted(
                     f"interrupted after epoch {epoch} of {configuration.epochs}; "
                     f"go on with: mho train --resume {self.folder}"
@@ -364,6 +404,9 @@ class _Training:
         )
 
     def _checkpoint(self, state: TrainingState, step: int) -> None:
+        state = self.devices.gathered(state)
+        if not self.devices.leads:
+            return
         bookmark = Bookmark(len(self.metrics), step, self.seconds, self.metrics, self.features, self.classes)
         folder = checkpoint_folder(self.folder)
         try:
