@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from mho.errors import InputError, MhoError
@@ -307,7 +308,7 @@ class _Training:
             devices=devices,
         )
         test = compile_test(self.learner, test_inputs, test_labels, scale=scale, devices=devices)
-        probe = dataset.test_inputs[:_PROBED].astype(np.float32) * np.float32(scale)
+        probe = jnp.asarray(dataset.test_inputs[:_PROBED], jnp.float32) * scale
 
         piece = 1
         written = time.monotonic()
