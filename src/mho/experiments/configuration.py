@@ -43,7 +43,7 @@ class Configuration:
     """Factor on the learning rates after each epoch."""
 
     def __post_init__(self) -> None:
-        positive = {"epochs": self.epochs, "batch_size": self.batch_size, "decay": self.decay}
+        positive: dict[str, float] = {"epochs": self.epochs, "batch_size": self.batch_size, "decay": self.decay}
         for name, values in {"hidden": self.hidden, "learning_rates": self.learning_rates}.items():
             positive |= {f"{name}[{i}]": value for i, value in enumerate(values)}
         _check_positive(positive)
@@ -52,7 +52,7 @@ class Configuration:
                 raise InputError(f"{option(name)} {value}: must not be negative")
         if self.seed >= 2**31:
             raise InputError(f"--seed {self.seed}: must be below 2147483648")
-        layers = len(self.hidden) + 1
+        layers = self.trained_layers
         if len(self.learning_rates) not in (1, layers):
             raise InputError(
                 f"--learning-rates: {len(self.learning_rates)} given, expected one for each of {layers} layers, "
@@ -60,16 +60,26 @@ class Configuration:
             )
 
     @property
+    def trained_layers(self) -> int:
+        """Layers that learn."""
+        return len(self.hidden) + 1
+
+    @property
     def rates(self) -> tuple[float, ...]:
-        """Learning rate of each layer."""
-        layers = len(self.hidden) + 1
-        return self.learning_rates * layers if len(self.learning_rates) == 1 else self.learning_rates
+        """Learning rate of each layer that learns."""
+        return self.learning_rates * self.trained_layers if len(self.learning_rates) == 1 else self.learning_rates
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnalogConfiguration(Configuration):
     """A layered analog network, how it learns and how its steady states are found. Computed in float32."""
 
+    filters: tuple[int, ...] = ()
+    """Filters of each convolution before the dense layers, over square images; none if empty."""
+    window: int = 3
+    """Width of the convolutions' windows [nodes]."""
+    pooling: int = 1
+    """Width of the windows that are averaged behind each convolution [nodes]; 1 for none."""
     element: Literal["ideal", "shockley", "piecewise", "linear"] = "ideal"
     """At the hidden nodes: ideal or piecewise diodes (half hold v ≥ 0, half v ≤ 0), Shockley pairs, or nothing."""
     saturation_current: float = 1e-9
@@ -119,6 +129,10 @@ class AnalogConfiguration(Configuration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_positive({f"filters[{i}]": value for i, value in enumerate(self.filters)})
+        _check_positive({"window": self.window, "pooling": self.pooling})
+        if self.filters and self.bias_line is not None:
+            raise InputError(f"--bias-line {self.bias_line}: convolutions have none; use --bias-currents")
         names = ("saturation_current", "ideality", "on_resistance", "off_resistance", "input_gain", "initial", "lower")
         names += ("logit_gain", "beta", "rtol", "max_sweeps")
         positive = {name: getattr(self, name) for name in names}
@@ -135,15 +149,21 @@ class AnalogConfiguration(Configuration):
             raise InputError(
                 f"--diode-bias {self.diode_bias}: a piecewise-linear diode's threshold must not be negative"
             )
-        if len(self.gains) not in (0, 1, len(self.hidden)):
-            raise InputError(f"--gains: {len(self.gains)} given for {len(self.hidden)} hidden layers")
+        hidden = self.trained_layers - 1
+        if len(self.gains) not in (0, 1, hidden):
+            raise InputError(f"--gains: {len(self.gains)} given for {hidden} hidden layers")
         if not self.trained:
             raise InputError("--trained: names nothing to train")
 
     @property
+    def trained_layers(self) -> int:
+        """Layers that learn: pooling does not."""
+        return len(self.filters) + super().trained_layers
+
+    @property
     def layer_gains(self) -> tuple[float, ...]:
         """Gain of each hidden layer's amplifiers; empty for none."""
-        return self.gains * len(self.hidden) if len(self.gains) == 1 else self.gains
+        return self.gains * (self.trained_layers - 1) if len(self.gains) == 1 else self.gains
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,6 +66,12 @@ EXPERIMENTS: dict[str, Experiment] = {
         "deep resistive network 128-32-10 on digits of 8 × 8 pixels, in a few seconds",
         replace(_DEEP_RESISTIVE, dataset="digits", hidden=(32,), input_gain=20.0, epochs=5),
     ),
+    "drn-conv-digits": Experiment(
+        "convolutional resistive network on digits of 8 × 8 pixels: 8 filters of 3 × 3, pooling by 2, 10 outputs",
+        replace(
+            _DEEP_RESISTIVE, dataset="digits", filters=(8,), window=3, pooling=2, hidden=(), input_gain=20.0, epochs=5
+        ),
+    ),
     "mlp-mnist": Experiment(
         "784-100-10 ReLU network by backpropagation on MNIST",
         BaselineConfiguration(hidden=(100,), learning_rates=(0.02,), batch_size=4, epochs=10),

@@ -1,6 +1,8 @@
 """Networks: elements joined into circuits."""
 
 from mho.networks.circuit import Branches, Circuit, CircuitBuilder, layered_circuit
+from mho.networks.convolution import ConvolutionCrossbar, MirroredConvolutionCrossbar, Planes, PoolingCrossbar
+from mho.networks.convolutional import convolutional_network, image_planes
 from mho.networks.crossbar import Crossbar, DenseCrossbar, MirroredCrossbar
 from mho.networks.layered import Layer, LayeredNetwork, Voltages, layered_network
 
@@ -8,12 +10,18 @@ __all__ = [
     "Branches",
     "Circuit",
     "CircuitBuilder",
+    "ConvolutionCrossbar",
     "Crossbar",
     "DenseCrossbar",
     "Layer",
     "LayeredNetwork",
+    "MirroredConvolutionCrossbar",
     "MirroredCrossbar",
+    "Planes",
+    "PoolingCrossbar",
     "Voltages",
+    "convolutional_network",
+    "image_planes",
     "layered_circuit",
     "layered_network",
 ]

@@ -5,12 +5,17 @@ currents are matrix products, and so is the sum over a batch of the products of 
 """
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from mho.elements import ProgrammableResistor
+
+Branches = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Row, column and conductance [S] of resistors, each an array of one entry a resistor."""
 
 _BROADCAST_BATCH = 8
 
@@ -30,6 +35,9 @@ class Crossbar(eqx.Module):
 
     `drive` [V] has shape (batch, n), `voltage` [V] shape (batch, m).
     """
+
+    mirrored: ClassVar[bool] = False
+    """Whether each row stands for two, at +x and −x."""
 
     @property
     @abc.abstractmethod
@@ -77,6 +85,10 @@ class Crossbar(eqx.Module):
 
         For checks, not for training: it visits every resistor of every sample, one row at a time.
         """
+
+    @abc.abstractmethod
+    def branches(self) -> tuple[Branches, ...]:
+        """Its resistors one by one; where it is mirrored, those at +x, then those at −x."""
 
 
 class DenseCrossbar(Crossbar):
@@ -129,6 +141,10 @@ class DenseCrossbar(Crossbar):
         """Row by row."""
         return _largest(self.resistors.conductance, drive, voltage)
 
+    def branches(self) -> tuple[Branches, ...]:
+        """Row by row."""
+        return (_branches(self.resistors),)
+
 
 class MirroredCrossbar(Crossbar):
     """A crossbar whose rows come in pairs held at +x and −x, since conductances are positive.
@@ -137,6 +153,7 @@ class MirroredCrossbar(Crossbar):
     (batch, n), for 2n rows. The rows are voltage sources, so nothing flows back that matters.
     """
 
+    mirrored = True
     plus: ProgrammableResistor
     """From the sources at +x; conductances of shape (n, m)."""
     minus: ProgrammableResistor
@@ -192,6 +209,10 @@ class MirroredCrossbar(Crossbar):
         minus_rows, minus_columns = _largest(self.minus.conductance, -drive, voltage)
         return jnp.maximum(plus_rows, minus_rows), jnp.maximum(plus_columns, minus_columns)
 
+    def branches(self) -> tuple[Branches, ...]:
+        """Row by row, both polarities."""
+        return _branches(self.plus), _branches(self.minus)
+
 
 def _largest(conductance: Array, drive: Array, voltage: Array) -> tuple[Array, Array]:
     def row(largest: Array, entry: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -201,3 +222,9 @@ def _largest(conductance: Array, drive: Array, voltage: Array) -> tuple[Array, A
 
     columns, rows = lax.scan(row, jnp.zeros_like(voltage), (conductance, drive.T))
     return rows.T, columns
+
+
+def _branches(resistors: ProgrammableResistor) -> Branches:
+    conductance = np.asarray(resistors.conductance, np.float64)
+    row, column = np.indices(conductance.shape)
+    return row.reshape(-1), column.reshape(-1), conductance.reshape(-1)
