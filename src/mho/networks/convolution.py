@@ -93,7 +93,7 @@ class Planes:
 
         def visit(largest: tuple[Array, Array], entry: tuple[Array, Array]) -> tuple[tuple[Array, Array], None]:
             index, conductance = entry
-            branch = jnp.abs(conductance[:, None] * (drive[:, None, index] - columns))
+            branch = jnp.abs(conductance[:, None] * (jnp.take(drive, index, 1)[:, None] - columns))
             return (largest[0].at[:, index].max(branch.max(1)), jnp.maximum(largest[1], branch)), None
 
         start = (jnp.zeros_like(drive), jnp.zeros_like(columns))
