@@ -175,7 +175,7 @@ def random_network(structure: Structure, seed: int) -> LayeredNetwork:
             else:
                 crossbar = MirroredConvolutionCrossbar(resistors(*shape), resistors(*shape), here)
         elif index == 0 and structure.mirrored:
-            crossbar = MirroredCrossbar(resistors(n, m), resistors(n, m))
+            crossbar = MirroredCrossbar.joined(resistors(n, m), resistors(n, m))
         else:
             crossbar = DenseCrossbar(resistors(n, m))
         hidden = index + 1 < len(nodes)

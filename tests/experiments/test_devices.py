@@ -19,7 +19,7 @@ import pytest
 from mho.errors import InputError
 from mho.experiments.configuration import Configuration
 from mho.experiments.data import load_dataset
-from mho.experiments.devices import Devices, check_processes, mesh_devices
+from mho.experiments.devices import Devices, check_hosts, mesh_devices
 from mho.experiments.epoch import compile_epoch, initial_state, sample_order
 from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.run import read_metrics
@@ -116,11 +116,11 @@ class Pair:
     """The command in two processes on loopback."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
-        together = ["--coordinator", f"127.0.0.1:{free_port()}", "--processes", "2"]
+        together = ["--coordinator", f"127.0.0.1:{free_port()}", "--hosts", "2"]
         self.folder = folder
         self.processes = [
             subprocess.Popen(
-                [*COMMAND, "train", *arguments, *together, "--process-id", str(i)],
+                [*COMMAND, "train", *arguments, *together, "--host-id", str(i)],
                 cwd=folder,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -157,7 +157,7 @@ def test_two_processes_train_are_interrupted_and_die_together(tmp_path: Path) ->
     pair.processes[1].kill()
     (code, out, err), _ = pair.ended()
     assert (code, out) == (1, "")
-    assert err.splitlines()[-1].startswith("mho: process 0 of 2 lost the others: one of them ended")
+    assert err.splitlines()[-1].startswith("mho: host 0 of 2 lost the others: one of them ended")
 
     done = len(read_metrics(tmp_path / "run"))
     resume(tmp_path / "run", epochs=done + 1)
@@ -171,14 +171,14 @@ def test_two_processes_train_are_interrupted_and_die_together(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ((None, 2, 0), "--coordinator HOST:PORT and --processes above 1 go together"),
-        (("a:1", 1, 0), "--coordinator HOST:PORT and --processes above 1 go together"),
-        (("a:1", 2, 2), "--process-id 2: must be from 0 to 1"),
-        (("a:1", 0, 0), "--processes 0: must be positive"),
+        ((None, 2, 0), "--coordinator HOST:PORT and --hosts above 1 go together"),
+        (("a:1", 1, 0), "--coordinator HOST:PORT and --hosts above 1 go together"),
+        (("a:1", 2, 2), "--host-id 2: must be from 0 to 1"),
+        (("a:1", 0, 0), "--hosts 0: must be positive"),
         (("host", 2, 0), "--coordinator host: expected HOST:PORT"),
         (("host:0", 2, 0), "--coordinator host:0: expected HOST:PORT"),
     ],
 )
 def test_processes_that_could_not_meet_are_refused(given: tuple, message: str) -> None:
     with pytest.raises(InputError, match=f"^{message}"):
-        check_processes(*given)
+        check_hosts(*given)

@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import json
 import os
+import re
 import struct
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -18,14 +19,14 @@ from tensorboardX.proto import event_pb2
 from mho.errors import InputError, MhoError
 from mho.experiments import atomic_file
 from mho.experiments.baselines import perceptron
-from mho.experiments.checkpoint import checkpoints
+from mho.experiments.checkpoint import checkpoints, read_bookmark
 from mho.experiments.configuration import AnalogConfiguration, BaselineConfiguration, from_json, to_json
 from mho.experiments.data import load_dataset
 from mho.experiments.epoch import TrainingState, compile_epoch, compile_test, initial_state, sample_order
 from mho.experiments.learner import Learner
 from mho.experiments.progress import Quiet, Standing
 from mho.experiments.registry import EXPERIMENTS
-from mho.experiments.run import checkpoint_folder, exclusive, read_metrics
+from mho.experiments.run import checkpoint_folder, create_run, exclusive, read_metrics
 from mho.experiments.training import experiment_data, learner, resume, train, trained_network
 from mho.learning import OPTIMIZERS, PARAMETERS
 from mho.learning.equilibrium_propagation import Nudging, Variant
@@ -292,12 +293,45 @@ def test_a_damaged_checkpoint_is_named(uninterrupted: Path, tmp_path: Path) -> N
     train("iris", dataclasses.replace(SMALL, epochs=2), tmp_path / "run")
     newest, _ = checkpoints(checkpoint_folder(tmp_path / "run"))
     content = newest.read_bytes()
-    newest.write_bytes(content[: len(content) // 2])
-    with pytest.raises(InputError, match=r"epochs-00002-steps-0+\.npz: damaged checkpoint; without it"):
+    rng = np.random.default_rng(0)
+    damaged = [content[: len(content) // 2], b""]
+    for place in rng.integers(len(content) - 1500, len(content), 150):  # the archive's directory, which has no checksum
+        damaged.append(content[:place] + bytes([content[place] ^ rng.integers(1, 256)]) + content[place + 1 :])
+    known = 0
+    for damage in damaged:
+        newest.write_bytes(damage)
+        try:
+            read_bookmark(newest)
+        except InputError as problem:
+            assert re.search(
+                r"epochs-00002-steps-0+\.npz: (damaged checkpoint; without it|not a checkpoint)", str(problem)
+            )
+            known += 1
+    assert known > 80
+    with pytest.raises(InputError, match="damaged checkpoint"):
+        newest.write_bytes(damaged[0])
         resume(tmp_path / "run")
     newest.unlink()
     resume(tmp_path / "run", epochs=3)
     assert_same_run(tmp_path / "run", uninterrupted)
+
+
+def test_an_edited_configuration_is_named(tmp_path: Path) -> None:
+    train("iris", dataclasses.replace(SMALL, epochs=1), tmp_path / "run")
+    path = tmp_path / "run" / "config.json"
+    path.write_text(path.read_text().replace('"decay": 0.9', '"decay": 0.8'))
+    with pytest.raises(InputError, match=r"config\.json: decay is 0\.8, but the run was trained with 0\.9"):
+        resume(tmp_path / "run", epochs=2)
+
+
+def test_a_run_that_cannot_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(atomic_file.os, "fsync", full)
+    with pytest.raises(InputError, match=r"--out .*: cannot be made: No space left on device"):
+        create_run(tmp_path / "a" / "b", "iris", SMALL)
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_processes_cannot_train_the_same_run(tmp_path: Path) -> None:

@@ -130,13 +130,13 @@ def test_shared_conductances_gather_the_gradients_of_their_resistors(traced_beta
     crossbar = network.layers[0].crossbar
     shapes = (crossbar.shape, crossbar.shape)
     parts = [np.full(shape, 1e-15) for shape in shapes]
-    for part, (row, column, conductance) in zip(parts, crossbar.branches(), strict=True):
+    for part, (row, column, conductance) in zip(parts, crossbar.single_resistors(), strict=True):
         part[row, column] = conductance
     resistors = [ProgrammableResistor(part, lower=1e-15) for part in parts]
-    dense = eqx.tree_at(lambda n: n.layers[0].crossbar, network, MirroredCrossbar(*resistors))
+    dense = eqx.tree_at(lambda n: n.layers[0].crossbar, network, MirroredCrossbar.joined(*resistors))
     one_by_one = implicit(dense, inputs, targets, SquaredError(), ("conductance",)).by_parameter.layers[0].crossbar
     shared = exact.by_parameter.layers[0].crossbar
-    row, column, _ = crossbar.branches()[0]
+    row, column, _ = crossbar.single_resistors()[0]
     for theirs, ours in ((one_by_one.plus, shared.plus), (one_by_one.minus, shared.minus)):
         windows = crossbar.shape[1] // ours.conductance.shape[0]
         by_resistor = theirs.conductance[row, column].reshape(*ours.conductance.shape, windows)

@@ -1,17 +1,33 @@
 """Updates: bounds, rates layer by layer, and what a training step holds in memory."""
 
+import dataclasses
 from itertools import pairwise
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from mho.elements import IdealDiode
+from mho.elements import BidirectionalAmplifier, IdealDiode, JunctionDiode, PiecewiseDiode, ShockleyDiode
 from mho.errors import InputError
-from mho.learning import OPTIMIZERS, CrossEntropy, SquaredError, apply_updates, equilibrium_propagation, optimizer
+from mho.learning import (
+    OPTIMIZERS,
+    CrossEntropy,
+    SquaredError,
+    apply_updates,
+    coordinate_slope,
+    equilibrium_propagation,
+    optimizer,
+)
 from mho.networks import layered_network
+from mho.precision import double
 from random_circuits import STRUCTURES, random_network
+
+RESTRICTED = (ShockleyDiode, JunctionDiode, PiecewiseDiode, BidirectionalAmplifier)
 
 
 def drn(widths=(6, 5, 3), **options):
@@ -95,3 +111,46 @@ def test_a_random_network_keeps_its_structure_through_an_update():
     network = random_network(STRUCTURES["mixed"], 0)
     still = apply_updates(network, jax.tree.map(jnp.zeros_like, network))
     assert jax.tree.structure(still) == jax.tree.structure(network)
+
+
+def with_step(element, name, step):
+    """An update of one parameter alone."""
+    return eqx.tree_at(lambda e: getattr(e, name), jax.tree.map(lambda _: None, element), step, is_leaf=_is_none)
+
+
+def _is_none(x):
+    return x is None
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in RESTRICTED for name in kind.domain])
+@given(
+    shares=arrays(np.float32, 5, elements=st.floats(0, 1, width=32)),
+    steps=arrays(np.float32, 5, elements=st.floats(width=32, allow_nan=False)),
+)
+def test_parameters_stay_in_their_domains_whatever_the_step(kind, name, shares, steps):
+    least, largest = (np.float32(x) for x in kind.domain[name])
+    values = least + shares * (min(largest, np.float32(10)) - least)
+    element = kind(**{f.name: values for f in dataclasses.fields(kind) if not f.metadata.get("static")})
+    moved = apply_updates(element, with_step(element, name, steps))
+    found = np.asarray(getattr(moved, name))
+    assert ((least <= found) & (found <= largest)).all()
+    for other in jax.tree.leaves(eqx.tree_at(lambda e: getattr(e, name), moved, None)):
+        np.testing.assert_array_equal(other, values, err_msg="nothing else moves")
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in RESTRICTED for name in kind.domain])
+@double
+def test_a_positive_parameter_descends_in_its_logarithm(kind, name):
+    # C = (ln θ − ln θ*)², whose minimum is many decades away: 40 steps of relative size get there.
+    element = kind(**{f.name: np.array([1e-2]) for f in dataclasses.fields(kind) if not f.metadata.get("static")})
+    least = kind.domain[name][0]
+    goal = max(1e-7, 2 * least)
+
+    def cost(theta):
+        return jnp.sum((jnp.log(theta) - np.log(goal)) ** 2) if least > 0 else jnp.sum((theta - goal) ** 2)
+
+    for _ in range(40):
+        slope = with_step(element, name, jax.grad(cost)(jnp.asarray(getattr(element, name))))
+        step = jax.tree.map(lambda g: -0.25 * g, coordinate_slope(element, slope))
+        element = apply_updates(element, step)
+    np.testing.assert_allclose(getattr(element, name), goal, rtol=1e-6)

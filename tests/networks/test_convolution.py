@@ -31,7 +31,7 @@ def resistors(seed: int, planes: Planes, filters: int = 3) -> ProgrammableResist
 def dense(crossbar, kernels):
     """The crossbar's resistors in dense ones, and which of its parameters each of them is."""
     parts = []
-    for (row, column, conductance), kernel in zip(crossbar.branches(), kernels, strict=True):
+    for (row, column, conductance), kernel in zip(crossbar.single_resistors(), kernels, strict=True):
         full = np.zeros(crossbar.shape)
         assert (np.bincount(row * crossbar.shape[1] + column) <= 1).all(), "one resistor between two nodes"
         full[row, column] = conductance
@@ -66,7 +66,7 @@ def test_a_convolution_is_its_resistors(make):
             r.conductance for r in jax.tree.leaves(crossbar, is_leaf=lambda x: isinstance(x, ProgrammableResistor))
         ]
         parts = dense(crossbar, kernels or [None])
-        kind = MirroredCrossbar if crossbar.mirrored else DenseCrossbar
+        kind = MirroredCrossbar.joined if crossbar.mirrored else DenseCrossbar
         plain = kind(*[ProgrammableResistor(part) for part in parts])
 
         close(crossbar.current(u), plain.current(u))
@@ -85,7 +85,7 @@ def test_a_convolution_is_its_resistors(make):
             every = jax.tree.leaves(plain.drop_product(u, v, held, dv))
             assert len(found) == len(kernels)
             for ours, theirs, (row, column, conductance), kernel in zip(
-                found, every, crossbar.branches(), kernels, strict=False
+                found, every, crossbar.single_resistors(), kernels, strict=False
             ):
                 for index, value in np.ndenumerate(kernel):
                     same = conductance == value

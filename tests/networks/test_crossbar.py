@@ -48,7 +48,7 @@ def test_dense_crossbar_is_its_resistors(state):
 def test_mirrored_crossbar_is_a_dense_one_on_both_signs(state):
     u, v, du, dv = (state[k] for k in ("u", "v", "du", "dv"))
     plus, minus = resistors(1), resistors(2)
-    mirrored = MirroredCrossbar(plus, minus)
+    mirrored = MirroredCrossbar.joined(plus, minus)
     dense = DenseCrossbar(ProgrammableResistor(np.concatenate([plus.conductance, minus.conductance])))
     both, change = np.concatenate([u, -u], 1), np.concatenate([du, -du], 1)
     for found, expected in zip(mirrored.load(u), dense.load(both), strict=True):

@@ -1,10 +1,6 @@
 """Netlists of layered networks: ngspice, run on them unchanged, finds the same voltages."""
 
-import os
-import shutil
-import subprocess
 import time
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -17,24 +13,7 @@ from mho.precision import double
 from mho.spice.layered_netlist import layer_voltages, layered_netlist, node_names
 from mho.steady import operating_point
 from random_circuits import BATCH, STRUCTURES, one_sample, random_network, random_nudges, random_samples
-
-
-def ngspice_voltages(netlist: str, folder: Path) -> dict[str, float]:
-    """Node voltages by name from `ngspice -b`, read from its binary raw file."""
-    if shutil.which("ngspice") is None:
-        if os.environ.get("CI"):
-            pytest.fail("ngspice is not installed")
-        pytest.skip("ngspice is not installed")
-    (folder / "circuit.cir").write_text(netlist)
-    (folder / "point.raw").unlink(missing_ok=True)
-    ran = subprocess.run(
-        ["ngspice", "-b", "-r", "point.raw", "circuit.cir"], cwd=folder, capture_output=True, text=True, timeout=60
-    )
-    assert (folder / "point.raw").exists(), ran.stdout + ran.stderr
-    header, values = (folder / "point.raw").read_bytes().split(b"Binary:\n", 1)
-    names = [line.split()[1] for line in header.decode().split("Variables:\n")[1].splitlines() if line.strip()]
-    found = dict(zip(names, np.frombuffer(values, np.float64), strict=True))
-    return {name[2:-1]: float(value) for name, value in found.items() if name.startswith("v(")}
+from referee import batch_voltages
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -54,7 +33,7 @@ def test_ngspice_agrees_in_both_phases(name, seed, tmp_path):
         for sample in range(BATCH if nudge is energy else 1):
             given = None if nudge is zero else one_sample(nudge, sample)
             netlist = layered_netlist(network, sources[sample], nudge=given)
-            found = layer_voltages(network, ngspice_voltages(netlist, tmp_path))
+            found = layer_voltages(network, batch_voltages(netlist, tmp_path))
             for theirs, ours in zip(found, point.voltages, strict=True):
                 np.testing.assert_allclose(theirs[0], ours[sample], rtol=1e-6, atol=1e-6)
         states.append(point.voltages[-1])
@@ -69,7 +48,7 @@ def test_a_diode_keeps_its_saturation_current_at_its_own_temperature(tmp_path):
     second = Layer(DenseCrossbar(ProgrammableResistor(np.array([[1e-3], [2e-3]]))))
     network = LayeredNetwork((first, second))
     ours = operating_point(network, np.array([[2.0]])).voltages
-    theirs = layer_voltages(network, ngspice_voltages(layered_netlist(network, [2.0]), tmp_path))
+    theirs = layer_voltages(network, batch_voltages(layered_netlist(network, [2.0]), tmp_path))
     for a, b in zip(theirs, ours, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-8)
     assert 0.3 < ours[0].max() < 0.6, "the diodes do not conduct, so the test tells nothing"

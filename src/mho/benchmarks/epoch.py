@@ -5,7 +5,7 @@ which is what is left when other work on the machine is taken away. An epoch's t
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -57,6 +57,16 @@ def measure(data_dir: str | None = None) -> list[dict[str, float | str | None]]:
         }
         for name, seconds in best.items()
     ]
+
+
+def table(rows: Sequence[dict[str, float | str | None]]) -> list[str]:
+    """Lines to print."""
+    lines = [f"{'name':<22}{'s/epoch':>9}{'to JAX':>9}{'to PyTorch':>12}"]
+    for row in rows:
+        torch_ratio = row["ratio_to_torch"]
+        told = "not installed" if torch_ratio is None else f"{torch_ratio:.2f}"
+        lines.append(f"{row['name']:<22}{row['seconds_per_epoch']:>9.2f}{row['ratio_to_jax']:>9.2f}{told:>12}")
+    return lines
 
 
 def _ours(name: str, data: Dataset) -> Turn:

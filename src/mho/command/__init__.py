@@ -6,14 +6,20 @@ that `mho --help` need not wait for JAX.
 
 import importlib
 import io
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from typing import NoReturn
 
 from mho.command.report import exit_code
 from mho.errors import InputError
 
 SUBCOMMANDS = {
     "train": ("mho.command.train", "train a named experiment, or go on with a run"),
+    "solve": ("mho.command.solve", "compute the DC operating point of a SPICE netlist"),
+    "export": ("mho.command.export", "write a trained network as a SPICE netlist"),
+    "sweep": ("mho.command.sweep", "train an experiment over seeds and hyperparameters, all at once"),
     "list": ("mho.command.list_experiments", "name the experiments"),
     "bench": ("mho.command.bench", "measure against peers, as ratios"),
 }
@@ -37,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # the help has symbols that not every terminal's encoding has
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     return exit_code(lambda: _dispatch(given))
 
 
@@ -56,3 +64,7 @@ def _dispatch(given: list[str]) -> None:
     if name not in SUBCOMMANDS:
         raise InputError(f"unknown subcommand {name!r}: expected one of {', '.join(SUBCOMMANDS)}")
     importlib.import_module(SUBCOMMANDS[name][0]).run(rest)
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt("terminated")

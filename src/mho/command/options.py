@@ -73,7 +73,11 @@ def _plain(box: str, kind: type) -> str:
     plain = re.sub(r"^Error parsing (options: )?", "", message, flags=re.IGNORECASE)
     unknown = re.match(r"Unrecognized options: (\S+?)(,|$)", plain)
     if unknown:
-        known = ["--" + field.name.replace("_", "-") for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-        close = difflib.get_close_matches(unknown[1], known, n=1)
-        return f"unknown option {unknown[1]}" + (f": did you mean {close[0]}?" if close else "")
+        known = [field.name.replace("_", "-") for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+        close = difflib.get_close_matches(unknown[1].lstrip("-"), known, n=1)
+        return f"unknown option {unknown[1]}" + (f": did you mean --{close[0]}?" if close else "")
+    number = re.match(r"(--\S+): (?:invalid literal for (int).*|could not convert string to float): '(.*)'$", plain)
+    if number:
+        option, whole, value = number.groups()
+        return f"{option} {value}: expected a {'whole ' if whole else ''}number"
     return plain[:1].lower() + plain[1:]

@@ -1,6 +1,7 @@
 """What the command says on standard error, and the exit code that goes with it."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -30,8 +31,9 @@ def exit_code(work: Callable[[], object]) -> int:
     except MemoryError:
         return fail(1, "out of memory")
     except Exception as problem:
-        if type(problem).__name__ == "JaxRuntimeError" and "RESOURCE_EXHAUSTED" in str(problem):
-            return fail(1, f"out of memory: {str(problem).splitlines()[0]}")
+        shortage = re.search(r"out of memory.*", str(problem), re.IGNORECASE)
+        if type(problem).__name__ == "JaxRuntimeError" and shortage:
+            return fail(1, shortage[0][:1].lower() + shortage[0][1:])
         raise
     return 0
 

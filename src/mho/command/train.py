@@ -1,8 +1,13 @@
 """`mho train`: train a named experiment, or go on with a run."""
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+import itertools
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +17,7 @@ from mho.errors import InputError
 from mho.experiments.configuration import Configuration, option
 from mho.experiments.progress import Show, progress
 from mho.experiments.registry import EXPERIMENTS, experiment
-from mho.experiments.run import new_folder, read_configuration
+from mho.experiments.run import CHANGEABLE, new_folder, read_configuration
 
 if TYPE_CHECKING:
     from mho.experiments.devices import Devices
@@ -21,7 +26,7 @@ _HELP = """usage: mho train EXPERIMENT [options]
        mho train --resume DIR [--epochs N] [--data-dir DIR] [--checkpoint-minutes M]
 
 Train a named experiment. The run's folder then holds config.json, metrics.jsonl (a line an epoch), TensorBoard
-events, checkpoints and plots. Ctrl-C stops with a checkpoint; --resume goes on as if nothing had happened.
+events, checkpoints and plots. Ctrl-C (or SIGTERM) stops with a checkpoint; --resume goes on as if nothing had happened.
 
 experiments:
 {experiments}
@@ -35,14 +40,11 @@ options of them all (`mho train EXPERIMENT --help` tells the rest, with the expe
   --resume DIR            go on with the run in DIR
   --devices N             share each batch out over N devices; the losses are one device's to rounding
   --tensor-parallel M     split the nodes of layers over M of the N devices, the samples over N/M
-  --coordinator HOST:PORT --processes P --process-id I
+  --coordinator HOST:PORT --hosts P --host-id I
                           train on many machines: the same command on each, I from 0; --out and --resume name a
                           folder that the first one writes and all can read
 
 Example: mho train drn-digits --epochs 3 --learning-rates 0.01 --out runs/first"""
-
-_CHANGEABLE = ("epochs", "data_dir")
-"""What a resumed run may do otherwise than it began."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -71,12 +73,14 @@ def _train(name: str, default: Configuration, given: list[str]) -> None:
     from mho.experiments.training import train
 
     configuration = _configuration(options, type(default))
-    if options.out is None and options.processes > 1:
-        raise InputError(f"--processes {options.processes}: all processes need to be told the run's folder by --out")
+    if options.out == "":
+        raise InputError("--out: names no folder")
+    if options.out is None and options.hosts > 1:
+        raise InputError(f"--hosts {options.hosts}: all of them need to be told the run's folder by --out")
     folder = Path(options.out) if options.out is not None else new_folder(name, configuration)
 
     def work(devices: "Devices") -> None:
-        with _shown_by(devices) as show:
+        with _telling_how_to_go_on(folder), _shown_by(devices) as show:
             finished = train(
                 name,
                 configuration,
@@ -101,7 +105,7 @@ def _resume(folder: Path, name: str | None, given: list[str]) -> None:
     changed = _configuration(options, type(configuration))
     for field in dataclasses.fields(configuration):
         before, now = getattr(configuration, field.name), getattr(changed, field.name)
-        if field.name not in _CHANGEABLE and now != before:
+        if field.name not in CHANGEABLE and now != before:
             raise InputError(
                 f"{option(field.name)} {_shown(now)}: {folder} was begun with {_shown(before)}, "
                 "and a resumed run may change --epochs and --data-dir alone"
@@ -109,7 +113,7 @@ def _resume(folder: Path, name: str | None, given: list[str]) -> None:
     from mho.experiments.training import resume
 
     def work(devices: "Devices") -> None:
-        with _shown_by(devices) as show:
+        with _telling_how_to_go_on(folder), _shown_by(devices) as show:
             finished = resume(
                 folder,
                 epochs=changed.epochs,
@@ -132,21 +136,41 @@ def _shown_by(devices: "Devices") -> AbstractContextManager[Show | None]:
 
 def _on_devices(options: Any, work: Callable[["Devices"], None]) -> None:
     """Do the work on the devices that the options ask for; as one of many processes, in a supervised child."""
-    from mho.experiments.devices import check_processes, connect, lost, mesh_devices
+    from mho.experiments.devices import check_hosts, connect, lost, mesh_devices
 
     def local() -> None:
         work(mesh_devices(options.devices, tensor_parallel=options.tensor_parallel))
 
     def joined() -> None:
-        connect(options.coordinator, options.processes, options.process_id)
+        connect(options.coordinator, options.hosts, options.host_id)
         local()
 
-    check_processes(options.coordinator, options.processes, options.process_id)
-    if options.processes == 1:
+    check_hosts(options.coordinator, options.hosts, options.host_id)
+    if options.hosts == 1:
         return local()
     from mho.command.supervision import supervised
 
-    raise SystemExit(supervised(joined, lost(options.process_id, options.processes)))
+    raise SystemExit(supervised(joined, lost(options.host_id, options.hosts)))
+
+
+@contextlib.contextmanager
+def _telling_how_to_go_on(folder: Path) -> Iterator[None]:
+    from mho.experiments.training import Interrupted
+
+    try:
+        yield
+    except Interrupted as interruption:
+        command = f"{_program()} train --resume {shlex.quote(str(folder))}"
+        raise KeyboardInterrupt(f"{interruption}; go on with: {command}") from interruption
+
+
+def _program() -> str:
+    """What the user types for `mho`: its path where it is not on PATH, as after `make mnist`."""
+    called = Path(sys.argv[0])
+    found = shutil.which("mho")
+    if called.name != "mho" or not called.exists() or (found is not None and called.samefile(found)):
+        return "mho"
+    return shlex.quote(sys.argv[0])
 
 
 def _report(folder: Path, metrics: list[dict[str, Any]]) -> None:
@@ -167,8 +191,8 @@ def _options(kind: type[Configuration]) -> type:
         ("devices", int | None, dataclasses.field(default=None)),
         ("tensor_parallel", int, dataclasses.field(default=1)),
         ("coordinator", str | None, dataclasses.field(default=None)),
-        ("processes", int, dataclasses.field(default=1)),
-        ("process_id", int, dataclasses.field(default=0)),
+        ("hosts", int, dataclasses.field(default=1)),
+        ("host_id", int, dataclasses.field(default=0)),
     ]
     made = dataclasses.make_dataclass("Options", more, bases=(kind,), frozen=True, kw_only=True)
     made.__doc__ = """Options.
@@ -180,9 +204,9 @@ def _options(kind: type[Configuration]) -> type:
         devices: Devices to share the work out over, in all processes together; as many as --tensor-parallel in each
             process if it is not given.
         tensor_parallel: Devices to split the nodes of layers over; the samples are split over the rest.
-        coordinator: Host and port at which the first of many processes listens.
-        processes: Processes that train together, each by this command.
-        process_id: Which of them this is, from 0.
+        coordinator: Host and port at which the first of many hosts listens.
+        hosts: Machines, or processes, that train together, each by this command.
+        host_id: Which of them this is, from 0.
     """
     return made
 
@@ -205,14 +229,16 @@ def _configuration(options: Any, kind: type[Configuration]) -> Configuration:
 
 
 def _value_of(name: str, given: Sequence[str]) -> str | None:
-    for index, argument in enumerate(given):
+    """The value of an option, which decides what the others mean; its last one, as that of any option."""
+    value = None
+    for argument, following in itertools.zip_longest(given, given[1:]):
         if argument == name:
-            if index + 1 == len(given):
-                raise InputError(f"{name}: names no folder")
-            return given[index + 1]
-        if argument.startswith(f"{name}="):
-            return argument.removeprefix(f"{name}=")
-    return None
+            value = following or ""
+        elif argument.startswith(f"{name}="):
+            value = argument.removeprefix(f"{name}=")
+    if value == "":
+        raise InputError(f"{name}: names no folder")
+    return value
 
 
 def _shown(value: object) -> str:

@@ -1,5 +1,8 @@
 """Bidirectional amplifier: what joins a layer to the next without loading it."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import equinox as eqx
 from jax import Array
 
@@ -14,8 +17,11 @@ class BidirectionalAmplifier(eqx.Module):
     ∂E/∂v + i/A. Source: Kendall et al. 2020, section 4 and figure 2.
     """
 
+    domain: ClassVar[Mapping[str, tuple[float, float]]] = {"gain": (1e-6, 1e6)}
+    """As that of `mho.elements.TwoTerminal`."""
+
     gain: Array
-    """A, a scalar, not 0: one energy scale for all that follows needs one gain for all the layer's nodes."""
+    """A, a scalar, positive: one energy scale for all that follows needs one gain for all the layer's nodes."""
 
     def forward(self, voltage: Array) -> Array:
         """Voltage of the far side [V]."""

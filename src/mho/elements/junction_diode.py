@@ -4,14 +4,15 @@ Sources: ngspice manual, section 7.2 (the law and its parameters); Massobrio and
 Modeling with SPICE, 2nd ed., chapter 1 (temperature). Checked against ngspice 39.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from numpy.typing import ArrayLike
 
+from mho.arrays import namespace
 from mho.elements.shockley_diode import ROOM_TEMPERATURE, bounded_exp, thermal_voltage
 from mho.elements.two_terminal import TwoTerminal, bracketed_root
 from mho.errors import InputError
@@ -29,6 +30,14 @@ class JunctionDiode(TwoTerminal):
     v = u + R_S·i. The co-content is the junction's plus ½·R_S·i². Parameters are those at the diode's temperature and area:
     `from_model` computes them from a SPICE model card.
     """
+
+    domain: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "saturation_current": (1e-30, 1.0),
+        "ideality": (0.1, 100.0),
+        "series_resistance": (0.0, float("inf")),
+        "breakdown_voltage": (0.1, float("inf")),
+        "breakdown_ideality": (0.1, 100.0),
+    }
 
     saturation_current: Array
     """I_S [A]."""
@@ -128,86 +137,51 @@ class JunctionDiode(TwoTerminal):
             gmin=gmin,
         )
 
-    @property
-    def _scales(self) -> tuple[Array, Array, Array]:
-        v_t = thermal_voltage(self.temperature)
-        bounded = jnp.where(jnp.isfinite(self.breakdown_voltage), self.breakdown_voltage, _NEVER)
-        return self.ideality * v_t, bounded, self.breakdown_ideality * v_t
-
-    def _regions(self, junction: Array) -> tuple[Array, Array]:
-        scale, breakdown, _ = self._scales
-        forward = junction >= -3.0 * scale
-        return forward, ~forward & (junction < -breakdown)
-
-    def _cubic(self, junction: Array) -> tuple[Array, Array]:
-        """(3V/(e·u))³ and u, both kept off 0, for use below −3V only."""
-        scale = self._scales[0]
-        below = jnp.minimum(junction, -3.0 * scale)
-        return (3.0 * scale / (below * np.e)) ** 3, below
-
-    def _law(self, junction: Array) -> tuple[Array, Array]:
-        """Current and slope at a junction voltage."""
-        scale, breakdown, breakdown_scale = self._scales
-        forward, broken = self._regions(junction)
-        up = bounded_exp(junction / scale)
-        down = bounded_exp(-(breakdown + junction) / breakdown_scale)
-        cubic, below = self._cubic(junction)
-        current = jnp.where(forward, up - 1.0, jnp.where(broken, -down, -(1.0 + cubic)))
-        slope = jnp.where(forward, up / scale, jnp.where(broken, down / breakdown_scale, 3.0 * cubic / below))
-        return (
-            self.saturation_current * current + self.gmin * junction,
-            self.saturation_current * slope + self.gmin,
-        )
-
     def junction_voltage(self, voltage: Array) -> Array:
         """The voltage across the junction [V], behind the series resistance."""
-        if self.series_resistance is None:
-            return voltage
-        scale, breakdown, breakdown_scale = self._scales
-        resistance = jnp.broadcast_to(self.series_resistance, voltage.shape)
-
-        def excess(junction: Array) -> tuple[Array, Array]:
-            current, slope = self._law(junction)
-            return junction + resistance * current - voltage, 1.0 + resistance * slope
-
-        # Start where the series resistance alone, or the junction alone, would take the whole voltage: the law is
-        # convex (in breakdown concave) from there to the root, and Newton's method does not overshoot.
-        load = self.saturation_current * jnp.maximum(resistance, jnp.finfo(voltage.dtype).tiny)
-        forward = jnp.minimum(voltage, scale * jnp.log1p(jnp.maximum(voltage, 0.0) / load + 1.0))
-        surplus = jnp.maximum(-voltage - breakdown, 0.0)
-        reverse = jnp.maximum(voltage, -breakdown - breakdown_scale * jnp.log1p(surplus / load + 1.0))
-        start = jnp.where(voltage >= 0, forward, reverse)
-        low, high = jnp.minimum(voltage, 0.0), jnp.maximum(voltage, 0.0)
-        root = lax.stop_gradient(bracketed_root(excess, low, high, start))
-        # One more step, outside the loop: the root's derivatives by whatever the diode depends on.
-        value, slope = excess(root)
-        return root - value / lax.stop_gradient(slope)
+        return _junction(self, voltage)[0]
 
     def current(self, voltage: Array) -> Array:
         """The law at the terminals."""
-        return self._law(self.junction_voltage(voltage))[0]
+        return _junction(self, voltage)[1]
 
     def slope(self, voltage: Array) -> Array:
         """di/dv, the series resistance included."""
-        slope = self._law(self.junction_voltage(voltage))[1]
-        return slope if self.series_resistance is None else slope / (1.0 + self.series_resistance * slope)
+        return self.tangent(voltage)[1]
+
+    def tangent(self, voltage: Array) -> tuple[Array, Array]:
+        """Both at once: the junction's voltage is to be found but once."""
+        _, current, slope = _junction(self, voltage)
+        return current, slope if self.series_resistance is None else slope / (1.0 + self.series_resistance * slope)
+
+    def voltage_near(self, current: Array, stand: Array, drop: Array) -> Array:
+        """The law's inverse where the diode conducts or breaks down, gmin's current left out; elsewhere `drop`."""
+        scale, breakdown, breakdown_scale = _scales(self)
+        xp = namespace(current, stand, scale)
+        multiple = current / self.saturation_current
+        forward = scale * xp.log1p(xp.maximum(multiple, 1.0))
+        reverse = -breakdown - breakdown_scale * xp.log(xp.maximum(-multiple, 1.0))
+        series = 0.0 if self.series_resistance is None else self.series_resistance * current
+        upwards = xp.clip(forward + series, stand, drop)
+        downwards = xp.where(multiple < -1.0, xp.clip(reverse + series, drop, stand), drop)
+        return xp.where(drop > stand, upwards, downwards)
 
     def co_content(self, voltage: Array) -> Array:
         """The junction's co-content and ½·R_S·i²."""
-        scale, breakdown, breakdown_scale = self._scales
-        junction = self.junction_voltage(voltage)
-        forward, broken = self._regions(junction)
+        scales = _scales(self)
+        scale, breakdown, breakdown_scale = scales
+        junction, current, _ = _junction(self, voltage)
+        xp = namespace(junction, scale)
+        forward, broken = _regions(junction, scales)
         edge = -3.0 * scale
         exponential = scale * (bounded_exp(junction / scale) - 1.0) - junction
-        cubic, below = self._cubic(jnp.maximum(junction, -breakdown))
+        cubic, below = _cubic(xp.maximum(junction, -breakdown), scale)
         to_edge = scale * (np.exp(-3.0) - 1.0) - edge
         reverse = to_edge - (below - edge) + 0.5 * (cubic * below + edge * np.exp(-3.0))
         rest = breakdown_scale * (bounded_exp(-(breakdown + junction) / breakdown_scale) - 1.0)
-        content = jnp.where(forward, exponential, jnp.where(broken, reverse + rest, reverse))
+        content = xp.where(forward, exponential, xp.where(broken, reverse + rest, reverse))
         total = self.saturation_current * content + 0.5 * self.gmin * junction**2
-        if self.series_resistance is None:
-            return total
-        return total + 0.5 * self.series_resistance * self._law(junction)[0] ** 2
+        return total if self.series_resistance is None else total + 0.5 * self.series_resistance * current**2
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """SPICE diode whose model is given at the diode's own temperature; SPICE adds its own gmin."""
@@ -231,6 +205,70 @@ class JunctionDiode(TwoTerminal):
             f"D{name} {node} {reference} {model} temp={self.temperature - _ZERO_CELSIUS:.17g}",
             f".model {model} D({text})",
         ]
+
+
+def _scales(diode: JunctionDiode) -> tuple[Array, Array, Array]:
+    """n·V_T, BV (finite) and n_B·V_T [V]."""
+    v_t = thermal_voltage(diode.temperature)
+    xp = namespace(diode.breakdown_voltage)
+    bounded = xp.where(xp.isfinite(diode.breakdown_voltage), diode.breakdown_voltage, _NEVER)
+    return diode.ideality * v_t, bounded, diode.breakdown_ideality * v_t
+
+
+def _junction(diode: JunctionDiode, voltage: Array) -> tuple[Array, Array, Array]:
+    """The voltage across the junction, behind the series resistance, and current and slope there."""
+    scales = _scales(diode)
+    saturation, gmin = diode.saturation_current, diode.gmin
+    if diode.series_resistance is None:
+        return voltage, *_law(voltage, saturation, scales, gmin)
+    scale, breakdown, breakdown_scale = scales
+    xp = namespace(diode.series_resistance, voltage)
+    resistance = xp.broadcast_to(diode.series_resistance, voltage.shape)
+
+    def excess(junction: Array) -> tuple[Array, Array]:
+        current, slope = _law(junction, saturation, scales, gmin)
+        return junction + resistance * current - voltage, 1.0 + resistance * slope
+
+    # Start where the series resistance alone, or the junction alone, would take the whole voltage: the law is
+    # convex (in breakdown concave) from there to the root, and Newton's method does not overshoot.
+    load = saturation * xp.maximum(resistance, np.finfo(voltage.dtype).tiny)
+    forward = xp.minimum(voltage, scale * xp.log1p(xp.maximum(voltage, 0.0) / load + 1.0))
+    surplus = xp.maximum(-voltage - breakdown, 0.0)
+    reverse = xp.maximum(voltage, -breakdown - breakdown_scale * xp.log1p(surplus / load + 1.0))
+    start = xp.where(voltage >= 0, forward, reverse)
+    low, high = xp.minimum(voltage, 0.0), xp.maximum(voltage, 0.0)
+    root = bracketed_root(excess, low, high, start)
+    if xp is not np:
+        # One more step, outside the loop: the root's derivatives by whatever the diode depends on.
+        root = lax.stop_gradient(root)
+        value, slope = excess(root)
+        root = root - value / lax.stop_gradient(slope)
+    return root, *_law(root, saturation, scales, gmin)
+
+
+def _regions(junction: Array, scales: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+    """Where the exponential holds, and where the breakdown branch."""
+    forward = junction >= -3.0 * scales[0]
+    return forward, ~forward & (junction < -scales[1])
+
+
+def _cubic(junction: Array, scale: Array) -> tuple[Array, Array]:
+    """(3V/(e·u))³ and u, both kept off 0, for use below −3V only."""
+    below = namespace(junction, scale).minimum(junction, -3.0 * scale)
+    return (3.0 * scale / (below * np.e)) ** 3, below
+
+
+def _law(junction: Array, saturation: Array, scales: tuple[Array, Array, Array], gmin: float) -> tuple[Array, Array]:
+    """Current and slope at a junction voltage."""
+    scale, breakdown, breakdown_scale = scales
+    xp = namespace(junction, scale)
+    forward, broken = _regions(junction, scales)
+    up = bounded_exp(junction / scale)
+    down = bounded_exp(-(breakdown + junction) / breakdown_scale)
+    cubic, below = _cubic(junction, scale)
+    current = xp.where(forward, up - 1.0, xp.where(broken, -down, -(1.0 + cubic)))
+    slope = xp.where(forward, up / scale, xp.where(broken, down / breakdown_scale, 3.0 * cubic / below))
+    return saturation * current + gmin * junction, saturation * slope + gmin
 
 
 def _fitted_breakdown(

@@ -1,8 +1,12 @@
 """Piecewise-linear diode: off-resistance below a threshold, on-resistance above it."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import jax.numpy as jnp
 from jax import Array
 
+from mho.arrays import namespace
 from mho.elements.two_terminal import TwoTerminal, entry
 
 
@@ -13,6 +17,12 @@ class PiecewiseDiode(TwoTerminal):
     ½u²/R_off + ½·max(u − V_t, 0)²·(1/R_on − 1/R_off). Polarity s = +1 has its anode at the first terminal. Source: the
     standard two-segment model, e.g. Chua, Desoer, Kuh, Linear and Nonlinear Circuits (1987), section 2.2.
     """
+
+    domain: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "on_resistance": (1e-12, 1e15),
+        "off_resistance": (1e-12, 1e15),
+        "threshold": (0.0, float("inf")),
+    }
 
     on_resistance: Array
     """R_on [Ω]."""
@@ -28,7 +38,7 @@ class PiecewiseDiode(TwoTerminal):
         return 1.0 / self.on_resistance - 1.0 / self.off_resistance
 
     def _above(self, voltage: Array) -> Array:
-        return jnp.maximum(self.polarity * voltage - self.threshold, 0.0)
+        return namespace(self.polarity, voltage).maximum(self.polarity * voltage - self.threshold, 0.0)
 
     def current(self, voltage: Array) -> Array:
         """The two-segment law."""
@@ -37,7 +47,7 @@ class PiecewiseDiode(TwoTerminal):
     def slope(self, voltage: Array) -> Array:
         """1/R_off below the threshold, 1/R_on above."""
         on = self.polarity * voltage > self.threshold
-        return jnp.where(on, 1.0 / self.on_resistance, 1.0 / self.off_resistance)
+        return namespace(on).where(on, 1.0 / self.on_resistance, 1.0 / self.off_resistance)
 
     def co_content(self, voltage: Array) -> Array:
         """The integral of the law from 0 V."""

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from mho.arrays import namespace
 from mho.elements.two_terminal import TwoTerminal, entry
 from mho.errors import InputError
 
@@ -34,7 +35,7 @@ class ProgrammableResistor(TwoTerminal):
 
     def slope(self, voltage: Array) -> Array:
         """di/dv = g."""
-        return jnp.broadcast_to(self.conductance, voltage.shape)
+        return namespace(self.conductance, voltage).broadcast_to(self.conductance, voltage.shape)
 
     def co_content(self, voltage: Array) -> Array:
         """½ g v²."""

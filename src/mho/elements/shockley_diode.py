@@ -1,11 +1,14 @@
 """Shockley diode, single or as an antiparallel pair, each in series with a bias voltage source."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
+from mho.arrays import namespace
 from mho.elements.two_terminal import TwoTerminal, bracketed_root, entry, newton_root
 
 BOLTZMANN = 1.38064852e-23
@@ -27,9 +30,10 @@ def bounded_exp(x: Array) -> Array:
     The tangent begins at 80 (float32) or 700 (float64), a current of 1e34 times the saturation current: no operating
     point lies there, but a first guess may. It keeps the law increasing and the energy convex.
     """
-    limit = 80.0 if x.dtype == jnp.float32 else 700.0
-    bounded = jnp.exp(jnp.minimum(x, limit))
-    return bounded * (1.0 + jnp.maximum(x - limit, 0.0))
+    xp = namespace(x)
+    limit = 80.0 if x.dtype == np.float32 else 700.0
+    bounded = xp.exp(xp.minimum(x, limit))
+    return bounded * (1.0 + xp.maximum(x - limit, 0.0))
 
 
 _TRAINING_STEPS = 2
@@ -60,6 +64,9 @@ class ShockleyDiode(TwoTerminal):
     the junction.
     """
 
+    # Far beyond any diode's on either side, and well within float32.
+    domain: ClassVar[Mapping[str, tuple[float, float]]] = {"saturation_current": (1e-30, 1.0), "ideality": (0.1, 100.0)}
+
     saturation_current: Array
     """I_S [A]."""
     ideality: Array
@@ -88,7 +95,7 @@ class ShockleyDiode(TwoTerminal):
 
     def co_content(self, voltage: Array) -> Array:
         """The integral of the law from 0 V."""
-        rise = self._exponential(voltage) - self._exponential(jnp.zeros_like(voltage))
+        rise = self._exponential(voltage) - self._exponential(namespace(voltage).zeros_like(voltage))
         return self._scale * rise - self.saturation_current * self.polarity * voltage
 
     def conduction_bound(self, conductance: Array, current: Array) -> Array:

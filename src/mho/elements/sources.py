@@ -1,9 +1,9 @@
 """Independent sources."""
 
 import equinox as eqx
-import jax.numpy as jnp
 from jax import Array
 
+from mho.arrays import namespace
 from mho.elements.two_terminal import TwoTerminal, entry
 
 
@@ -18,7 +18,11 @@ class CurrentSource(TwoTerminal):
 
     def current(self, voltage: Array) -> Array:
         """−I at any voltage."""
-        return jnp.broadcast_to(-self.injected, voltage.shape)
+        return namespace(self.injected, voltage).broadcast_to(-self.injected, voltage.shape)
+
+    def slope(self, voltage: Array) -> Array:
+        """0 S."""
+        return namespace(voltage).zeros_like(voltage)
 
     def co_content(self, voltage: Array) -> Array:
         """−I v."""

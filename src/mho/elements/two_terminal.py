@@ -6,7 +6,8 @@ co-contents; Kirchhoff's current law is where it is stationary in the free node 
 """
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -14,8 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from mho.arrays import namespace
+
 _QUADRATURE_NODES, _QUADRATURE_WEIGHTS = np.polynomial.legendre.leggauss(64)
 _ROOT_STEPS = 200
+_BISECTIONS = 40
 
 
 def entry(parameter: Array | float, index: int | None) -> float:
@@ -31,6 +35,10 @@ class TwoTerminal(eqx.Module):
     The law must not decrease (di/dv ≥ 0): then the energy is convex and the steady state unique.
     """
 
+    domain: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    """Least and largest value of parameters that have them, by name: training keeps within these. A parameter whose least
+    value is positive is trained in its logarithm (see `mho.learning.update`). Those not named may take any value."""
+
     @abc.abstractmethod
     def current(self, voltage: Array) -> Array:
         """Current through the element [A] at the voltage drop across it [V], elementwise."""
@@ -38,6 +46,10 @@ class TwoTerminal(eqx.Module):
     def slope(self, voltage: Array) -> Array:
         """Differential conductance di/dv [S], by forward-mode differentiation of `current`."""
         return jax.jvp(self.current, (voltage,), (jnp.ones_like(voltage),))[1]
+
+    def tangent(self, voltage: Array) -> tuple[Array, Array]:
+        """Current [A] and differential conductance [S]: for laws that give both at once."""
+        return self.current(voltage), self.slope(voltage)
 
     def co_content(self, voltage: Array) -> Array:
         """Co-content ∫₀^v i(u) du [W], by 64-point Gauss-Legendre quadrature of `current`.
@@ -74,6 +86,29 @@ class TwoTerminal(eqx.Module):
             start,
         )
 
+    def voltage_near(self, current: Array, stand: Array, drop: Array) -> Array:
+        """A voltage near the one at which the elements carry `current` [A], between `stand` and `drop` [V], by bisection.
+
+        For steps of Newton's method from `stand` towards `drop`, which `current` is between the currents of. Good to 2⁻⁴⁰ of
+        the interval here, but an element may give less for a closed form, as long as it gets on.
+        """
+        xp = namespace(current, stand, drop)
+        up = drop > stand
+
+        def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+            near, far = bracket
+            middle = 0.5 * (near + far)
+            value = self.current(middle)
+            beyond = xp.where(up, value > current, value < current)
+            return xp.where(beyond, near, middle), xp.where(beyond, middle, far)
+
+        if xp is np:
+            bracket = (stand, drop)
+            for step in range(_BISECTIONS):
+                bracket = halve(step, bracket)
+            return bracket[0]
+        return lax.fori_loop(0, _BISECTIONS, halve, (stand, drop))[0]
+
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """The SPICE lines of this element (or of its entry `index`) between two nodes, named after `name`.
 
@@ -104,27 +139,33 @@ def bracketed_root(
     Source: Press et al., Numerical Recipes, 3rd ed., section 9.4 (Newton's method with bisection: also where Newton's
     steps do not halve, as on the far side of an exponential).
     """
-    dtype = jnp.result_type(low)
-    eps = 4 * jnp.finfo(dtype).eps
-    floor = jnp.maximum(scale, jnp.finfo(dtype).tiny)
+    xp = namespace(low, high, start)
+    dtype = xp.result_type(low)
+    eps = 4 * np.finfo(dtype).eps
+    floor = xp.maximum(scale, np.finfo(dtype).tiny)
 
     def advance(state: tuple) -> tuple:
         count, point, low, high, last, before, _ = state
         value, slope = excess(point)
-        high = jnp.where(value >= 0, point, high)
-        low = jnp.where(value <= 0, point, low)
+        high = xp.where(value >= 0, point, high)
+        low = xp.where(value <= 0, point, low)
         newton = point - value / slope
         # Where the slope overflows and the value does not, Newton's step is 0 V: no root.
-        inside = (newton >= low) & (newton <= high) & jnp.isfinite(slope)
-        quick = inside & (2.0 * jnp.abs(newton - point) <= before)
-        new = jnp.where(quick, newton, 0.5 * (low + high))
-        step = jnp.abs(new - point)
-        moving = jnp.any(step > eps * jnp.maximum(jnp.abs(new), floor))
+        inside = (newton >= low) & (newton <= high) & xp.isfinite(slope)
+        quick = inside & (2.0 * xp.abs(newton - point) <= before)
+        new = xp.where(quick, newton, 0.5 * (low + high))
+        step = xp.abs(new - point)
+        moving = xp.any(step > eps * xp.maximum(xp.abs(new), floor))
         return count + 1, new, low, high, step, last, moving
 
-    point = jnp.clip(start, low, high)
-    low, high = jnp.broadcast_to(low, point.shape), jnp.broadcast_to(high, point.shape)
-    width = jnp.full_like(point, jnp.inf)
+    point = xp.clip(start, low, high)
+    low, high = xp.broadcast_to(low, point.shape), xp.broadcast_to(high, point.shape)
+    width = xp.full_like(point, np.inf)
+    if xp is np:
+        state = (0, point, low, high, width, width, True)
+        while state[-1] and state[0] < _ROOT_STEPS:
+            state = advance(state)
+        return state[1]
     state = (jnp.int32(0), point, low, high, width, width, jnp.bool_(True))
     return lax.while_loop(lambda s: s[-1] & (s[0] < _ROOT_STEPS), advance, state)[1]
 
@@ -142,10 +183,13 @@ def newton_root(
         low: points where the function is ≤ 0.
         high: points where it is ≥ 0.
         start: first guesses.
-        steps: number of steps, unrolled.
+        steps: number of steps.
     """
-    point = start
-    for _ in range(steps):
+
+    def advance(_: Array, point: Array) -> Array:
         value, slope = excess(point)
-        point = jnp.clip(point - value / slope, low, high)
-    return point
+        return jnp.clip(point - value / slope, low, high)
+
+    # A loop, though a short one: unrolled, XLA makes one piece of work of it and spreads that over threads, whose meeting
+    # costs more than the work of a small batch.
+    return lax.fori_loop(0, steps, advance, start)

@@ -24,7 +24,8 @@ from mho.learning import (
 )
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
-from mho.steady import Load, OperatingPoint, kirchhoff_residual, load, settle
+from mho.spice.layered_simulation import SimulatedNetwork
+from mho.steady import Load, OperatingPoint, Settle, kirchhoff_residual, load, settle
 
 
 def hidden_element(configuration: AnalogConfiguration, nodes: int) -> TwoTerminal | None:
@@ -103,6 +104,11 @@ def layer_rates(configuration: AnalogConfiguration, network: LayeredNetwork) -> 
     return result
 
 
+def configured_cost(configuration: AnalogConfiguration) -> Cost:
+    """The cost that a configuration names."""
+    return SquaredError() if configuration.cost == "squared" else CrossEntropy(configuration.logit_gain)
+
+
 def analog_learner(configuration: AnalogConfiguration, features: int, classes: int, steps_per_epoch: int) -> Learner:
     """The learner of a configuration, for inputs of that many features.
 
@@ -110,11 +116,22 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
         InputError: where its settings do not fit together.
     """
     network = analog_network(configuration, features, classes)
-    cost: Cost = SquaredError() if configuration.cost == "squared" else CrossEntropy(configuration.logit_gain)
+    cost = configured_cost(configuration)
     tolerance = {"rtol": configuration.rtol, "max_sweeps": configuration.max_sweeps}
+    steady: Settle = settle
+    simulated: SimulatedNetwork | None = None
+    if configuration.simulator == "ngspice":
+        nudged_by = cost if configuration.nudging == "energy" else None
+        simulated = SimulatedNetwork(network, nudged_by, processes=configuration.processes)
+        steady = simulated.settle
     trained = configuration.trained
+    # What is not trained is the same for all steps; as constants XLA can compute with it beforehand.
+    constants = jax.tree.map(_shared, eqx.filter(network, trained_part(network, trained), inverse=True))
 
-    def gradient(network: LayeredNetwork, inputs: Array, targets: Array, key: Array) -> Gradient:
+    def gradient(
+        network: LayeredNetwork, inputs: Array, targets: Array, key: Array, beta: float | Array = configuration.beta
+    ) -> Gradient:
+        network = eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
         if configuration.rule == "implicit":
             return implicit_gradient(network, inputs, targets, cost, trained=trained, **tolerance)
         return equilibrium_propagation(
@@ -122,26 +139,27 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
             inputs,
             targets,
             cost,
-            beta=configuration.beta,
+            beta=beta,
             variant=configuration.variant,
             nudging=configuration.nudging,
             trained=trained,
             key=key,
+            settle=steady,
             **tolerance,
         )
 
     def free_phase(network: LayeredNetwork, inputs: Array) -> tuple[Load, OperatingPoint]:
         driven = load(network, inputs)
-        return driven, settle(network, driven, **tolerance)
+        return driven, steady(network, driven, **tolerance)
 
     def predict(network: LayeredNetwork, inputs: Array) -> tuple[Array, Array]:
         _, point = free_phase(network, inputs)
         return network.prediction(point.voltages), point.residual <= configuration.rtol
 
-    compiled_free_phase = jax.jit(free_phase)
+    probe = jax.jit(free_phase) if simulated is None else free_phase
 
     def residual(network: LayeredNetwork, inputs: Array) -> float:
-        driven, point = compiled_free_phase(network, inputs)
+        driven, point = probe(network, inputs)
         return float(np.max(kirchhoff_residual(network, driven.sources, point.voltages)))
 
     return Learner(
@@ -158,7 +176,15 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
         residual=residual,
         weights=_conductances,
         weight_name="conductance [S]",
+        traceable=simulated is None,
+        close=(lambda: None) if simulated is None else simulated.close,
     )
+
+
+def _shared(parameter: Array) -> np.ndarray:
+    """One number where all entries of a parameter are equal."""
+    values = np.asarray(parameter)
+    return values.flat[0] if values.size and np.all(values == values.flat[0]) else values
 
 
 def _conductances(network: LayeredNetwork) -> dict[str, Array]:

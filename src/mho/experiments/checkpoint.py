@@ -3,8 +3,8 @@
 An archive's members carry checksums, so a damaged file is known for one.
 """
 
+import io
 import json
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class Bookmark:
     """Of the data set's inputs."""
     classes: int
     """Of the data set."""
+    configuration: dict[str, Any]
+    """What was trained, as in config.json."""
 
 
 def checkpoint_path(folder: Path, bookmark: Bookmark) -> Path:
@@ -62,9 +64,13 @@ def read_bookmark(path: Path) -> Bookmark:
     """The bookmark of a checkpoint.
 
     Raises:
-        InputError: if the file is damaged.
+        InputError: if the file is damaged, or of another version of mho.
     """
-    return Bookmark(**json.loads(str(_read(path)["about"])))
+    about = str(_read(path)["about"])
+    try:
+        return Bookmark(**json.loads(about))
+    except (TypeError, ValueError) as problem:
+        raise InputError(f"{path}: not a checkpoint that this version of mho wrote") from problem
 
 
 def read_state(path: Path, template: Any, part: str = "") -> Any:
@@ -94,10 +100,11 @@ def _named(state: Any) -> list[tuple[str, Any]]:
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
+    content = io.BytesIO(path.read_bytes())
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(content, allow_pickle=False) as archive:
             stored = {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, ValueError, EOFError) as problem:
+    except Exception as problem:  # one wrong bit is enough for a file to seem encrypted, or of a format yet to come
         raise InputError(f"{path}: damaged checkpoint; without it a run goes on from the one before") from problem
     if "about" not in stored:
         raise InputError(f"{path}: not a checkpoint: it lacks `about`")

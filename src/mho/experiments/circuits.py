@@ -17,10 +17,10 @@ from jax import Array, lax
 from mho.elements import ShockleyDiode
 from mho.errors import MhoError
 from mho.experiments.data import load_dataset
-from mho.learning import SquaredError, apply_updates
+from mho.learning import SquaredError, apply_updates, coordinate_slope
 from mho.learning.circuit_learning import circuit_equilibrium_propagation, coupled_learning
 from mho.learning.gradient import Gradient
-from mho.networks.circuit import Circuit, CircuitBuilder
+from mho.networks import Circuit, CircuitBuilder
 from mho.precision import double
 from mho.steady.dense_newton import settle_circuit
 
@@ -83,7 +83,7 @@ def train_circuit(
                 chosen = jax.random.choice(key, len(inputs), (batch,), replace=False)
                 x, y = inputs[chosen], targets[chosen]
             gradient = rule(here, x, y)
-            slope: Any = gradient.by_parameter
+            slope: Any = coordinate_slope(here, gradient.by_parameter)
             updates, state = optimizer.update(slope, state)
             moved: Any = apply_updates(here, updates)  # pyright: ignore[reportArgumentType]
             return (eqx.filter(moved, eqx.is_array), state), (gradient.cost, gradient.unconverged)

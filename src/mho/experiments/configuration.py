@@ -122,6 +122,10 @@ class AnalogConfiguration(Configuration):
     """Cost added to the energy, or current sources held at their values of the free phase."""
     beta: float = 1.0
     """Nudging factor β [S, for a squared error]."""
+    simulator: Literal["mho", "ngspice"] = "mho"
+    """What finds the operating points: mho's own solver, or the circuit simulator ngspice, which must be installed."""
+    processes: int | None = None
+    """Processes of ngspice, which share out the samples; one a CPU if it is not given."""
     rtol: float = 1e-5
     """Tolerance of a steady state's residual; see mho.steady."""
     max_sweeps: int = 100
@@ -152,8 +156,33 @@ class AnalogConfiguration(Configuration):
         hidden = self.trained_layers - 1
         if len(self.gains) not in (0, 1, hidden):
             raise InputError(f"--gains: {len(self.gains)} given for {hidden} hidden layers")
-        if not self.trained:
-            raise InputError("--trained: names nothing to train")
+        self._check_trained()
+        if self.processes is not None and self.processes < 1:
+            raise InputError(f"--processes {self.processes}: must be at least 1")
+        if self.simulator == "ngspice":
+            if self.rule != "ep":
+                raise InputError(f"--rule {self.rule}: ngspice gives no linear response; train by --rule ep")
+            if {"element", "gain"} & set(self.trained):
+                raise InputError("--trained: with ngspice conductance and bias alone are trained")
+
+    def _check_trained(self) -> None:
+        hidden = self.trained_layers > 1
+        there_is = {
+            "conductance": True,
+            "bias": self.bias_currents,
+            "element": hidden and self.element in ("shockley", "piecewise"),
+            "gain": bool(self.gains) and hidden,
+        }
+        lacking = {
+            "element": f"--element {self.element} has no parameters to train, or there is no hidden layer",
+            "gain": "there are no amplifiers (--gains)",
+        }
+        for kind, why in lacking.items():
+            if kind in self.trained and not there_is[kind]:
+                raise InputError(f"--trained {kind}: {why}")
+        # Bias currents are named by default, so they may lack as long as something else learns.
+        if not any(there_is[kind] for kind in self.trained):
+            raise InputError(f"{' '.join(('--trained', *self.trained))}: names nothing that this network has to train")
 
     @property
     def trained_layers(self) -> int:

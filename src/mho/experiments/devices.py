@@ -138,7 +138,7 @@ class Devices:
 def lost(process_id: int, processes: int) -> str:
     """What a process says that lost the others."""
     return (
-        f"process {process_id} of {processes} lost the others: one of them ended, or their coordinator could not be "
+        f"host {process_id} of {processes} lost the others: one of them ended, or their coordinator could not be "
         "reached; checkpoints stand, and mho train --resume goes on from the last one on any number of devices"
     )
 
@@ -167,14 +167,14 @@ def mesh_devices(count: int | None = None, *, tensor_parallel: int = 1) -> Devic
     if count % tensor_parallel:
         raise InputError(f"--tensor-parallel {tensor_parallel}: does not divide the {count} devices")
     if count % processes:
-        raise InputError(f"--devices {count}: does not divide over the {processes} processes")
+        raise InputError(f"--devices {count}: does not divide over the {processes} hosts")
     each = count // processes
     chosen = []
     for process in range(processes):
         there = [device for device in jax.devices() if device.process_index == process]
         if len(there) < each:
             kind = there[0].platform
-            where = f"process {process}" if processes > 1 else "this machine"
+            where = f"host {process}" if processes > 1 else "this machine"
             hint = f"; XLA_FLAGS=--xla_force_host_platform_device_count={each} makes {each} of a CPU"
             raise InputError(
                 f"--devices {count}: {where} has {len(there)} ({kind}), and {each} are needed there"
@@ -184,18 +184,18 @@ def mesh_devices(count: int | None = None, *, tensor_parallel: int = 1) -> Devic
     return Devices(Mesh(np.array(chosen).reshape(-1, tensor_parallel), (_SAMPLES, _NODES)))
 
 
-def check_processes(coordinator: str | None, processes: int, process_id: int) -> None:
+def check_hosts(coordinator: str | None, processes: int, process_id: int) -> None:
     """Refuse processes that could not find each other.
 
     Raises:
         InputError: if the numbers or the address make no sense.
     """
     if processes < 1:
-        raise InputError(f"--processes {processes}: must be positive")
+        raise InputError(f"--hosts {processes}: must be positive")
     if not 0 <= process_id < processes:
-        raise InputError(f"--process-id {process_id}: must be from 0 to {processes - 1}, for --processes {processes}")
+        raise InputError(f"--host-id {process_id}: must be from 0 to {processes - 1}, for --hosts {processes}")
     if (coordinator is None) != (processes == 1):
-        raise InputError("--coordinator HOST:PORT and --processes above 1 go together")
+        raise InputError("--coordinator HOST:PORT and --hosts above 1 go together")
     if coordinator is not None:
         host, _, port = coordinator.rpartition(":")
         if not host or not port.isdecimal() or not 0 < int(port) < 2**16:

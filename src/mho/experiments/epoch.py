@@ -16,7 +16,7 @@ from jax import Array, lax
 
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.learner import Learner
-from mho.learning import apply_updates
+from mho.learning import apply_updates, coordinate_slope
 
 _SLICED_BATCH = 8
 _TEST_BATCH = 1000
@@ -78,6 +78,36 @@ def take_rows(array: Array, index: Array) -> Array:
     return array[index]
 
 
+def train_step(
+    learner: Learner,
+    state: TrainingState,
+    index: Array,
+    inputs: Array,
+    labels: Array,
+    key: Array,
+    *,
+    classes: int,
+    scale: float,
+    devices: Devices,
+) -> TrainingState:
+    """One update from the samples at `index`; the other arguments as in `compile_epoch`."""
+    batch = devices.shared_samples(take_rows(inputs, index).astype(jnp.float32) * scale)
+    expected = take_rows(labels, index)
+    targets = devices.shared_samples(jax.nn.one_hot(expected, classes, dtype=jnp.float32))
+    gradient: Any = learner.gradient(state.network, batch, targets, jax.random.fold_in(key, state.step))
+    updates: Any
+    slope = coordinate_slope(state.network, gradient.by_parameter)
+    updates, optimizer_state = learner.optimizer.update(slope, state.optimizer_state)
+    tally = Tally(
+        state.tally.loss + gradient.cost,
+        state.tally.wrong + jnp.sum(jnp.argmax(gradient.prediction, -1) != expected, dtype=jnp.int32),
+        state.tally.unconverged + gradient.unconverged.astype(jnp.int32),
+        state.tally.sweeps + gradient.sweeps,
+        jnp.maximum(state.tally.residual, gradient.residual),
+    )
+    return TrainingState(apply_updates(state.network, updates), optimizer_state, state.step + 1, tally)
+
+
 Advance = Callable[[TrainingState, Array, Array, Array, Array, Array], TrainingState]
 
 
@@ -107,26 +137,13 @@ def compile_epoch(
     Returns:
         A function of (state, stop, order, inputs, labels, key): it makes steps until `stop` of them are made in this
         epoch, and returns the new state; the old one's buffers are gone. It stops after the step whose loss is no
-        longer finite.
+        longer finite. Where the learner calls another simulator, Python makes the steps.
     """
     spread = one_device() if devices is None else devices
 
     def step(state: TrainingState, order: Array, inputs: Array, labels: Array, key: Array) -> TrainingState:
         index = lax.dynamic_slice_in_dim(order, state.step * batch_size, batch_size)
-        batch = spread.shared_samples(take_rows(inputs, index).astype(jnp.float32) * scale)
-        expected = take_rows(labels, index)
-        targets = spread.shared_samples(jax.nn.one_hot(expected, classes, dtype=jnp.float32))
-        gradient: Any = learner.gradient(state.network, batch, targets, jax.random.fold_in(key, state.step))
-        updates: Any
-        updates, optimizer_state = learner.optimizer.update(gradient.by_parameter, state.optimizer_state)
-        tally = Tally(
-            state.tally.loss + gradient.cost,
-            state.tally.wrong + jnp.sum(jnp.argmax(gradient.prediction, -1) != expected, dtype=jnp.int32),
-            state.tally.unconverged + gradient.unconverged.astype(jnp.int32),
-            state.tally.sweeps + gradient.sweeps,
-            jnp.maximum(state.tally.residual, gradient.residual),
-        )
-        return TrainingState(apply_updates(state.network, updates), optimizer_state, state.step + 1, tally)
+        return train_step(learner, state, index, inputs, labels, key, classes=classes, scale=scale, devices=spread)
 
     def advance(
         state: TrainingState, stop: Array, order: Array, inputs: Array, labels: Array, key: Array
@@ -136,6 +153,17 @@ def compile_epoch(
             lambda state: step(state, order, inputs, labels, key),
             state,
         )
+
+    if not learner.traceable:
+
+        def advance_outside(
+            state: TrainingState, stop: Array, order: Array, inputs: Array, labels: Array, key: Array
+        ) -> TrainingState:
+            while state.step < stop and jnp.isfinite(state.tally.loss):
+                state = step(state, order, inputs, labels, key)
+            return state
+
+        return advance_outside
 
     order = jax.ShapeDtypeStruct((len(labels),), jnp.int32)
     key = jax.eval_shape(lambda: jax.random.key(0))
@@ -178,15 +206,25 @@ def compile_test(
     # The last batch is filled up with the last sample; `counted` leaves the filling out.
     index = jnp.arange(-(-samples // batch_size) * batch_size).reshape(-1, batch_size)
 
+    def judge(network: Any, rows: Array, inputs: Array, labels: Array) -> tuple[Array, Array]:
+        batch = spread.shared_samples(inputs[rows].astype(jnp.float32) * scale)
+        prediction, converged = learner.predict(network, batch)
+        return jnp.argmax(prediction, -1) != labels[rows], ~converged
+
+    if not learner.traceable:
+
+        def test_outside(network: Any) -> tuple[Array, Array]:
+            wrong, unconverged = judge(network, jnp.arange(samples), inputs, labels)
+            return wrong.sum(), unconverged.sum()
+
+        return test_outside
+
     @jax.jit
     def test(network: Any, inputs: Array, labels: Array) -> tuple[Array, Array]:
         def batch(index: Array) -> tuple[Array, Array]:
             counted = index < samples
-            rows = jnp.minimum(index, samples - 1)
-            batch = spread.shared_samples(inputs[rows].astype(jnp.float32) * scale)
-            prediction, converged = learner.predict(network, batch)
-            wrong = jnp.argmax(prediction, -1) != labels[rows]
-            return jnp.sum(wrong & counted), jnp.sum(~converged & counted)
+            wrong, unconverged = judge(network, jnp.minimum(index, samples - 1), inputs, labels)
+            return jnp.sum(wrong & counted), jnp.sum(unconverged & counted)
 
         wrong, unconverged = lax.map(batch, index)
         return wrong.sum(), unconverged.sum()

@@ -20,8 +20,9 @@ class Learner:
     """The trained part of a network, None in place of the rest."""
     optimizer: optax.GradientTransformation
     """Its learning rates included."""
-    gradient: Callable[[Any, Array, Array, Array], Gradient]
-    """Of the batch's mean cost, from the network, inputs (batch, features), targets (batch, classes), a random key."""
+    gradient: Callable[..., Gradient]
+    """Of the batch's mean cost, from the network, inputs (batch, features), targets (batch, classes), a random key; an
+    analog network takes another nudging factor `beta`, too."""
     predict: Callable[[Any, Array], tuple[Array, Array]]
     """Predictions (batch, classes), and which samples converged (batch,), from the network and inputs."""
     residual: Callable[[Any, Array], float] | None
@@ -31,3 +32,7 @@ class Learner:
     """What the histograms show, by layer."""
     weight_name: str
     """What that is, and its unit."""
+    traceable: bool = True
+    """Whether JAX can compile `gradient` and `predict`; they call another simulator if not."""
+    close: Callable[[], None] = lambda: None
+    """Ends what the learner has started."""

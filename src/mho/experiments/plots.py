@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from mho.experiments.atomic_file import write_atomically
@@ -13,6 +12,9 @@ from mho.experiments.run import Metrics
 
 def plot_curves(metrics: Sequence[Metrics], path: Path) -> None:
     """Loss and errors against the epoch, as a PNG file."""
+    # Imported here: matplotlib takes a second, which a run need not wait for at its start.
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     epochs = [record["epoch"] for record in metrics]
@@ -27,8 +29,35 @@ def plot_curves(metrics: Sequence[Metrics], path: Path) -> None:
 
 def plot_histograms(weights: Mapping[str, ArrayLike], label: str, path: Path) -> None:
     """A histogram of each layer's weights, as a PNG file."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(4 * len(weights), 3.5), layout="constrained")
     for axes, (name, values) in zip(np.ravel(figure.subplots(1, len(weights))), weights.items(), strict=True):
         axes.hist(np.asarray(values), bins=80)
         axes.set(title=name, xlabel=label, ylabel="count", yscale="log")
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
+
+
+def plot_sweep(errors: Mapping[str, Sequence[Sequence[float | None]]], path: Path) -> None:
+    """Mean test error over the seeds against the epoch, a line a setting, its deviation shaded, as a PNG file.
+
+    Members whose last error is None, those that diverged, are left out.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for label, members in errors.items():
+        sound = np.array(
+            [[100.0 * error for error in member if error is not None] for member in members if member[-1] is not None]
+        )
+        if not sound.size:
+            continue
+        mean, spread = sound.mean(0), sound.std(0)
+        epochs = np.arange(1, len(mean) + 1)
+        axes.plot(epochs, mean, marker=".", label=label)
+        axes.fill_between(epochs, mean - spread, mean + spread, alpha=0.2)
+    axes.set(xlabel="epoch", ylabel="test error [%]")
+    if axes.lines:
+        axes.legend()
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))

@@ -7,7 +7,7 @@ counts: on resume, metrics.jsonl is rewritten from the one that the run goes on 
 import contextlib
 import fcntl
 import json
-import os
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,10 @@ the test; `sweeps` is their mean number for a step, over all phases. What a soft
 _SESSION_START = 1
 """`SessionLog.START` of TensorBoard's events."""
 
-_CONFIG, _METRICS, _CHECKPOINTS = "config.json", "metrics.jsonl", "checkpoints"
+_CONFIG, _METRICS, _CHECKPOINTS, _LOCK = "config.json", "metrics.jsonl", "checkpoints", ".lock"
+
+CHANGEABLE = ("epochs", "data_dir")
+"""Fields of its configuration in which a resumed run may differ from what it began with."""
 
 
 def checkpoint_folder(folder: Path) -> Path:
@@ -41,7 +44,7 @@ def checkpoint_folder(folder: Path) -> Path:
 
 def holds_run(folder: Path) -> bool:
     """Whether there is a run in a folder."""
-    return (folder / _CONFIG).exists() or (folder / _CHECKPOINTS).exists()
+    return (folder / _CONFIG).exists() or any(checkpoint_folder(folder).glob("*.npz"))
 
 
 def new_folder(name: str, configuration: Configuration) -> Path:
@@ -55,20 +58,35 @@ def new_folder(name: str, configuration: Configuration) -> Path:
 
 
 def create_run(folder: Path, name: str, configuration: Configuration) -> None:
-    """Make the folder of a new run.
+    """Make the folder of a new run; a failure leaves no part of it.
 
     Raises:
         InputError: if it holds a run already or cannot be written.
+        MhoError: if another process is making it.
     """
+    _refuse_to_overwrite(folder)
+    absent = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with exclusive(folder):
+            _refuse_to_overwrite(folder)
+            (folder / _CHECKPOINTS).mkdir(exist_ok=True)
+            write_configuration(folder, name, configuration)
+    except OSError as problem:
+        with contextlib.suppress(OSError):
+            (folder / _LOCK).unlink()
+        for made in (folder / _CHECKPOINTS, *absent):
+            with contextlib.suppress(OSError):
+                made.rmdir()
+        raise InputError(f"--out {folder}: cannot be made: {problem.strerror}") from problem
+
+
+def _refuse_to_overwrite(folder: Path) -> None:
     if holds_run(folder):
         raise InputError(
-            f"--out {folder}: holds a run already; go on with it by --resume {folder}, or name another folder"
+            f"--out {folder}: holds a run already; go on with it by --resume {shlex.quote(str(folder))}, "
+            "or name another folder"
         )
-    try:
-        (folder / _CHECKPOINTS).mkdir(parents=True)
-    except OSError as problem:
-        raise InputError(f"--out {folder}: cannot be made: {problem.strerror}") from problem
-    write_configuration(folder, name, configuration)
 
 
 def write_configuration(folder: Path, name: str, configuration: Configuration) -> None:
@@ -114,7 +132,7 @@ def exclusive(folder: Path) -> Iterator[None]:
     Raises:
         MhoError: if another process does.
     """
-    with (folder / ".lock").open("w") as lock:
+    with (folder / _LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:
@@ -131,14 +149,17 @@ class MetricsLog:
         # Imported here: `mho list` need not wait for it.
         from tensorboardX.event_file_writer import EventsWriter
 
-        content = "".join(_line(record) for record in metrics)
-        write_atomically(folder / _METRICS, lambda file: file.write(content.encode()))
+        self._content = "".join(_line(record) for record in metrics)
         self._path = folder / _METRICS
+        self._write()
         # EventsWriter writes at once and in this thread: a full disk is an error here, not a traceback elsewhere.
         self._events = EventsWriter(str(folder / "events"))
         if metrics:
             # Tells TensorBoard to forget what an earlier process wrote of these epochs.
             self._write_event(len(metrics) + 1, session_log={"status": _SESSION_START})
+
+    def _write(self) -> None:
+        write_atomically(self._path, lambda file: file.write(self._content.encode()))
 
     def append(self, record: Metrics) -> None:
         """Write an epoch's record.
@@ -156,10 +177,8 @@ class MetricsLog:
     def _append(self, record: Metrics) -> None:
         from tensorboardX.summary import scalar
 
-        with self._path.open("a") as file:
-            file.write(_line(record))
-            file.flush()
-            os.fsync(file.fileno())
+        self._content += _line(record)
+        self._write()
         for name, value in record.items():
             if name != "epoch" and value is not None:
                 self._write_event(record["epoch"], summary=scalar(name, value))

@@ -26,7 +26,13 @@ from mho.experiments.checkpoint import (
     read_state,
     write_checkpoint,
 )
-from mho.experiments.configuration import AnalogConfiguration, BaselineConfiguration, Configuration
+from mho.experiments.configuration import (
+    AnalogConfiguration,
+    BaselineConfiguration,
+    Configuration,
+    from_json,
+    to_json,
+)
 from mho.experiments.data import Dataset, load_dataset, split_validation
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.epoch import (
@@ -42,6 +48,7 @@ from mho.experiments.learner import Learner
 from mho.experiments.plots import plot_curves, plot_histograms
 from mho.experiments.progress import Quiet, Show, Standing
 from mho.experiments.run import (
+    CHANGEABLE,
     Metrics,
     MetricsLog,
     checkpoint_folder,
@@ -60,7 +67,7 @@ _SPLIT_SEED = 0
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was interrupted and a checkpoint written; the message tells how to go on."""
+    """Training was interrupted and a checkpoint written, from which `resume` goes on."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,14 @@ def learner(configuration: Configuration, features: int, classes: int, steps_per
     raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
 
 
+def untrained_network(configuration: Configuration, features: int, classes: int) -> Any:
+    """The network of a configuration of either kind, before training."""
+    if isinstance(configuration, AnalogConfiguration):
+        return analog_network(configuration, features, classes)
+    assert isinstance(configuration, BaselineConfiguration)
+    return perceptron(configuration, features, classes)
+
+
 def train(
     name: str,
     configuration: Configuration,
@@ -125,8 +140,8 @@ def train(
 
     Raises:
         InputError: where configuration, data, devices and folder do not fit.
-        MhoError: if the loss or the network ceases to be finite, or another process of the run ends.
-        Interrupted: on SIGINT, once a checkpoint is written.
+        MhoError: if the loss or the network ceases to be finite, or another host of the run ends.
+        Interrupted: on SIGINT or SIGTERM, once a checkpoint is written.
     """
     _check_interval(checkpoint_minutes)
     dataset = experiment_data(configuration)
@@ -160,7 +175,8 @@ def resume(
         show: see `train`.
 
     Raises:
-        InputError: if the folder holds no run, or its last checkpoint is damaged, or more epochs are done already.
+        InputError: if the folder holds no run, its last checkpoint is damaged or of another configuration, or more epochs
+            are done already.
         MhoError: see `train`.
         Interrupted: see `train`.
     """
@@ -173,6 +189,7 @@ def resume(
         saved = checkpoints(checkpoint_folder(folder))
         bookmark = read_bookmark(saved[0]) if saved else None
         if bookmark is not None:
+            _refuse_if_edited(folder, configuration, bookmark)
             under_way = bookmark.epochs_done + (bookmark.step > 0)
             if changed.epochs < under_way:
                 raise InputError(f"--epochs {changed.epochs}: {folder} is in epoch {under_way} already")
@@ -187,23 +204,38 @@ def resume(
         return training.run(saved[0] if saved else None)
 
 
-def trained_network(folder: Path) -> tuple[Configuration, Any]:
-    """The configuration of a run and its network as the last checkpoint has it.
+def trained_network(run: Path) -> tuple[Configuration, Any]:
+    """The configuration of a run and its network.
+
+    Args:
+        run: the run's folder, whose last checkpoint counts, or one of its checkpoints.
 
     Raises:
-        InputError: if the folder holds no run, or no checkpoint that can be read.
+        InputError: if there is no run, or no checkpoint that can be read.
     """
+    folder = run
+    if run.suffix == ".npz":
+        if not run.is_file():
+            raise InputError(f"{run}: no such checkpoint")
+        folder = run.absolute().parent.parent
     _, configuration = read_configuration(folder)
-    saved = checkpoints(checkpoint_folder(folder))
+    saved = [run] if run is not folder else checkpoints(checkpoint_folder(folder))
     if not saved:
         raise InputError(f"{folder}: has no checkpoint yet")
     bookmark = read_bookmark(saved[0])
-    if isinstance(configuration, AnalogConfiguration):
-        template = analog_network(configuration, bookmark.features, bookmark.classes)
-    else:
-        assert isinstance(configuration, BaselineConfiguration)
-        template = perceptron(configuration, bookmark.features, bookmark.classes)
+    template = untrained_network(configuration, bookmark.features, bookmark.classes)
     return configuration, read_state(saved[0], template, part="network")
+
+
+def _refuse_if_edited(folder: Path, configuration: Configuration, bookmark: Bookmark) -> None:
+    trained = from_json(bookmark.configuration)
+    for field in dataclasses.fields(configuration):
+        before, now = getattr(trained, field.name, None), getattr(configuration, field.name)
+        if field.name not in CHANGEABLE and now != before:
+            raise InputError(
+                f"{folder / 'config.json'}: {field.name} is {now}, but the run was trained with {before}: put that back, "
+                "or begin a new run"
+            )
 
 
 def _check_interval(checkpoint_minutes: float) -> None:
@@ -218,7 +250,7 @@ def _held(folder: Path, devices: Devices) -> AbstractContextManager[None]:
 
 @contextmanager
 def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn SIGINT into a flag, to be looked at between two pieces of an epoch; a second one interrupts at once."""
+    """Turn SIGINT and SIGTERM into a flag, to be looked at between two pieces of an epoch; a second one acts at once."""
     requested = False
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
@@ -230,11 +262,12 @@ def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         requested = True
 
-    before = signal.signal(signal.SIGINT, request)
+    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: requested
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Training:
@@ -260,6 +293,9 @@ class _Training:
         self.classes = dataset.classes
         self.steps = self.samples // configuration.batch_size
         self.learner = learner(configuration, self.features, self.classes, self.steps)
+        if not self.learner.traceable and devices.mesh.size > 1:
+            self.learner.close()
+            raise InputError(f"--devices {devices.mesh.size}: with another simulator there is nothing to share out")
         self.metrics: list[Metrics] = []
         self.seconds = 0.0
         """That the steps of the epoch under way took."""
@@ -279,6 +315,7 @@ class _Training:
         finally:
             if log is not None:
                 log.close()
+            self.learner.close()
         network = self.devices.gathered(state.network)
         if self.devices.leads:
             plot_curves(self.metrics, self.folder / "curves.png")
@@ -337,10 +374,7 @@ class _Training:
                 if step < self.steps:
                     if stopping:
                         self._checkpoint(state, step)
-                        raise Interrupted(
-                            f"interrupted in epoch {epoch}, step {step} of {self.steps}; "
-                            f"go on with: mho train --resume {self.folder}"
-                        )
+                        raise Interrupted(f"interrupted in epoch {epoch}, step {step} of {self.steps}")
                     if due:
                         self._checkpoint(state, step)
                         written = time.monotonic()
@@ -371,10 +405,7 @@ class _Training:
             written = time.monotonic()
             _, stopping = devices.agreed((), interrupted())
             if stopping and epoch < configuration.epochs:
-                raise Interrupted(
-                    f"interrupted after epoch {epoch} of {configuration.epochs}; "
-                    f"go on with: mho train --resume {self.folder}"
-                )
+                raise Interrupted(f"interrupted after epoch {epoch} of {configuration.epochs}")
         return state
 
     def _standing(self, state: TrainingState, epoch: int, step: int) -> Standing:
@@ -408,7 +439,15 @@ class _Training:
         state = self.devices.gathered(state)
         if not self.devices.leads:
             return
-        bookmark = Bookmark(len(self.metrics), step, self.seconds, self.metrics, self.features, self.classes)
+        bookmark = Bookmark(
+            epochs_done=len(self.metrics),
+            step=step,
+            seconds=self.seconds,
+            metrics=self.metrics,
+            features=self.features,
+            classes=self.classes,
+            configuration=to_json(self.configuration),
+        )
         folder = checkpoint_folder(self.folder)
         try:
             write_checkpoint(folder, state, bookmark)

@@ -5,7 +5,7 @@ from mho.learning.equilibrium_propagation import equilibrium_propagation
 from mho.learning.gradient import PARAMETERS, Gradient
 from mho.learning.implicit_gradient import implicit_gradient
 from mho.learning.nudging import EnergyNudge, held_nudge
-from mho.learning.update import OPTIMIZERS, apply_updates, optimizer
+from mho.learning.update import OPTIMIZERS, apply_updates, coordinate_slope, optimizer
 
 __all__ = [
     "OPTIMIZERS",
@@ -16,6 +16,7 @@ __all__ = [
     "Gradient",
     "SquaredError",
     "apply_updates",
+    "coordinate_slope",
     "equilibrium_propagation",
     "held_nudge",
     "implicit_gradient",

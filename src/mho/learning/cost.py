@@ -21,15 +21,15 @@ class Cost(eqx.Module):
         """∂C/∂p [1/V], (batch, classes)."""
 
     @abc.abstractmethod
-    def nudged_gradient(self, free: Array, reach: Array, target: Array) -> Array:
+    def nudged_gradient(self, free: Array, reach: Array, target: Array, start: Array) -> Array:
         """∂C/∂p at the p that solves p + reach·∂C/∂p = free: where the nudging leaves the outputs, hidden layers held.
 
-        `reach` is the nudging factor times the resistance at the outputs, (batch, classes). NaN where there is no stable
-        solution, which a negative reach can bring about.
+        `reach` is the nudging factor times the resistance at the outputs, (batch, classes); `start` a first guess of p.
+        NaN where there is no stable solution, which a negative reach can bring about.
         """
 
-    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[float]) -> list[str]:
-        """∂C/∂p of one sample as SPICE expressions of the predictions' expressions, one for each class.
+    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[str]) -> list[str]:
+        """∂C/∂p of one sample as SPICE expressions of the predictions' and the targets' expressions, one for each class.
 
         Raises:
             NotImplementedError: where the cost has none; override it to export circuits nudged by such a cost.
@@ -48,13 +48,13 @@ class SquaredError(Cost):
         """P − y."""
         return prediction - target
 
-    def nudged_gradient(self, free: Array, reach: Array, target: Array) -> Array:
+    def nudged_gradient(self, free: Array, reach: Array, target: Array, start: Array) -> Array:
         """(free − y) / (1 + reach): the nudging is a resistor to a source at y."""
         return jnp.where(reach > -1.0, (free - target) / (1.0 + reach), jnp.nan)
 
-    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[float]) -> list[str]:
+    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[str]) -> list[str]:
         """(p − y)."""
-        return [f"{p} - ({y:.17g})" for p, y in zip(predictions, target, strict=True)]
+        return [f"{p} - ({y})" for p, y in zip(predictions, target, strict=True)]
 
 
 class CrossEntropy(Cost):
@@ -72,47 +72,48 @@ class CrossEntropy(Cost):
         total = jnp.sum(target, -1, keepdims=True)
         return self.logit_gain * (jax.nn.softmax(self.logit_gain * prediction) * total - target)
 
-    def nudged_gradient(self, free: Array, reach: Array, target: Array) -> Array:
-        """By Newton's method with step halving; its matrix is diagonal plus rank one (Sherman-Morrison)."""
+    def nudged_gradient(self, free: Array, reach: Array, target: Array, start: Array) -> Array:
+        """By Newton's method, a step halved until it brings a sample's error down.
+
+        The matrix of a step is diagonal plus rank one (Sherman-Morrison).
+        """
         gain = self.logit_gain
         total = jnp.sum(target, -1, keepdims=True)
-        eps = 8 * jnp.finfo(free.dtype).eps
+        enough = 8 * jnp.finfo(free.dtype).eps * (jnp.max(jnp.abs(free), -1, keepdims=True) + 1.0)
 
-        def error(p: Array) -> Array:
-            return p + reach * self.gradient(p, target) - free
-
-        def size(p: Array) -> Array:
-            return jnp.max(jnp.abs(error(p)), -1, keepdims=True)
-
-        def advance(state: tuple[Array, Array]) -> tuple[Array, Array]:
-            p, count = state
+        def state(p: Array) -> tuple[Array, Array, Array, Array]:
             share = jax.nn.softmax(gain * p)
+            error = p + reach * gain * (share * total - target) - free
+            return p, share, error, jnp.max(jnp.abs(error), -1, keepdims=True)
+
+        def advance(carry: tuple) -> tuple:
+            here, length, count = carry
+            p, share, error, size = here
             pull = gain**2 * total * share * reach
             diagonal = 1.0 + pull
-            solved, column = error(p) / diagonal, pull / diagonal
+            solved, column = error / diagonal, pull / diagonal
             rank_one = jnp.sum(share * solved, -1, keepdims=True)
             step = solved + column * rank_one / (1.0 - jnp.sum(share * column, -1, keepdims=True))
-            here = size(p)
-            trial = p - step
-            for _ in range(6):
-                step = jnp.where(size(trial) <= here, step, 0.5 * step)
-                trial = p - step
-            return trial, count + 1
+            there = state(p - length * step)
+            better = (there[-1] <= size) | (size <= enough)
+            moved = tuple(jnp.where(better, new, old) for new, old in zip(there, here, strict=True))
+            return moved, jnp.where(better, 1.0, 0.5 * length), count + 1
 
-        def unsolved(state: tuple[Array, Array]) -> Array:
-            p, count = state
-            return (count < 50) & jnp.any(size(p) > eps * (jnp.max(jnp.abs(free), -1, keepdims=True) + 1.0))
+        def unsolved(carry: tuple) -> Array:
+            here, _, count = carry
+            return (count < 200) & jnp.any(here[-1] > enough)
 
-        p, _ = lax.while_loop(unsolved, advance, (free, jnp.int32(0)))
+        first = (state(start), jnp.ones_like(total), jnp.int32(0))
+        (_, share, _, _), _, _ = lax.while_loop(unsolved, advance, first)
         stable = 1.0 + gain**2 * total * reach / 2.0 > 0.0
-        return jnp.where(stable, self.gradient(p, target), jnp.nan)
+        return jnp.where(stable, gain * (share * total - target), jnp.nan)
 
-    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[float]) -> list[str]:
+    def gradient_expressions(self, predictions: Sequence[str], target: Sequence[str]) -> list[str]:
         """K (Σy / Σ_j exp(k (p_j − p)) − y)."""
-        gain, total = self.logit_gain, sum(target)
+        gain, total = self.logit_gain, " + ".join(f"({y})" for y in target)
 
-        def slope(p: str, y: float) -> str:
+        def slope(p: str, y: str) -> str:
             partition = " + ".join(["1", *(f"exp({gain:.17g}*({other} - {p}))" for other in predictions if other != p)])
-            return f"{gain:.17g}*({total:.17g}/({partition}) - ({y:.17g}))"
+            return f"{gain:.17g}*(({total})/({partition}) - ({y}))"
 
         return [slope(p, y) for p, y in zip(predictions, target, strict=True)]

@@ -10,25 +10,27 @@ from typing import Literal, get_args
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import Tracer
 
 from mho.errors import InputError
 from mho.learning.cost import Cost
 from mho.learning.gradient import Gradient, energy_slope
 from mho.learning.nudging import EnergyNudge, held_nudge
 from mho.networks import LayeredNetwork
-from mho.steady import load, settle
+from mho.steady import Settle, load
+from mho.steady import settle as settle_by_descent
 
 Variant = Literal["positive", "negative", "random-sign", "centred"]
 Nudging = Literal["energy", "held"]
 
 
-def check_settings(variant: str, nudging: str, beta: float) -> None:
-    """Refuse settings with which there is no gradient.
+def check_settings(variant: str, nudging: str, beta: float | Array) -> None:
+    """Refuse settings with which there is no gradient; a traced β cannot be looked at.
 
     Raises:
         InputError: for β that is not positive and finite, an unknown variant or an unknown nudging.
     """
-    if not (beta > 0 and beta < float("inf")):
+    if not isinstance(beta, Tracer) and not (beta > 0 and beta < float("inf")):
         raise InputError(f"nudging factor β = {beta}: must be positive and finite (its sign is the variant's)")
     for name, value, known in (("variant", variant, Variant), ("nudging", nudging, Nudging)):
         if value not in get_args(known):
@@ -41,13 +43,14 @@ def equilibrium_propagation(
     targets: Array,
     cost: Cost,
     *,
-    beta: float,
+    beta: float | Array,
     variant: Variant = "centred",
     nudging: Nudging = "energy",
     trained: tuple[str, ...] = ("conductance", "bias"),
     rtol: float = 1e-5,
     max_sweeps: int = 1000,
     key: Array | None = None,
+    settle: Settle = settle_by_descent,
 ) -> Gradient:
     """Gradient of a batch's mean cost by equilibrium propagation.
 
@@ -63,6 +66,7 @@ def equilibrium_propagation(
         rtol: tolerance of the steady states' residual.
         max_sweeps: sweeps at the most for each phase.
         key: JAX random key for the random sign.
+        settle: what finds the steady states.
 
     Raises:
         InputError: see `check_settings`; or no key for the random sign.

@@ -38,16 +38,19 @@ class EnergyNudge(TwoTerminal):
 
     def current(self, voltage: Array) -> Array:
         """β ∂C/∂v at the output voltages [A]."""
+        gradient = self.cost.gradient(self._prediction(voltage), self.target)
+        return self.strength * at_outputs(gradient, self.paired)
+
+    def _prediction(self, voltage: Array) -> Array:
         half = voltage.shape[-1] // 2
-        prediction = voltage[..., :half] - voltage[..., half:] if self.paired else voltage
-        return self.strength * at_outputs(self.cost.gradient(prediction, self.target), self.paired)
+        return voltage[..., :half] - voltage[..., half:] if self.paired else voltage
 
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
         """The outputs' equations solved together: the cost joins them."""
-        free, resistance = current / conductance, 1.0 / conductance
+        free, resistance = self._prediction(current / conductance), 1.0 / conductance
         if self.paired:
-            half = free.shape[-1] // 2
-            free = free[..., :half] - free[..., half:]
+            half = resistance.shape[-1] // 2
             resistance = resistance[..., :half] + resistance[..., half:]
-        gradient = self.cost.nudged_gradient(free, self.strength * resistance, self.target)
+        reach, start = self.strength * resistance, self._prediction(start)
+        gradient = self.cost.nudged_gradient(free, reach, self.target, start)
         return (current - self.strength * at_outputs(gradient, self.paired)) / conductance

@@ -1,7 +1,7 @@
-"""Updates: a step against the gradient, conductances kept within their devices' bounds."""
+"""Updates: a step against the gradient, every parameter kept within what its device can be."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -10,7 +10,8 @@ import optax
 
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
-from mho.networks import LayeredNetwork
+
+Network = TypeVar("Network")
 
 OPTIMIZERS = {
     "sgd": optax.identity,
@@ -52,16 +53,52 @@ def optimizer(
     return optax.chain(*stages)
 
 
-def apply_updates(network: LayeredNetwork, updates: LayeredNetwork) -> LayeredNetwork:
-    """Add updates to a network's parameters; conductances that would leave their bounds stop there."""
+def _restricted(x: Any) -> bool:
+    return isinstance(x, ProgrammableResistor) or bool(getattr(type(x), "domain", None))
 
-    def is_resistor(x: Any) -> bool:
-        return isinstance(x, ProgrammableResistor)
 
-    def bounded(x: Any) -> Any:
-        if not is_resistor(x):
-            return x
-        return eqx.tree_at(lambda r: r.conductance, x, x.within_bounds(x.conductance))
+def coordinate_slope(network: Network, slope: Network) -> Network:
+    """A gradient by the coordinates that an optimizer moves: ∂C/∂(ln θ) = θ·∂C/∂θ where θ is positive by its domain.
 
-    moved = eqx.apply_updates(network, updates)
-    return jax.tree.map(bounded, moved, is_leaf=is_resistor)
+    Such parameters, a diode's saturation current say, span decades: a step that suits one is of no use to another. In the
+    logarithm a step is relative, and θ stays positive.
+
+    Args:
+        network: the network, layered or a circuit.
+        slope: ∂C/∂θ in its structure, None in place of what is not trained.
+    """
+
+    def converted(part: Any, slope: Any) -> Any:
+        if not _restricted(part) or isinstance(part, ProgrammableResistor):
+            return slope
+        for name, (least, _) in part.domain.items():
+            by_parameter = getattr(slope, name)
+            if least > 0 and by_parameter is not None:
+                slope = eqx.tree_at(lambda e, n=name: getattr(e, n), slope, getattr(part, name) * by_parameter)
+        return slope
+
+    return jax.tree.map(converted, network, slope, is_leaf=_restricted)
+
+
+def apply_updates(network: Network, updates: Network) -> Network:
+    """Move a network's parameters by updates of their coordinates (see `coordinate_slope`).
+
+    Conductances that would leave their devices' bounds stop there, other parameters at the ends of their elements' domains.
+    """
+
+    def moved(part: Any, step: Any) -> Any:
+        if not _restricted(part):
+            return part if step is None else part + step
+        new = eqx.apply_updates(part, step)
+        if isinstance(part, ProgrammableResistor):
+            return eqx.tree_at(lambda r: r.conductance, new, part.within_bounds(new.conductance))
+        for name, (least, largest) in part.domain.items():
+            change = getattr(step, name)
+            if change is None:
+                continue
+            value = getattr(part, name)
+            value = value * jnp.exp(change) if least > 0 else value + change
+            new = eqx.tree_at(lambda e, n=name: getattr(e, n), new, jnp.clip(value, least, largest))
+        return new
+
+    return jax.tree.map(moved, network, updates, is_leaf=_restricted)

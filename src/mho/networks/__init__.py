@@ -1,10 +1,13 @@
 """Networks: elements joined into circuits."""
 
-from mho.networks.circuit import Branches, Circuit, CircuitBuilder, layered_circuit
+from mho.networks.branches import Branches
+from mho.networks.circuit import Circuit
+from mho.networks.circuit_builder import CircuitBuilder
 from mho.networks.convolution import ConvolutionCrossbar, MirroredConvolutionCrossbar, Planes, PoolingCrossbar
 from mho.networks.convolutional import convolutional_network, image_planes
 from mho.networks.crossbar import Crossbar, DenseCrossbar, MirroredCrossbar
 from mho.networks.layered import Layer, LayeredNetwork, Voltages, layered_network
+from mho.networks.layered_circuit import layered_circuit
 
 __all__ = [
     "Branches",

@@ -19,7 +19,7 @@ from jax import Array, lax
 
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
-from mho.networks.crossbar import Branches, Crossbar
+from mho.networks.crossbar import Crossbar, SingleResistors
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Planes:
         c, k, l, i, j = np.indices((self.channels, self.window, self.window, *self.steps), sparse=True)
         return (c * self.height + self.stride * i + k) * self.width + self.stride * j + l
 
-    def branches(self, kernel: np.ndarray) -> Branches:
+    def single_resistors(self, kernel: np.ndarray) -> SingleResistors:
         """Row, column and conductance of every resistor."""
         filters = len(kernel)
         row = np.broadcast_to(self.indices(), (filters, self.channels, self.window, self.window, *self.steps))
@@ -154,9 +154,9 @@ class ConvolutionCrossbar(Crossbar):
         """Entry by entry of the kernel."""
         return self.planes.largest(self.resistors.conductance, drive, voltage)
 
-    def branches(self) -> tuple[Branches, ...]:
+    def single_resistors(self) -> tuple[SingleResistors, ...]:
         """Resistor by resistor."""
-        return (self.planes.branches(np.asarray(self.resistors.conductance, np.float64)),)
+        return (self.planes.single_resistors(np.asarray(self.resistors.conductance, np.float64)),)
 
 
 class MirroredConvolutionCrossbar(Crossbar):
@@ -226,10 +226,10 @@ class MirroredConvolutionCrossbar(Crossbar):
         minus_rows, minus_columns = self.planes.largest(self.minus.conductance, -drive, voltage)
         return jnp.maximum(plus_rows, minus_rows), jnp.maximum(plus_columns, minus_columns)
 
-    def branches(self) -> tuple[Branches, ...]:
+    def single_resistors(self) -> tuple[SingleResistors, ...]:
         """Resistor by resistor, those of the sources at +x first."""
         kernels = self.plus.conductance, self.minus.conductance
-        return tuple(self.planes.branches(np.asarray(kernel, np.float64)) for kernel in kernels)
+        return tuple(self.planes.single_resistors(np.asarray(kernel, np.float64)) for kernel in kernels)
 
 
 class PoolingCrossbar(Crossbar):
@@ -306,7 +306,7 @@ class PoolingCrossbar(Crossbar):
         largest = images.reshape(-1, planes.channels, down, n, across, n).max((3, 5))
         return branch, largest.reshape(voltage.shape)
 
-    def branches(self) -> tuple[Branches, ...]:
+    def single_resistors(self) -> tuple[SingleResistors, ...]:
         """Resistor by resistor."""
         planes = self.planes
         row = planes.indices()

@@ -14,7 +14,7 @@ from jax import Array, lax
 
 from mho.elements import ProgrammableResistor
 
-Branches = tuple[np.ndarray, np.ndarray, np.ndarray]
+SingleResistors = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Row, column and conductance [S] of resistors, each an array of one entry a resistor."""
 
 _BROADCAST_BATCH = 8
@@ -87,7 +87,7 @@ class Crossbar(eqx.Module):
         """
 
     @abc.abstractmethod
-    def branches(self) -> tuple[Branches, ...]:
+    def single_resistors(self) -> tuple[SingleResistors, ...]:
         """Its resistors one by one; where it is mirrored, those at +x, then those at −x."""
 
 
@@ -141,51 +141,71 @@ class DenseCrossbar(Crossbar):
         """Row by row."""
         return _largest(self.resistors.conductance, drive, voltage)
 
-    def branches(self) -> tuple[Branches, ...]:
+    def single_resistors(self) -> tuple[SingleResistors, ...]:
         """Row by row."""
-        return (_branches(self.resistors),)
+        return (_single(self.resistors),)
 
 
 class MirroredCrossbar(Crossbar):
     """A crossbar whose rows come in pairs held at +x and −x, since conductances are positive.
 
     A pair acts on its columns as one weight g₊ − g₋ of either sign, and ±x is never formed: `drive` is x alone, of shape
-    (batch, n), for 2n rows. The rows are voltage sources, so nothing flows back that matters.
+    (batch, n), for 2n rows. The rows are voltage sources, so nothing flows back that matters. Both polarities stand side
+    by side in one array, so that a product with x or an update passes over memory once.
     """
 
     mirrored = True
-    plus: ProgrammableResistor
-    """From the sources at +x; conductances of shape (n, m)."""
-    minus: ProgrammableResistor
-    """From the sources at −x; conductances of shape (n, m)."""
+    resistors: ProgrammableResistor
+    """Conductances of shape (n, 2m): from the sources at +x, then from those at −x."""
+
+    @classmethod
+    def joined(cls, plus: ProgrammableResistor, minus: ProgrammableResistor) -> "MirroredCrossbar":
+        """From the resistors at the sources of either polarity, (n, m) each; bounds as those of `plus`."""
+        both = jnp.concatenate([plus.conductance, minus.conductance], 1)
+        return cls(eqx.tree_at(lambda r: r.conductance, plus, both))
+
+    @property
+    def plus(self) -> ProgrammableResistor:
+        """The resistors from the sources at +x, (n, m)."""
+        return eqx.tree_at(lambda r: r.conductance, self.resistors, self.resistors.conductance[:, : self.shape[1]])
+
+    @property
+    def minus(self) -> ProgrammableResistor:
+        """The resistors from the sources at −x, (n, m)."""
+        return eqx.tree_at(lambda r: r.conductance, self.resistors, self.resistors.conductance[:, self.shape[1] :])
 
     @property
     def shape(self) -> tuple[int, int]:
         """Pairs of rows and columns."""
-        n, m = self.plus.conductance.shape
-        return n, m
+        n, columns = self.resistors.conductance.shape
+        return n, columns // 2
+
+    def _products(self, drive: Array) -> tuple[Array, Array]:
+        plus, minus = jnp.split(drive @ self.resistors.conductance, 2, -1)
+        return plus, minus
 
     def load(self, drive: Array) -> tuple[Array, Array]:
         """Currents and column sums from the same pass over the conductances: the sums are the answer to a row of ones."""
-        probed = jnp.concatenate([drive, jnp.ones((1, drive.shape[1]), drive.dtype)])
-        plus, minus = probed @ self.plus.conductance, probed @ self.minus.conductance
+        plus, minus = self._products(jnp.concatenate([drive, jnp.ones((1, drive.shape[1]), drive.dtype)]))
         return plus[:-1] - minus[:-1], plus[-1] + minus[-1]
 
     def current(self, drive: Array) -> Array:
         """X · (G₊ − G₋)."""
-        return drive @ self.plus.conductance - drive @ self.minus.conductance
+        plus, minus = self._products(drive)
+        return plus - minus
 
     def reverse_current(self, voltage: Array) -> Array:
         """Voltage · (G₊ + G₋)ᵀ: what the pair of sources takes up together."""
-        return voltage @ self.plus.conductance.T + voltage @ self.minus.conductance.T
+        return jnp.concatenate([voltage, voltage], -1) @ self.resistors.conductance.T
 
     def column_conductance(self) -> Array:
         """Column sums over both polarities."""
-        return self.plus.conductance.sum(0) + self.minus.conductance.sum(0)
+        plus, minus = jnp.split(self.resistors.conductance.sum(0), 2)
+        return plus + minus
 
     def row_conductance(self) -> Array:
         """Each pair's total conductance."""
-        return self.plus.conductance.sum(1) + self.minus.conductance.sum(1)
+        return self.resistors.conductance.sum(1)
 
     def co_content(self, drive: Array, voltage: Array) -> Array:
         """½ Σ [g₊ (x − v)² + g₋ (x + v)²], expanded."""
@@ -196,12 +216,16 @@ class MirroredCrossbar(Crossbar):
         self, drive: Array, voltage: Array, drive_change: Array | None, voltage_change: Array
     ) -> "MirroredCrossbar":
         """Σ (±u − v)(±δu − δv), expanded: the even part is common to both polarities, the odd part changes sign."""
-        even = jnp.sum(voltage * voltage_change, 0)[None, :]
-        odd = outer_sum(drive, voltage_change)
+
+        def mirrored(x: Array) -> Array:
+            return jnp.concatenate([x, -x], -1)
+
+        even = voltage * voltage_change
+        # Joined before the sum: after it, XLA would join anew for each of the n rows.
+        product = jnp.sum(jnp.concatenate([even, even], -1), 0)[None, :] - outer_sum(drive, mirrored(voltage_change))
         if drive_change is not None:
-            even += jnp.sum(drive * drive_change, 0)[:, None]
-            odd += outer_sum(drive_change, voltage)
-        return eqx.tree_at(lambda c: (c.plus.conductance, c.minus.conductance), self, (even - odd, even + odd))
+            product += jnp.sum(drive * drive_change, 0)[:, None] - outer_sum(drive_change, mirrored(voltage))
+        return eqx.tree_at(lambda c: c.resistors.conductance, self, product)
 
     def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
         """Row by row, both polarities."""
@@ -209,9 +233,9 @@ class MirroredCrossbar(Crossbar):
         minus_rows, minus_columns = _largest(self.minus.conductance, -drive, voltage)
         return jnp.maximum(plus_rows, minus_rows), jnp.maximum(plus_columns, minus_columns)
 
-    def branches(self) -> tuple[Branches, ...]:
+    def single_resistors(self) -> tuple[SingleResistors, ...]:
         """Row by row, both polarities."""
-        return _branches(self.plus), _branches(self.minus)
+        return _single(self.plus), _single(self.minus)
 
 
 def _largest(conductance: Array, drive: Array, voltage: Array) -> tuple[Array, Array]:
@@ -224,7 +248,7 @@ def _largest(conductance: Array, drive: Array, voltage: Array) -> tuple[Array, A
     return rows.T, columns
 
 
-def _branches(resistors: ProgrammableResistor) -> Branches:
+def _single(resistors: ProgrammableResistor) -> SingleResistors:
     conductance = np.asarray(resistors.conductance, np.float64)
     row, column = np.indices(conductance.shape)
     return row.reshape(-1), column.reshape(-1), conductance.reshape(-1)

@@ -173,11 +173,10 @@ def layered_network(
     for index, (n, m, layer_key) in enumerate(zip(rows, nodes, keys, strict=True)):
         resistors = random_resistors(layer_key, (n, m), n, initial=initial, lower=lower, upper=upper)
         if index == 0:
-            halves = (
+            crossbar: Crossbar = MirroredCrossbar.joined(
                 ProgrammableResistor(resistors.conductance[:pairs], lower, upper),
                 ProgrammableResistor(resistors.conductance[pairs:], lower, upper),
             )
-            crossbar: Crossbar = MirroredCrossbar(*halves)
         else:
             crossbar = DenseCrossbar(resistors)
         last = index == hidden

@@ -155,7 +155,7 @@ def _diodes(table: _Table, expansion: Expansion, circuit_temperature: float, lin
     _check(table, ~(temperature > -273.15), temperature, "temperature", " °C", "above -273.15", lines)
     models = expansion.elements["d"].models
     model = np.concatenate(models) if models else np.zeros(0, dtype=np.int32)
-    return Diodes(*table.common(), model=model, area=area, temperature=temperature)
+    return Diodes(*table.common(), model=model, area=area, multiplier=multiplier.copy(), temperature=temperature)
 
 
 def _sources(table: _Table, expansion: Expansion) -> Sources:

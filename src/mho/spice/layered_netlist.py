@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from mho.elements import CurrentSource, VoltageSource
 from mho.errors import InputError
+from mho.learning.cost import Cost
 from mho.learning.nudging import EnergyNudge
 from mho.networks import Crossbar, LayeredNetwork, Voltages
 
@@ -86,8 +87,7 @@ def layered_netlist(
     lines = [title, "* nodes: in<k>p, in<k>n, biasp, biasn: sources; h<l>_<k>: hidden; a<l>_<k>: amplified; out_<k>"]
 
     drive = np.asarray(sources, np.float64)
-    columns = node_names(network)
-    rows = _source_nodes(network)
+    rows = source_nodes(network)
     if drive.shape != (len(rows[0]),):
         raise InputError(f"source voltages of shape {drive.shape}: one sample's, ({len(rows[0])},), are needed")
     if not np.isfinite(drive).all():
@@ -96,8 +96,22 @@ def layered_netlist(
         held = VoltageSource(np.asarray(polarity * drive))  # type: ignore[arg-type]
         for k, node in enumerate(nodes):
             lines += held.card(node, node, "0", k)
+    lines += network_cards(network)
+    lines += _nudge_cards(nudge, node_names(network)[-1])
+    if simulator == "xyce":
+        lines = [re.sub(r"^(B\S+ \S+ \S+ [IV]) = (.*)$", r"\1={\2}", line) for line in lines]
+    analysis = _ANALYSIS[simulator].format(source=f"V{rows[0][0]}", volts=f"{drive[0]:.17g}")
+    return "\n".join(lines) + "\n" + analysis + ".end\n"
 
-    for index, (layer, nodes) in enumerate(zip(network.layers, columns, strict=True), 1):
+
+def network_cards(network: LayeredNetwork) -> list[str]:
+    """All of the network but its voltage sources.
+
+    Raises:
+        InputError: if a conductance is not positive and finite, or the kind of crossbar is unknown.
+    """
+    lines, rows = [], source_nodes(network)
+    for index, (layer, nodes) in enumerate(zip(network.layers, node_names(network), strict=True), 1):
         lines += _crossbar_cards(layer.crossbar, rows, nodes)
         for k, node in enumerate(nodes):
             if layer.element is not None:
@@ -109,16 +123,11 @@ def layered_netlist(
             rows = ([f"a{index}_{k}" for k in range(len(nodes))],)
             for node, far in zip(nodes, rows[0], strict=True):
                 lines += layer.amplifier.card(node, node, far)
-
-    lines += _nudge_cards(nudge, columns[-1])
-    if simulator == "xyce":
-        lines = [re.sub(r"^(B\S+ \S+ \S+ [IV]) = (.*)$", r"\1={\2}", line) for line in lines]
-    first = _source_nodes(network)[0][0]
-    analysis = _ANALYSIS[simulator].format(source=f"V{first}", volts=f"{drive[0]:.17g}")
-    return "\n".join(lines) + "\n" + analysis + ".end\n"
+    return lines
 
 
-def _source_nodes(network: LayeredNetwork) -> tuple[list[str], ...]:
+def source_nodes(network: LayeredNetwork) -> tuple[list[str], ...]:
+    """Names of the nodes that sources hold: at +x, and at −x where the first crossbar is mirrored."""
     first = network.layers[0].crossbar
     pairs = first.shape[0]
     names = [f"in{k}" for k in range(pairs)]
@@ -131,7 +140,7 @@ def _source_nodes(network: LayeredNetwork) -> tuple[list[str], ...]:
 
 def _crossbar_cards(crossbar: Crossbar, rows: Sequence[list[str]], columns: list[str]) -> list[str]:
     lines = []
-    for (row, column, conductance), nodes in zip(crossbar.branches(), rows, strict=True):
+    for (row, column, conductance), nodes in zip(crossbar.single_resistors(), rows, strict=True):
         good = (conductance > 0) & np.isfinite(conductance)
         if not good.all():
             at = int(np.argmin(good))
@@ -157,18 +166,27 @@ def _nudge_cards(nudge: CurrentSource | EnergyNudge | None, outputs: list[str]) 
 
     target = _finite(np.asarray(nudge.target, np.float64), "targets")
     strength = _finite(np.asarray(nudge.strength, np.float64), "nudging strength").reshape(-1)
-    half = len(outputs) // 2
-    # A class's current flows between its two outputs: it leaves the one as it enters the other.
-    pairs = [*zip(outputs[:half], outputs[half:], strict=True)] if nudge.paired else [(node, "0") for node in outputs]
-    if strength.size != 1 or target.size != len(pairs):
+    classes = len(outputs) // 2 if nudge.paired else len(outputs)
+    if strength.size != 1 or target.size != classes:
         raise InputError(
             f"energy nudge of strength {strength.shape} and target {target.shape}: one sample's, (1, 1) and "
-            f"(1, {len(pairs)}), are needed"
+            f"(1, {classes}), are needed"
         )
-    predictions = [f"V({plus},{minus})" if nudge.paired else f"V({plus})" for plus, minus in pairs]
-    slopes = nudge.cost.gradient_expressions(predictions, target.reshape(-1).tolist())
+    wanted = [f"{y:.17g}" for y in target.reshape(-1).tolist()]
+    return energy_nudge_cards(nudge.cost, f"{strength[0]:.17g}", wanted, outputs, paired=nudge.paired)
+
+
+def energy_nudge_cards(
+    cost: Cost, strength: str, target: Sequence[str], outputs: Sequence[str], *, paired: bool
+) -> list[str]:
+    """The currents β ∂C/∂v out of the output nodes; β and the targets are expressions."""
+    half = len(outputs) // 2
+    # A class's current flows between its two outputs: it leaves the one as it enters the other.
+    pairs = [*zip(outputs[:half], outputs[half:], strict=True)] if paired else [(node, "0") for node in outputs]
+    predictions = [f"V({plus},{minus})" if paired else f"V({plus})" for plus, minus in pairs]
+    slopes = cost.gradient_expressions(predictions, target)
     return [
-        f"Bnudge_{k} {plus} {minus} I = {strength[0]:.17g}*({slope})"
+        f"Bnudge_{k} {plus} {minus} I = {strength}*({slope})"
         for k, ((plus, minus), slope) in enumerate(zip(pairs, slopes, strict=True))
     ]
 

@@ -71,11 +71,13 @@ class Diodes(Elements):
     Attributes:
         model: Index into ``Netlist.models``, shape (n,), int32.
         area: Area factor times the multiplier ``m``, above 0, shape (n,).
+        multiplier: ``m``, above 0, shape (n,): it scales IBV, too, which the area does not.
         temperature: °C, shape (n,): the card's ``temp=``, or the circuit's.
     """
 
     model: np.ndarray
     area: np.ndarray
+    multiplier: np.ndarray
     temperature: np.ndarray
 
 

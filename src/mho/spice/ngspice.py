@@ -46,6 +46,7 @@ __all__ = [
     "SpiceOperatingPoint",
     "SpiceTransient",
     "operating_point",
+    "operating_points",
     "transient",
 ]
 
@@ -108,6 +109,43 @@ def operating_point(netlist_text: str, *, gmin: float = 1e-12, timeout: float = 
         raise SpiceError(f"ngspice returned {len(points)} operating points instead of 1")
     voltages, branches = _by_kind(variables, points[0].tolist())
     return SpiceOperatingPoint(voltages, branches, warnings)
+
+
+def operating_points(
+    netlists: Sequence[tuple[str, float]], *, timeout: float = 600.0
+) -> list[SpiceOperatingPoint | SpiceError]:
+    """Solve many netlists' operating points, one after another in the same process: most of a small one is its start.
+
+    Args:
+        netlists: texts and gmin (siemens), each as in `operating_point`.
+        timeout: seconds that each may take.
+
+    Returns:
+        An operating point a netlist, or why there is none. After a failure another process goes on.
+
+    Raises:
+        InputError: ngspice is missing, or refuses a netlist.
+
+    """
+    results: list[SpiceOperatingPoint | SpiceError] = []
+    process: NgspiceProcess | None = None
+    try:
+        for text, gmin in netlists:
+            deck = _deck(text, [_tolerances(gmin), ".op"], dropped=_ANALYSES | _OUTPUTS)
+            process = process or NgspiceProcess(_deadline(timeout))
+            try:
+                variables, points, warnings = _analysis(process, deck, _deadline(timeout))
+                results.append(SpiceOperatingPoint(*_by_kind(variables, points[-1].tolist()), warnings))
+                # The circuit stays: `remcirc` crashes ngspice 39 at the next.
+                process.command("destroy all", _deadline(timeout))
+            except SpiceError as error:
+                results.append(error)
+                process.close()
+                process = None
+    finally:
+        if process is not None:
+            process.close()
+    return results
 
 
 def transient(netlist_text: str, *, timeout: float = 600.0) -> SpiceTransient:
@@ -372,14 +410,22 @@ def _run(deck: str, timeout: float) -> tuple[tuple[str, ...], NDArray[np.float64
     deadline = _deadline(timeout)
     ngspice = NgspiceProcess(deadline)
     try:
-        said = ngspice.load(deck, deadline)
-        answer = ngspice.command(f"run {_RAW_NAME}", deadline)
-        path = ngspice.folder / _RAW_NAME
-        if _FAILED.search(answer) or not path.exists():
-            raise SpiceError(f"ngspice found no solution: {complaint(answer)}")
-        variables, points = read_raw(path)
+        return _analysis(ngspice, deck, deadline)
     finally:
         ngspice.close()
+
+
+def _analysis(
+    ngspice: NgspiceProcess, deck: str, deadline: float
+) -> tuple[tuple[str, ...], NDArray[np.float64], tuple[str, ...]]:
+    """Run the deck's analysis in a process: variables, points (points, variables), warnings."""
+    path = ngspice.folder / _RAW_NAME
+    path.unlink(missing_ok=True)
+    said = ngspice.load(deck, deadline)
+    answer = ngspice.command(f"run {_RAW_NAME}", deadline)
+    if _FAILED.search(answer) or not path.exists():
+        raise SpiceError(f"ngspice found no solution: {complaint(answer)}")
+    variables, points = read_raw(path)
     if not np.isfinite(points).all():
         raise SpiceError("ngspice returned a value that is not finite")
     return variables, points, telling_lines(said + answer)

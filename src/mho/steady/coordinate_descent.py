@@ -3,9 +3,13 @@
 Given the other layers' voltages, the nodes of a layer are independent scalar equations a·v + i(v) = b, with a the total
 conductance at the node, i its element's law and b the current that its neighbours would drive into it at 0 V. Each is
 solved exactly, layer after layer from the inputs to the outputs; a sweep is one such pass. Every solve minimizes the
-energy over its block, so the energy never rises, and where it is convex the sweeps converge to its one minimum.
+energy over its block, so the energy never rises, and where it is convex the sweeps converge to its one minimum. After a
+sweep a layer is out of balance by what the current from the next layer has changed since; that current is the next
+sweep's, so the residual costs no product with the conductances.
 Sources: Scellier 2024, arXiv:2402.11674 (ideal diodes); Tseng 2001 (convergence of block coordinate descent).
 """
+
+from typing import Protocol
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -40,10 +44,27 @@ class OperatingPoint(eqx.Module):
     voltages: Voltages
     """Of each layer's nodes [V], (batch, nodes)."""
     residual: Array
-    """Largest current imbalance found in each sample's last sweep, before that sweep removed it, relative to the largest
-    current that neighbours drive into a node of the same layer; (batch,)."""
+    """Largest current imbalance at a node of each sample, relative to the largest current that neighbours drive into a node
+    of the same layer; (batch,)."""
     sweeps: Array
     """Sweeps made."""
+
+
+class Settle(Protocol):
+    """How a batch settles: `settle`, or another simulator in its place. See `settle` for the arguments."""
+
+    def __call__(
+        self,
+        network: LayeredNetwork,
+        load: Load,
+        *,
+        nudge: TwoTerminal | None = None,
+        start: Voltages | None = None,
+        rtol: float,
+        max_sweeps: int,
+    ) -> OperatingPoint:
+        """Operating points of a batch."""
+        ...
 
 
 def load(network: LayeredNetwork, inputs: Array) -> Load:
@@ -81,39 +102,61 @@ def settle(
     dtype = load.input_current.dtype
     if start is None:
         start = tuple(jnp.zeros((batch, *a.shape), dtype) for a in load.conductances)
+        drawn = start[:-1]
+    else:
+        drawn = tuple(drawn_back(network, index, v) for index, v in enumerate(start[1:]))
 
-    def sweep(state: tuple[Voltages, Array, Array]) -> tuple[Voltages, Array, Array]:
-        voltages, _, sweeps = list(state[0]), state[1], state[2]
-        residual = jnp.zeros(batch, dtype)
+    def sweep(state: tuple[Voltages, Voltages, Array, Array]) -> tuple[Voltages, Voltages, Array, Array]:
+        voltages, drawn, sweeps = list(state[0]), list(state[1]), state[3]
+        residual, before = jnp.zeros(batch, dtype), load.input_current
         for index, (layer, conductance) in enumerate(zip(layers, load.conductances, strict=True)):
+            last = index + 1 == len(layers)
             if index == 0:
-                current = load.input_current
+                driven = load.input_current
             else:
-                current = layer.crossbar.current(layers[index - 1].amplified(voltages[index - 1]))
+                driven = layer.crossbar.current(layers[index - 1].amplified(voltages[index - 1]))
             if layer.bias is not None:
-                current = current + layer.bias.injected
-            if index + 1 < len(layers):
-                back = layers[index + 1].crossbar.reverse_current(voltages[index + 1])
-                current = current + layer.drawn(back)
-            element = nudge if index + 1 == len(layers) else layer.element
-            old = voltages[index]
-            if element is None:
-                voltages[index] = current / conductance
-            else:
-                voltages[index] = element.node_voltage(conductance, current, old)
-            if index + 1 == len(layers) > 1:
-                continue  # the last sweep left the outputs balanced; the first has none before it and decides nothing
-            surplus = current - conductance * old
-            if element is not None:
-                surplus = element.mismatch(old, surplus)
-            scale = jnp.max(jnp.abs(current), -1) + jnp.finfo(dtype).tiny
-            residual = jnp.maximum(residual, jnp.max(jnp.abs(surplus), -1) / scale)
-        if len(layers) > 1:
-            residual = jnp.where(sweeps > 0, residual, jnp.inf)
-        return tuple(voltages), residual, sweeps + 1
+                driven = driven + layer.bias.injected
+            current = driven if last else driven + drawn[index]
+            voltages[index] = node_voltage(nudge if last else layer.element, conductance, current, voltages[index])
+            if index > 0:
+                # The layer before was in balance with this one's old voltages: what its current changes by is out of it.
+                drawn[index - 1] = drawn_back(network, index - 1, voltages[index])
+                residual = jnp.maximum(residual, imbalance(index - 1, before + drawn[index - 1], voltages[index - 1]))
+            before = driven
+        if len(layers) == 1:
+            # Balanced at once, unless the nudging left no state to be in.
+            residual = jnp.max(0.0 * voltages[0], -1)
+        return tuple(voltages), tuple(drawn), residual, sweeps + 1
 
-    def unsettled(state: tuple[Voltages, Array, Array]) -> Array:
-        return jnp.any(~(state[1] <= rtol)) & (state[2] < max_sweeps)
+    def imbalance(index: int, current: Array, voltage: Array) -> Array:
+        surplus = current - load.conductances[index] * voltage
+        if layers[index].element is not None:
+            surplus = layers[index].element.mismatch(voltage, surplus)
+        return largest(surplus) / (largest(current) + jnp.finfo(dtype).tiny)
 
-    first = (start, jnp.full(batch, jnp.inf, dtype), jnp.int32(0))
-    return OperatingPoint(*lax.while_loop(unsettled, sweep, first))
+    def unsettled(state: tuple[Voltages, Voltages, Array, Array]) -> Array:
+        return jnp.any(~(state[2] <= rtol)) & (state[3] < max_sweeps)
+
+    first = (start, drawn, jnp.full(batch, jnp.inf, dtype), jnp.int32(0))
+    voltages, _, residual, sweeps = lax.while_loop(unsettled, sweep, first)
+    return OperatingPoint(voltages, residual, sweeps)
+
+
+def drawn_back(network: LayeredNetwork, index: int, following: Array) -> Array:
+    """Current into a layer's grounded nodes [A] from the next layer's nodes at voltages `following` [V]."""
+    return network.layers[index].drawn(network.layers[index + 1].crossbar.reverse_current(following))
+
+
+def node_voltage(element: TwoTerminal | None, conductance: Array, current: Array, start: Array) -> Array:
+    """Voltages of nodes [V] with an element to ground, or none."""
+    return current / conductance if element is None else element.node_voltage(conductance, current, start)
+
+
+def largest(values: Array) -> Array:
+    """The largest magnitude in each row, by halving: maxima of whole halves are vectorised, a row's own are not."""
+    values = jnp.abs(values)
+    while (width := values.shape[-1]) > 16:
+        half = (width + 1) // 2
+        values = jnp.maximum(values[..., :half], values[..., width - half :])
+    return jnp.max(values, -1)

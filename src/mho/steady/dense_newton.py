@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from mho.networks.circuit import Circuit
-from mho.steady.newton import System, correction, dense_matrix, imbalance, move, reduced_system
+from mho.steady.equations import System, correction, from_rest, imbalance, move, tangents
+from mho.steady.reduced_system import reduced_system
 
 
 class CircuitPoint(eqx.Module):
@@ -111,8 +112,8 @@ def settle_circuit(
             return total
 
         def step(state: tuple) -> tuple:
-            z, stands, _, count = state
-            entries, right = correction(system, stands, z[:n])
+            z, (stands, laws), _, count = state
+            entries, right = correction(system, stands, laws, z[:n])
             matrix = jnp.zeros((size, size), row.dtype).at[:n, :n].set(dense_matrix(rows, columns, entries, n))
             right = jnp.zeros(size, row.dtype).at[:n].set(right - drawn(z))
             if held is not None and held.nudge is not None:
@@ -122,20 +123,22 @@ def settle_circuit(
                 matrix = matrix.at[n:, :n].set(outputs).at[:n, n:].set(outputs.T)
                 right = right.at[n:].set(held.voltage - (outputs @ z[:n] + offset))
             z = z + jnp.linalg.solve(matrix, right)
-            residual = imbalance(system, z[:n], drawn(z))[1]
-            return z, move(system, stands, system.drops(z[:n])), residual, count + 1
+            drops = system.drops(z[:n])
+            there = tangents(system, drops)
+            residual = imbalance(system, z[:n], there, drawn(z))[1]
+            return z, move(system, stands, laws, drops, there), residual, count + 1
 
         def unsettled(state: tuple) -> Array:
             return ~(state[2] <= rtol) & (state[3] < max_iterations)
 
         z = jnp.zeros(size, row.dtype)
-        rest = tuple(jnp.zeros_like(d) for d in system.drops(z[:n]))
         if begin is None:
-            stands = move(system, rest, system.drops(z[:n]))
+            standing = from_rest(system, z[:n])
         else:
             z = z.at[:n].set(begin)
-            stands = system.drops(begin)
-        first = (z, stands, jnp.asarray(jnp.inf, row.dtype), jnp.int32(0))
+            drops = system.drops(begin)
+            standing = drops, tangents(system, drops)
+        first = (z, standing, jnp.asarray(jnp.inf, row.dtype), jnp.int32(0))
         z, _, residual, count = lax.while_loop(unsettled, step, first)
         return z[:n], circuit.node_voltages(z[:n], circuit.offsets(row)), residual, count
 
@@ -157,9 +160,14 @@ def circuit_response(circuit: Circuit, sources: Array, point: CircuitPoint, inje
 
     def one(row: Array, free: Array, current: Array) -> Array:
         system: System = reduced_system(circuit, row)
-        slopes = tuple(e.slope(d) for e, d in zip(system.elements, system.drops(free), strict=True))
+        slopes = tuple(g for _, g in tangents(system, system.drops(free)))
         matrix = dense_matrix(*system.places(), system.entries(slopes), system.size)
         change = jnp.linalg.solve(matrix, weight * (current @ outputs))
         return circuit.node_voltages(change, jnp.zeros(circuit.nodes))
 
     return jax.vmap(one)(sources, point.free, injected)
+
+
+def dense_matrix(rows: Array, columns: Array, entries: Array, size: int) -> Array:
+    """F's derivative as an array, (size, size), from `System.places` and `System.entries`."""
+    return jnp.zeros((size + 1, size + 1), entries.dtype).at[rows, columns].add(entries)[:size, :size]

