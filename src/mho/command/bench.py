@@ -14,6 +14,7 @@ from mho.errors import InputError
 BENCHMARKS = {
     "epoch": "an epoch of training, against backpropagation in MLPs in JAX and PyTorch",
     "memory": "peak memory of training",
+    "devices": "training shared out over four simulated devices, against one",
 }
 """Each is a module of `mho.benchmarks` with the functions `measure`, whose records --json prints, and `table`."""
 
@@ -23,7 +24,7 @@ class Options:
     """What to measure and how to tell it."""
 
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = tuple(BENCHMARKS)
-    """Benchmarks: epoch, memory. All of them if none is named."""
+    """Benchmarks: epoch, memory, devices. All of them if none is named."""
     json: bool = False
     """Print JSON instead of a table."""
     data_dir: str | None = None
