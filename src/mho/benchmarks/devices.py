@@ -43,8 +43,8 @@ def measure(data_dir: str | None = None) -> list[dict[str, Any]]:
         data_dir: folder that holds MNIST's files.
 
     Returns:
-        A record a way: name, seconds a step, their ratio to one device's, and the largest relative difference of a
-        step's loss from one device's.
+        A record a way: name, seconds a step, their ratio to one device's, and the relative difference of the
+        first step's loss from one device's, and the largest of all steps': training amplifies rounding.
 
     Raises:
         MhoError: if the process fails.
@@ -75,6 +75,7 @@ def tell(data_dir: str | None = None) -> None:
             "name": name,
             "seconds_per_step": took / STEPS,
             "ratio": took / seconds,
+            "first_loss_difference": abs(float(theirs[0] / losses[0] - 1.0)),
             "loss_difference": float(np.max(np.abs(theirs / losses - 1.0))),
         }
         for name, (theirs, took) in found.items()
@@ -84,9 +85,12 @@ def tell(data_dir: str | None = None) -> None:
 
 def table(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Lines to print."""
-    lines = [f"{f'{EXPERIMENT}, batch {BATCH_SIZE}':<28}{'ms/step':>9}{'to one':>8}{'loss differs by':>17}"]
+    lines = [
+        f"{f'{EXPERIMENT}, batch {BATCH_SIZE}':<28}{'ms/step':>9}{'to one':>8}{'loss differs by: first':>24}{'largest':>9}"
+    ]
     for row in rows:
-        told = f"{1000 * row['seconds_per_step']:>9.2f}{row['ratio']:>8.2f}{row['loss_difference']:>17.1e}"
+        told = f"{1000 * row['seconds_per_step']:>9.2f}{row['ratio']:>8.2f}{row['first_loss_difference']:>24.1e}"
+        told += f"{row['loss_difference']:>9.1e}"
         lines.append(f"{row['name']:<28}{told}")
     return lines
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mho.experiments.configuration import Configuration
 from mho.experiments.data import Dataset, load_dataset
 from mho.experiments.epoch import TrainingState, compile_epoch, fresh_tally, initial_state, sample_order
 from mho.experiments.registry import experiment
@@ -22,7 +23,7 @@ STEPS = 3000
 TURNS = 5
 
 Turn = Callable[[], float]
-"""Makes `STEPS` steps and returns the seconds they took."""
+"""Makes some steps and returns the seconds they took."""
 
 
 def measure(data_dir: str | None = None) -> list[dict[str, float | str | None]]:
@@ -36,11 +37,15 @@ def measure(data_dir: str | None = None) -> list[dict[str, float | str | None]]:
         PyTorch).
     """
     data = load_dataset("mnist", data_dir)
-    contenders: dict[str, Turn] = {f"{PEER} (JAX)": _ours(PEER, data)}
+
+    def named(name: str) -> Turn:
+        return jax_turn(experiment(name).configuration, data, STEPS)
+
+    contenders: dict[str, Turn] = {f"{PEER} (JAX)": named(PEER)}
     torch_turn = _torch(data)
     if torch_turn is not None:
         contenders["mlp-mnist (PyTorch)"] = torch_turn
-    contenders |= {name: _ours(name, data) for name in ANALOG}
+    contenders |= {name: named(name) for name in ANALOG}
     best = dict.fromkeys(contenders, float("inf"))
     for _ in range(TURNS):
         for name, turn in contenders.items():
@@ -69,8 +74,8 @@ def table(rows: Sequence[dict[str, float | str | None]]) -> list[str]:
     return lines
 
 
-def _ours(name: str, data: Dataset) -> Turn:
-    configuration = experiment(name).configuration
+def jax_turn(configuration: Configuration, data: Dataset, steps: int) -> Turn:
+    """A turn of that many steps of an experiment's configuration, compiled as `mho train` does."""
     inputs, labels = jnp.asarray(data.train_inputs), jnp.asarray(data.train_targets)
     assert data.classes is not None
     steps_per_epoch = len(labels) // configuration.batch_size
@@ -91,7 +96,7 @@ def _ours(name: str, data: Dataset) -> Turn:
         nonlocal state
         state = TrainingState(state.network, state.optimizer_state, jnp.int32(0), fresh_tally())
         begin = time.perf_counter()
-        state = jax.block_until_ready(advance(state, jnp.int32(STEPS), order, inputs, labels, key))
+        state = jax.block_until_ready(advance(state, jnp.int32(steps), order, inputs, labels, key))
         return time.perf_counter() - begin
 
     return turn

@@ -13,8 +13,10 @@ from mho.errors import InputError
 
 BENCHMARKS = {
     "epoch": "an epoch of training, against backpropagation in MLPs in JAX and PyTorch",
+    "batch": "a step at batches of 4 to 128, against backpropagation in MLPs of the same size in JAX",
     "memory": "peak memory of training",
     "devices": "training shared out over four simulated devices, against one",
+    "operating_point": "operating points of the paper's circuit, against ngspice",
 }
 """Each is a module of `mho.benchmarks` with the functions `measure`, whose records --json prints, and `table`."""
 
@@ -24,7 +26,7 @@ class Options:
     """What to measure and how to tell it."""
 
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = tuple(BENCHMARKS)
-    """Benchmarks: epoch, memory, devices. All of them if none is named."""
+    """Benchmarks; all of them if none is named."""
     json: bool = False
     """Print JSON instead of a table."""
     data_dir: str | None = None

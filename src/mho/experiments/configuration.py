@@ -156,7 +156,6 @@ class AnalogConfiguration(Configuration):
         hidden = self.trained_layers - 1
         if len(self.gains) not in (0, 1, hidden):
             raise InputError(f"--gains: {len(self.gains)} given for {hidden} hidden layers")
-        self._check_trained()
         if self.processes is not None and self.processes < 1:
             raise InputError(f"--processes {self.processes}: must be at least 1")
         if self.simulator == "ngspice":
@@ -164,6 +163,7 @@ class AnalogConfiguration(Configuration):
                 raise InputError(f"--rule {self.rule}: ngspice gives no linear response; train by --rule ep")
             if {"element", "gain"} & set(self.trained):
                 raise InputError("--trained: with ngspice conductance and bias alone are trained")
+        self._check_trained()
 
     def _check_trained(self) -> None:
         hidden = self.trained_layers > 1

@@ -17,7 +17,8 @@ from mho.elements import ProgrammableResistor
 SingleResistors = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Row, column and conductance [S] of resistors, each an array of one entry a resistor."""
 
-_BROADCAST_BATCH = 8
+_FEW = 8
+"""Samples up to which sums over a batch are written out: XLA fuses them with what they are for."""
 
 
 def outer_sum(rows: Array, columns: Array) -> Array:
@@ -25,7 +26,7 @@ def outer_sum(rows: Array, columns: Array) -> Array:
 
     A few samples are added up as outer products, which fuse with whatever uses the sum; many as a matrix product.
     """
-    if rows.shape[0] <= _BROADCAST_BATCH:
+    if rows.shape[0] <= _FEW + 1:
         return sum((r[:, None] * c[None, :] for r, c in zip(rows, columns, strict=True)), start=jnp.zeros(()))
     return rows.T @ columns
 
@@ -161,7 +162,10 @@ class MirroredCrossbar(Crossbar):
     @classmethod
     def joined(cls, plus: ProgrammableResistor, minus: ProgrammableResistor) -> "MirroredCrossbar":
         """From the resistors at the sources of either polarity, (n, m) each; bounds as those of `plus`."""
-        both = jnp.concatenate([plus.conductance, minus.conductance], 1)
+        parts = (plus.conductance, minus.conductance)
+        # NumPy's float64 stays what it is, whatever JAX's precision.
+        join = np.concatenate if all(isinstance(part, np.ndarray) for part in parts) else jnp.concatenate
+        both = join(parts, 1)
         return cls(eqx.tree_at(lambda r: r.conductance, plus, both))
 
     @property
@@ -180,19 +184,18 @@ class MirroredCrossbar(Crossbar):
         n, columns = self.resistors.conductance.shape
         return n, columns // 2
 
-    def _products(self, drive: Array) -> tuple[Array, Array]:
-        plus, minus = jnp.split(drive @ self.resistors.conductance, 2, -1)
-        return plus, minus
-
     def load(self, drive: Array) -> tuple[Array, Array]:
-        """Currents and column sums from the same pass over the conductances: the sums are the answer to a row of ones."""
-        plus, minus = self._products(jnp.concatenate([drive, jnp.ones((1, drive.shape[1]), drive.dtype)]))
+        """Currents and column sums; for a few samples from one pass over the conductances, the sums by a row of ones."""
+        if drive.shape[0] > _FEW:
+            return self.current(drive), self.column_conductance()
+        ones = jnp.ones_like(drive[:1])
+        plus, minus = jnp.split(jnp.concatenate([drive, ones]) @ self.resistors.conductance, 2, -1)
         return plus[:-1] - minus[:-1], plus[-1] + minus[-1]
 
     def current(self, drive: Array) -> Array:
         """X · (G₊ − G₋)."""
-        plus, minus = self._products(drive)
-        return plus - minus
+        plus, minus = jnp.split(self.resistors.conductance, 2, -1)
+        return drive @ (plus - minus)
 
     def reverse_current(self, voltage: Array) -> Array:
         """Voltage · (G₊ + G₋)ᵀ: what the pair of sources takes up together."""
@@ -200,7 +203,8 @@ class MirroredCrossbar(Crossbar):
 
     def column_conductance(self) -> Array:
         """Column sums over both polarities."""
-        plus, minus = jnp.split(self.resistors.conductance.sum(0), 2)
+        sums = jnp.ones(self.shape[0], self.resistors.conductance.dtype) @ self.resistors.conductance
+        plus, minus = jnp.split(sums, 2)
         return plus + minus
 
     def row_conductance(self) -> Array:
@@ -216,15 +220,14 @@ class MirroredCrossbar(Crossbar):
         self, drive: Array, voltage: Array, drive_change: Array | None, voltage_change: Array
     ) -> "MirroredCrossbar":
         """Σ (±u − v)(±δu − δv), expanded: the even part is common to both polarities, the odd part changes sign."""
-
-        def mirrored(x: Array) -> Array:
-            return jnp.concatenate([x, -x], -1)
-
-        even = voltage * voltage_change
-        # Joined before the sum: after it, XLA would join anew for each of the n rows.
-        product = jnp.sum(jnp.concatenate([even, even], -1), 0)[None, :] - outer_sum(drive, mirrored(voltage_change))
+        # One sum of outer products over both polarities, the even part a row of ones' product.
+        even = jnp.sum(voltage * voltage_change, 0)
+        rows = jnp.concatenate([drive, jnp.ones_like(drive[:1])])
+        columns = [jnp.vstack([sign * voltage_change, even]) for sign in (-1.0, 1.0)]
+        product = outer_sum(rows, jnp.concatenate(columns, 1))
         if drive_change is not None:
-            product += jnp.sum(drive * drive_change, 0)[:, None] - outer_sum(drive_change, mirrored(voltage))
+            product += jnp.sum(drive * drive_change, 0)[:, None]
+            product += outer_sum(drive_change, jnp.concatenate([-voltage, voltage], 1))
         return eqx.tree_at(lambda c: c.resistors.conductance, self, product)
 
     def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:

@@ -131,8 +131,9 @@ def settle(
 
     def imbalance(index: int, current: Array, voltage: Array) -> Array:
         surplus = current - load.conductances[index] * voltage
-        if layers[index].element is not None:
-            surplus = layers[index].element.mismatch(voltage, surplus)
+        element = layers[index].element
+        if element is not None:
+            surplus = element.mismatch(voltage, surplus)
         return largest(surplus) / (largest(current) + jnp.finfo(dtype).tiny)
 
     def unsettled(state: tuple[Voltages, Voltages, Array, Array]) -> Array:
