@@ -21,7 +21,7 @@ def require_ngspice() -> None:
 
 
 def spice_operating_point(text: str) -> SpiceOperatingPoint:
-    """ngspice's operating point of a netlist."""
+    """ngspice's operating point of a netlist; see `require_ngspice`."""
     require_ngspice()
     return operating_point(text)
 

@@ -146,7 +146,7 @@ def test_an_epoch_is_gradient_descent_over_the_epoch_s_order() -> None:
     np.testing.assert_allclose(state.network.layers[0].weight, weight, atol=1e-5)
     np.testing.assert_allclose(state.network.layers[0].bias, bias, atol=1e-5)
     assert float(state.tally.loss) == pytest.approx(loss, rel=1e-5)
-    assert (int(state.tally.wrong), int(state.step)) == (wrong, 9)
+    assert (int(state.tally.error), int(state.step)) == (wrong, 9)
 
 
 def test_where_an_epoch_is_cut_changes_nothing() -> None:
@@ -351,7 +351,7 @@ def test_left_over_samples_are_told_once(tmp_path: Path) -> None:
             told.append(text)
 
     train("iris", dataclasses.replace(SMALL, epochs=2), tmp_path / "run", show=Telling())
-    assert [t for t in told if "left out" in t] == ["batches of 11: 10 samples are left out of each epoch"]
+    assert [t for t in told if "left out" in t] == ["batches of 11: 10 samples are left out of each pass"]
 
 
 def test_validation_samples_are_held_out_of_the_training_set() -> None:

@@ -7,13 +7,7 @@ import pytest
 
 from mho.elements import PiecewiseDiode, ShockleyDiode
 from mho.errors import InputError
-from mho.experiments import circuits
-from mho.learning import SquaredError
-from mho.learning.circuit_learning import (
-    circuit_equilibrium_propagation,
-    circuit_implicit_gradient,
-    coupled_learning,
-)
+from mho.learning import SquaredError, coupled_learning, equilibrium_propagation, implicit_gradient
 from mho.networks import Circuit, CircuitBuilder
 from mho.precision import double
 from mho.steady.newton import solve_circuit
@@ -47,7 +41,7 @@ def amplified() -> Circuit:
 @double
 @eqx.filter_jit
 def implicit(circuit, inputs, targets):
-    return circuit_implicit_gradient(circuit, inputs, targets, SquaredError(), trained=TRAINED, rtol=1e-11)
+    return implicit_gradient(circuit, inputs, targets, SquaredError(), trained=TRAINED, rtol=1e-11)
 
 
 def leaves(gradient) -> list[np.ndarray]:
@@ -88,7 +82,7 @@ def test_equilibrium_propagation_tends_to_the_gradient(variant, tolerance, nudgi
     def propagate(circuit, inputs, targets):
         cost = SquaredError()
         settings = {"beta": 1e-7, "variant": variant, "nudging": nudging, "trained": TRAINED, "rtol": 1e-11}
-        return circuit_equilibrium_propagation(circuit, inputs, targets, cost, **settings)
+        return equilibrium_propagation(circuit, inputs, targets, cost, **settings)
 
     circuit = amplified()
     found = propagate(circuit, INPUTS, TARGETS)
@@ -128,7 +122,7 @@ def test_bad_settings_are_refused():
     with pytest.raises(InputError, match="η = 0"):
         coupled_learning(circuit, INPUTS, TARGETS, eta=0.0)
     with pytest.raises(InputError, match="cannot train 'gain'"):
-        circuit_implicit_gradient(circuit, INPUTS, TARGETS, SquaredError(), trained=("gain",))
+        implicit_gradient(circuit, INPUTS, TARGETS, SquaredError(), trained=("gain",))
 
 
 def test_piecewise_diode_in_a_circuit():
@@ -140,14 +134,3 @@ def test_piecewise_diode_in_a_circuit():
     v = solve_circuit(builder.build()).voltages[2]
     # 1 mS (2 − v) = v/1 MΩ + (v − ½)(10 mS − 1 µS)
     assert v == pytest.approx((2e-3 + 0.5 * (1e-2 - 1e-6)) / (1e-3 + 1e-2), rel=1e-12)
-
-
-def test_xor_is_learnt():
-    trained = circuits.train_xor(steps=100)
-    assert trained.train_error == 0.0
-    assert trained.costs[-1] < 1e-3 * trained.costs[0]
-
-
-def test_lattice_learns_a_linear_function():
-    trained = circuits.train_linear_regression(steps=200)
-    assert trained.test_error < 0.02

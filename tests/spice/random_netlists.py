@@ -1,4 +1,4 @@
-"""Random netlists of circuits that people bring: graphs, lattices, ladders of subcircuits, crossbars with wires."""
+"""Random netlists: graphs, lattices, ladders of subcircuits, crossbars with wire resistance."""
 
 import numpy as np
 

@@ -18,6 +18,7 @@ from mho.errors import InputError
 SUBCOMMANDS = {
     "train": ("mho.command.train", "train a named experiment, or go on with a run"),
     "solve": ("mho.command.solve", "compute the DC operating point of a SPICE netlist"),
+    "transient": ("mho.command.transient", "follow the voltages of a SPICE netlist in time"),
     "export": ("mho.command.export", "write a trained network as a SPICE netlist"),
     "sweep": ("mho.command.sweep", "train an experiment over seeds and hyperparameters, all at once"),
     "list": ("mho.command.list_experiments", "name the experiments"),
@@ -52,7 +53,7 @@ def _dispatch(given: list[str]) -> None:
     if not given:
         raise InputError("mho needs a subcommand (see mho --help)")
     if given[0] in ("-h", "--help"):
-        listed = "\n".join(f"  {name:<8}{summary}" for name, (_, summary) in SUBCOMMANDS.items())
+        listed = "\n".join(f"  {name:<10}{summary}" for name, (_, summary) in SUBCOMMANDS.items())
         print(_HELP.format(subcommands=listed))
         return
     if given[0] == "--version":

@@ -13,15 +13,8 @@ from mho.elements import AntiparallelDiodes, IdealDiode, PiecewiseDiode, TwoTerm
 from mho.errors import InputError
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.learner import Learner
-from mho.learning import (
-    Cost,
-    CrossEntropy,
-    Gradient,
-    SquaredError,
-    equilibrium_propagation,
-    implicit_gradient,
-    optimizer,
-)
+from mho.experiments.rule import configured_cost, learning_rule
+from mho.learning import Gradient, optimizer
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
 from mho.spice.layered_simulation import SimulatedNetwork
@@ -104,11 +97,6 @@ def layer_rates(configuration: AnalogConfiguration, network: LayeredNetwork) -> 
     return result
 
 
-def configured_cost(configuration: AnalogConfiguration) -> Cost:
-    """The cost that a configuration names."""
-    return SquaredError() if configuration.cost == "squared" else CrossEntropy(configuration.logit_gain)
-
-
 def analog_learner(configuration: AnalogConfiguration, features: int, classes: int, steps_per_epoch: int) -> Learner:
     """The learner of a configuration, for inputs of that many features.
 
@@ -116,37 +104,24 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
         InputError: where its settings do not fit together.
     """
     network = analog_network(configuration, features, classes)
-    cost = configured_cost(configuration)
     tolerance = {"rtol": configuration.rtol, "max_sweeps": configuration.max_sweeps}
     steady: Settle = settle
     simulated: SimulatedNetwork | None = None
     if configuration.simulator == "ngspice":
-        nudged_by = cost if configuration.nudging == "energy" else None
+        nudged_by = configured_cost(configuration) if configuration.nudging == "energy" else None
         simulated = SimulatedNetwork(network, nudged_by, processes=configuration.processes)
         steady = simulated.settle
     trained = configuration.trained
     # What is not trained is the same for all steps; as constants XLA can compute with it beforehand.
     constants = jax.tree.map(_shared, eqx.filter(network, trained_part(network, trained), inverse=True))
 
+    rule = learning_rule(configuration, trained, settle=steady)
+
     def gradient(
         network: LayeredNetwork, inputs: Array, targets: Array, key: Array, beta: float | Array = configuration.beta
     ) -> Gradient:
         network = eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
-        if configuration.rule == "implicit":
-            return implicit_gradient(network, inputs, targets, cost, trained=trained, **tolerance)
-        return equilibrium_propagation(
-            network,
-            inputs,
-            targets,
-            cost,
-            beta=beta,
-            variant=configuration.variant,
-            nudging=configuration.nudging,
-            trained=trained,
-            key=key,
-            settle=steady,
-            **tolerance,
-        )
+        return rule(network, inputs, targets, key, beta)
 
     def free_phase(network: LayeredNetwork, inputs: Array) -> tuple[Load, OperatingPoint]:
         driven = load(network, inputs)

@@ -33,8 +33,8 @@ class Bookmark:
     """A record of each whole epoch, as in metrics.jsonl."""
     features: int
     """Of the data set's inputs."""
-    classes: int
-    """Of the data set."""
+    outputs: int
+    """Classes of the data set, or values to predict."""
     configuration: dict[str, Any]
     """What was trained, as in config.json."""
 

@@ -19,59 +19,103 @@ OptimizerName = Literal["sgd", "momentum", "adam", "rmsprop"]
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """What analog networks and software baselines have in common."""
+    """What all kinds have in common."""
 
     dataset: str = "mnist"
-    """Data set: mnist, fashion-mnist, digits, iris, wine or xor."""
+    """Data set: mnist, fashion-mnist, digits, iris, wine or xor; for a circuit diabetes, linear or allosteric, too."""
     data_dir: str | None = None
     """Folder that holds the files of mnist or fashion-mnist; they are downloaded and cached if it is not given."""
     validation: int = 0
     """Training samples to hold out and test on in place of the test set, for tuning; 0 for none."""
-    hidden: tuple[int, ...] = (100,)
-    """Nodes of each hidden layer."""
     epochs: int = 10
-    """Passes through the training set."""
+    """Epochs. Each ends with a test, a line of metrics.jsonl and a checkpoint."""
+    passes: int = 1
+    """Passes through the training set that make an epoch; more than one for a set of few samples."""
     batch_size: int = 4
-    """Samples an update. A last batch that is not full is dropped from its epoch."""
+    """Samples an update. A last batch that is not full is dropped from its pass."""
     seed: int = 0
     """Seed of the initial weights and of the order of the samples."""
     optimizer: OptimizerName = "sgd"
     """Optimizer."""
     learning_rates: tuple[float, ...] = (0.006,)
-    """Learning rate of each layer, or one for all."""
+    """Learning rate of each layer, or one for all; a circuit without layers has one."""
     decay: float = 1.0
     """Factor on the learning rates after each epoch."""
 
     def __post_init__(self) -> None:
-        positive: dict[str, float] = {"epochs": self.epochs, "batch_size": self.batch_size, "decay": self.decay}
-        for name, values in {"hidden": self.hidden, "learning_rates": self.learning_rates}.items():
-            positive |= {f"{name}[{i}]": value for i, value in enumerate(values)}
-        _check_positive(positive)
+        positive = {name: getattr(self, name) for name in ("epochs", "passes", "batch_size", "decay")}
+        _check_positive(positive | {f"learning_rates[{i}]": rate for i, rate in enumerate(self.learning_rates)})
         for name, value in {"validation": self.validation, "seed": self.seed}.items():
             if value < 0:
                 raise InputError(f"{option(name)} {value}: must not be negative")
         if self.seed >= 2**31:
             raise InputError(f"--seed {self.seed}: must be below 2147483648")
-        layers = self.trained_layers
-        if len(self.learning_rates) not in (1, layers):
-            raise InputError(
-                f"--learning-rates: {len(self.learning_rates)} given, expected one for each of {layers} layers, "
-                "or one for all"
-            )
+        if len(self.learning_rates) not in (1, self.layers):
+            expected = "one" if self.layers == 1 else f"one for each of {self.layers} layers, or one for all"
+            raise InputError(f"--learning-rates: {len(self.learning_rates)} given, expected {expected}")
 
     @property
-    def trained_layers(self) -> int:
-        """Layers that learn."""
-        return len(self.hidden) + 1
+    def layers(self) -> int:
+        """How many learning rates there may be."""
+        return 1
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """Learning rate of each layer that learns."""
-        return self.learning_rates * self.trained_layers if len(self.learning_rates) == 1 else self.learning_rates
+        """Learning rate of each layer."""
+        return self.learning_rates * self.layers if len(self.learning_rates) == 1 else self.learning_rates
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnalogConfiguration(Configuration):
+class LayeredConfiguration(Configuration):
+    """What layered analog networks and software baselines have in common."""
+
+    hidden: tuple[int, ...] = (100,)
+    """Nodes of each hidden layer."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_positive({f"hidden[{i}]": value for i, value in enumerate(self.hidden)})
+
+    @property
+    def layers(self) -> int:
+        """Layers of weights."""
+        return len(self.hidden) + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleConfiguration(Configuration):
+    """How a network that settles learns, and to which tolerance it settles."""
+
+    cost: Literal["squared", "cross-entropy"] = "squared"
+    """Cost: squared error to the targets [V], one-hot in a classification; or cross-entropy."""
+    logit_gain: float = 1.0
+    """Factor on the outputs before the softmax of the cross-entropy [1/V]."""
+    rule: Literal["equilibrium-propagation", "coupled-learning", "implicit"] = "equilibrium-propagation"
+    """Gradient by equilibrium propagation, or exactly by implicit differentiation; or the contrast of coupled learning."""
+    variant: Literal["positive", "negative", "random-sign", "centred"] = "centred"
+    """Equilibrium propagation: sign of the nudging."""
+    nudging: Literal["energy", "held"] = "energy"
+    """Equilibrium propagation: cost added to the energy, or current sources held at their values of the free phase."""
+    beta: float = 1.0
+    """Equilibrium propagation: nudging factor β [S, for a squared error]."""
+    eta: float = 0.1
+    """Coupled learning: part η of the way to the targets at which the outputs are clamped."""
+    rtol: float = 1e-5
+    """Tolerance of a steady state's residual; see mho.steady."""
+    max_sweeps: int = 100
+    """Sweeps, or Newton's steps, for a steady state at the most; those above the tolerance then count as unconverged."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_positive({name: getattr(self, name) for name in ("logit_gain", "beta", "eta", "rtol", "max_sweeps")})
+        if self.eta > 1:
+            raise InputError(f"--eta {self.eta}: must be at most 1")
+        if self.rule == "coupled-learning" and self.cost != "squared":
+            raise InputError(f"--cost {self.cost}: coupled learning clamps outputs to voltages; its cost is squared")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
     """A layered analog network, how it learns and how its steady states are found. Computed in float32."""
 
     filters: tuple[int, ...] = ()
@@ -108,28 +152,12 @@ class AnalogConfiguration(Configuration):
     """Smallest conductance [S]."""
     upper: float = math.inf
     """Largest conductance [S]."""
-    cost: Literal["squared", "cross-entropy"] = "squared"
-    """Cost: squared error to the one-hot target [V], or cross-entropy."""
-    logit_gain: float = 1.0
-    """Factor on the outputs before the softmax of the cross-entropy [1/V]."""
-    rule: Literal["ep", "implicit"] = "ep"
-    """Gradient by equilibrium propagation, or exactly by implicit differentiation."""
     trained: tuple[Literal["conductance", "bias", "element", "gain"], ...] = ("conductance", "bias")
     """What learns: conductances, bias currents, parameters of the nodes' elements, amplifier gains."""
-    variant: Literal["positive", "negative", "random-sign", "centred"] = "centred"
-    """Sign of the nudging."""
-    nudging: Literal["energy", "held"] = "energy"
-    """Cost added to the energy, or current sources held at their values of the free phase."""
-    beta: float = 1.0
-    """Nudging factor β [S, for a squared error]."""
     simulator: Literal["mho", "ngspice"] = "mho"
     """What finds the operating points: mho's own solver, or the circuit simulator ngspice, which must be installed."""
     processes: int | None = None
     """Processes of ngspice, which share out the samples; one a CPU if it is not given."""
-    rtol: float = 1e-5
-    """Tolerance of a steady state's residual; see mho.steady."""
-    max_sweeps: int = 100
-    """Sweeps for a steady state at the most; those above the tolerance by then are counted as unconverged."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -138,7 +166,6 @@ class AnalogConfiguration(Configuration):
         if self.filters and self.bias_line is not None:
             raise InputError(f"--bias-line {self.bias_line}: convolutions have none; use --bias-currents")
         names = ("saturation_current", "ideality", "on_resistance", "off_resistance", "input_gain", "initial", "lower")
-        names += ("logit_gain", "beta", "rtol", "max_sweeps")
         positive = {name: getattr(self, name) for name in names}
         _check_positive(positive | {f"gains[{i}]": value for i, value in enumerate(self.gains)})
         for name in ("diode_bias", "bias_line"):
@@ -153,20 +180,20 @@ class AnalogConfiguration(Configuration):
             raise InputError(
                 f"--diode-bias {self.diode_bias}: a piecewise-linear diode's threshold must not be negative"
             )
-        hidden = self.trained_layers - 1
+        hidden = self.layers - 1
         if len(self.gains) not in (0, 1, hidden):
             raise InputError(f"--gains: {len(self.gains)} given for {hidden} hidden layers")
         if self.processes is not None and self.processes < 1:
             raise InputError(f"--processes {self.processes}: must be at least 1")
         if self.simulator == "ngspice":
-            if self.rule != "ep":
-                raise InputError(f"--rule {self.rule}: ngspice gives no linear response; train by --rule ep")
+            if self.rule != "equilibrium-propagation":
+                raise InputError(f"--rule {self.rule}: ngspice trains by --rule equilibrium-propagation")
             if {"element", "gain"} & set(self.trained):
                 raise InputError("--trained: with ngspice conductance and bias alone are trained")
         self._check_trained()
 
     def _check_trained(self) -> None:
-        hidden = self.trained_layers > 1
+        hidden = self.layers > 1
         there_is = {
             "conductance": True,
             "bias": self.bias_currents,
@@ -185,22 +212,73 @@ class AnalogConfiguration(Configuration):
             raise InputError(f"{' '.join(('--trained', *self.trained))}: names nothing that this network has to train")
 
     @property
-    def trained_layers(self) -> int:
+    def layers(self) -> int:
         """Layers that learn: pooling does not."""
-        return len(self.filters) + super().trained_layers
+        return len(self.filters) + super().layers
 
     @property
     def layer_gains(self) -> tuple[float, ...]:
         """Gain of each hidden layer's amplifiers; empty for none."""
-        return self.gains * (self.trained_layers - 1) if len(self.gains) == 1 else self.gains
+        return self.gains * (self.layers - 1) if len(self.gains) == 1 else self.gains
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaselineConfiguration(Configuration):
+class BaselineConfiguration(LayeredConfiguration):
     """A network of ReLU units (logistic regression with no hidden layer), by backpropagation of the cross-entropy."""
 
 
-KINDS: dict[str, type[Configuration]] = {"analog": AnalogConfiguration, "baseline": BaselineConfiguration}
+@dataclass(frozen=True, kw_only=True)
+class CircuitConfiguration(RuleConfiguration):
+    """A circuit without layers, how it learns and how its steady states are found. Computed in float64.
+
+    On a regression's data set, `train_error` and `test_error` are fractions of variance unexplained: Σ (p − y)² over
+    Σ (y − ȳ)², ȳ the mean of all targets of the training, or of the test set.
+    """
+
+    graph: Literal["random", "lattice"] = "random"
+    """A random graph of resistors and diodes between ±x sources, or a square lattice of resistors."""
+    nodes: int = 6
+    """Hidden nodes of a random graph, or nodes along each edge of a lattice."""
+    density: float = 0.6
+    """Random graph: share, of the possible resistors among sources and hidden nodes, that there are."""
+    diodes: int = 12
+    """Random graph: Shockley diodes between hidden nodes, or from them to ground."""
+    saturation_current: float = 1e-6
+    """Diodes' saturation current [A]."""
+    ideality: float = 1.0
+    """Diodes' ideality factor."""
+    input_gain: float = 1.0
+    """Volts at a source for an input of 1."""
+    bias_line: float | None = None
+    """Voltage of one more source, or pair of sources in a random graph, the same for all samples [V]."""
+    target_voltage: float = 1.0
+    """Volts at an output that stand for a target of 1."""
+    initial: float = 1e-3
+    """Mean of the first conductances [S], which are random about it."""
+    lower: float = 1e-6
+    """Smallest conductance [S]."""
+    upper: float = math.inf
+    """Largest conductance [S]."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        names = ("nodes", "saturation_current", "ideality", "input_gain", "target_voltage", "initial", "lower")
+        _check_positive({name: getattr(self, name) for name in names})
+        if not 0 < self.density <= 1:
+            raise InputError(f"--density {self.density}: must be above 0 and at most 1")
+        if self.diodes < 0:
+            raise InputError(f"--diodes {self.diodes}: must not be negative")
+        if self.bias_line is not None and not math.isfinite(self.bias_line):
+            raise InputError(f"--bias-line {self.bias_line}: must be finite")
+        if not self.upper > self.lower:
+            raise InputError(f"--upper {self.upper}: must be above the lower conductance bound, {self.lower} S")
+
+
+KINDS: dict[str, type[Configuration]] = {
+    "analog": AnalogConfiguration,
+    "baseline": BaselineConfiguration,
+    "circuit": CircuitConfiguration,
+}
 """Configurations by the name that config.json gives to their kind."""
 
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from mho.experiments.devices import Devices, one_device
+from mho.experiments.error import sample_errors, target_voltages
 from mho.experiments.learner import Learner
 from mho.learning import apply_updates, coordinate_slope
 
@@ -27,8 +28,8 @@ class Tally(eqx.Module):
 
     loss: Array
     """Σ of the batches' mean costs, before each update."""
-    wrong: Array
-    """Training samples not predicted, before each update."""
+    error: Array
+    """Σ of the training samples' errors, before each update; see `mho.experiments.error`."""
     unconverged: Array
     """Operating points above the tolerance, over all phases."""
     sweeps: Array
@@ -49,7 +50,7 @@ class TrainingState(eqx.Module):
 
 def fresh_tally() -> Tally:
     """The tally at the start of an epoch."""
-    return Tally(jnp.zeros(()), jnp.int32(0), jnp.int32(0), jnp.int32(0), jnp.zeros(()))
+    return Tally(jnp.zeros(()), jnp.zeros(()), jnp.int32(0), jnp.int32(0), jnp.zeros(()))
 
 
 def initial_state(learner: Learner) -> TrainingState:
@@ -61,13 +62,18 @@ def initial_state(learner: Learner) -> TrainingState:
 
 
 @jax.jit
-def _permutation(seed: Array, epoch: Array, indices: Array) -> Array:
-    return jax.random.permutation(jax.random.fold_in(jax.random.key(seed), epoch), indices)
+def _permutations(seed: Array, numbers: Array, indices: Array) -> Array:
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), numbers)
+    return jax.vmap(jax.random.permutation, (0, None))(keys, indices).reshape(-1)
 
 
-def sample_order(seed: int, epoch: int, samples: int) -> Array:
-    """The order of the samples in an epoch, counted from 1: a function of the seed and the epoch alone."""
-    return _permutation(jnp.uint32(seed), jnp.uint32(epoch), jnp.arange(samples, dtype=jnp.int32))
+def sample_order(seed: int, epoch: int, samples: int, passes: int = 1) -> Array:
+    """The order of the samples in an epoch's passes, one after the other, (passes · samples,).
+
+    It is a function of the seed and of a pass's number alone, counted from 1 in epoch 1.
+    """
+    numbers = jnp.arange(passes, dtype=jnp.uint32) + jnp.uint32(1 + (epoch - 1) * passes)
+    return _permutations(jnp.uint32(seed), numbers, jnp.arange(samples, dtype=jnp.int32))
 
 
 def take_rows(array: Array, index: Array) -> Array:
@@ -78,6 +84,12 @@ def take_rows(array: Array, index: Array) -> Array:
     return array[index]
 
 
+def batch_index(order: Array, step: Array, samples: int, batch_size: int) -> Array:
+    """The samples of an epoch's step: a pass leaves out what makes no whole batch."""
+    steps = samples // batch_size
+    return lax.dynamic_slice_in_dim(order, step // steps * samples + step % steps * batch_size, batch_size)
+
+
 def train_step(
     learner: Learner,
     state: TrainingState,
@@ -86,21 +98,21 @@ def train_step(
     labels: Array,
     key: Array,
     *,
-    classes: int,
+    classes: int | None,
     scale: float,
     devices: Devices,
 ) -> TrainingState:
     """One update from the samples at `index`; the other arguments as in `compile_epoch`."""
-    batch = devices.shared_samples(take_rows(inputs, index).astype(jnp.float32) * scale)
+    batch = devices.shared_samples(take_rows(inputs, index).astype(float) * scale)
     expected = take_rows(labels, index)
-    targets = devices.shared_samples(jax.nn.one_hot(expected, classes, dtype=jnp.float32))
+    targets = devices.shared_samples(target_voltages(expected, classes, learner.target_voltage))
     gradient: Any = learner.gradient(state.network, batch, targets, jax.random.fold_in(key, state.step))
     updates: Any
     slope = coordinate_slope(state.network, gradient.by_parameter)
     updates, optimizer_state = learner.optimizer.update(slope, state.optimizer_state)
     tally = Tally(
         state.tally.loss + gradient.cost,
-        state.tally.wrong + jnp.sum(jnp.argmax(gradient.prediction, -1) != expected, dtype=jnp.int32),
+        state.tally.error + jnp.sum(sample_errors(gradient.prediction, expected, learner.target_voltage)),
         state.tally.unconverged + gradient.unconverged.astype(jnp.int32),
         state.tally.sweeps + gradient.sweeps,
         jnp.maximum(state.tally.residual, gradient.residual),
@@ -117,9 +129,10 @@ def compile_epoch(
     inputs: Array,
     labels: Array,
     *,
-    classes: int,
+    classes: int | None,
     scale: float,
     batch_size: int,
+    passes: int = 1,
     devices: Devices | None = None,
 ) -> Advance:
     """Compile the steps of an epoch.
@@ -128,10 +141,11 @@ def compile_epoch(
         learner: what to train.
         state: a state, for its shapes.
         inputs: training inputs, (samples, features), of any dtype.
-        labels: their classes, (samples,).
-        classes: the number of classes.
+        labels: their classes, (samples,), or a regression's targets, (samples, outputs).
+        classes: the number of classes; None for a regression.
         scale: what inputs are multiplied by.
         batch_size: samples a step.
+        passes: through the training set in an epoch.
         devices: where all arguments stand and the samples of a batch are shared out; the first device alone if None.
 
     Returns:
@@ -140,9 +154,10 @@ def compile_epoch(
         longer finite. Where the learner calls another simulator, Python makes the steps.
     """
     spread = one_device() if devices is None else devices
+    samples = len(labels)
 
     def step(state: TrainingState, order: Array, inputs: Array, labels: Array, key: Array) -> TrainingState:
-        index = lax.dynamic_slice_in_dim(order, state.step * batch_size, batch_size)
+        index = batch_index(order, state.step, samples, batch_size)
         return train_step(learner, state, index, inputs, labels, key, classes=classes, scale=scale, devices=spread)
 
     def advance(
@@ -165,7 +180,7 @@ def compile_epoch(
 
         return advance_outside
 
-    order = jax.ShapeDtypeStruct((len(labels),), jnp.int32)
+    order = jax.ShapeDtypeStruct((passes * samples,), jnp.int32)
     key = jax.eval_shape(lambda: jax.random.key(0))
     # What is split stays split as it is, and what is whole everywhere stays that: the caller reads it.
     here = jax.tree.map(lambda leaf: leaf.sharding, state)
@@ -193,12 +208,12 @@ def compile_test(
     Args:
         learner: what to test.
         inputs: test inputs, (samples, features), of any dtype.
-        labels: their classes, (samples,).
+        labels: their classes, (samples,), or a regression's targets, (samples, outputs).
         scale: what inputs are multiplied by.
         devices: where all stands and the samples are shared out; the first device alone if None.
 
     Returns:
-        A function from the network to the number of samples not predicted and the number that did not converge.
+        A function from the network to the sum of the samples' errors and the number that did not converge.
     """
     spread = one_device() if devices is None else devices
     samples = len(labels)
@@ -207,15 +222,15 @@ def compile_test(
     index = jnp.arange(-(-samples // batch_size) * batch_size).reshape(-1, batch_size)
 
     def judge(network: Any, rows: Array, inputs: Array, labels: Array) -> tuple[Array, Array]:
-        batch = spread.shared_samples(inputs[rows].astype(jnp.float32) * scale)
+        batch = spread.shared_samples(inputs[rows].astype(float) * scale)
         prediction, converged = learner.predict(network, batch)
-        return jnp.argmax(prediction, -1) != labels[rows], ~converged
+        return sample_errors(prediction, labels[rows], learner.target_voltage), ~converged
 
     if not learner.traceable:
 
         def test_outside(network: Any) -> tuple[Array, Array]:
-            wrong, unconverged = judge(network, jnp.arange(samples), inputs, labels)
-            return wrong.sum(), unconverged.sum()
+            error, unconverged = judge(network, jnp.arange(samples), inputs, labels)
+            return error.sum(), unconverged.sum()
 
         return test_outside
 
@@ -223,10 +238,10 @@ def compile_test(
     def test(network: Any, inputs: Array, labels: Array) -> tuple[Array, Array]:
         def batch(index: Array) -> tuple[Array, Array]:
             counted = index < samples
-            wrong, unconverged = judge(network, jnp.minimum(index, samples - 1), inputs, labels)
-            return jnp.sum(wrong & counted), jnp.sum(unconverged & counted)
+            error, unconverged = judge(network, jnp.minimum(index, samples - 1), inputs, labels)
+            return jnp.sum(jnp.where(counted, error, 0.0)), jnp.sum(unconverged & counted)
 
-        wrong, unconverged = lax.map(batch, index)
-        return wrong.sum(), unconverged.sum()
+        error, unconverged = lax.map(batch, index)
+        return error.sum(), unconverged.sum()
 
     return lambda network: test(network, inputs, labels)

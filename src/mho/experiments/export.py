@@ -8,8 +8,8 @@ import numpy as np
 
 from mho.elements import CurrentSource
 from mho.errors import InputError
-from mho.experiments.analog import configured_cost
 from mho.experiments.configuration import AnalogConfiguration
+from mho.experiments.rule import configured_cost
 from mho.experiments.training import experiment_data, trained_network
 from mho.learning.nudging import EnergyNudge, held_nudge
 from mho.networks import LayeredNetwork
@@ -36,7 +36,7 @@ def trained_netlist(run: Path, *, sample: int = 0, phase: Phase = "free", simula
     """
     configuration, network = trained_network(run)
     if not isinstance(configuration, AnalogConfiguration):
-        raise InputError(f"{run}: trains a network without a circuit; an analog network has a netlist")
+        raise InputError(f"{run}: trains no layered analog network, and those alone can be exported")
     dataset = experiment_data(configuration)
     samples = len(dataset.test_inputs)
     if not 0 <= sample < samples:

@@ -21,10 +21,10 @@ class Learner:
     optimizer: optax.GradientTransformation
     """Its learning rates included."""
     gradient: Callable[..., Gradient]
-    """Of the batch's mean cost, from the network, inputs (batch, features), targets (batch, classes), a random key; an
+    """Of the batch's mean cost, from the network, inputs (batch, features), targets (batch, outputs), a random key; an
     analog network takes another nudging factor `beta`, too."""
     predict: Callable[[Any, Array], tuple[Array, Array]]
-    """Predictions (batch, classes), and which samples converged (batch,), from the network and inputs."""
+    """Predictions (batch, outputs), and which samples converged (batch,), from the network and inputs."""
     residual: Callable[[Any, Array], float] | None
     """Largest Kirchhoff residual of inputs (batch, features), relative to the largest branch current at a node; None
     where there is no circuit."""
@@ -32,6 +32,10 @@ class Learner:
     """What the histograms show, by layer."""
     weight_name: str
     """What that is, and its unit."""
+    target_voltage: float = 1.0
+    """What a prediction is to be where the target is 1: volts, in a circuit."""
+    double: bool = False
+    """Whether all is computed in float64 and not in float32."""
     traceable: bool = True
     """Whether JAX can compile `gradient` and `predict`; they call another simulator if not."""
     close: Callable[[], None] = lambda: None

@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike
 from mho.experiments.atomic_file import write_atomically
 from mho.experiments.run import Metrics
 
+_MOST_NAMED = 20
+"""Waveforms up to which a plot's legend names them."""
+
 
 def plot_curves(metrics: Sequence[Metrics], path: Path) -> None:
     """Loss and errors against the epoch, as a PNG file."""
@@ -59,5 +62,19 @@ def plot_sweep(errors: Mapping[str, Sequence[Sequence[float | None]]], path: Pat
         axes.fill_between(epochs, mean - spread, mean + spread, alpha=0.2)
     axes.set(xlabel="epoch", ylabel="test error [%]")
     if axes.lines:
+        axes.legend()
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
+
+
+def plot_waveforms(times: np.ndarray, voltages: Mapping[str, np.ndarray], path: Path) -> None:
+    """Node voltages [V] against time [s], as a PNG file."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.subplots()
+    for name, voltage in voltages.items():
+        axes.plot(times, voltage, label=name)
+    axes.set(xlabel="time [s]", ylabel="voltage [V]")
+    if len(voltages) <= _MOST_NAMED:
         axes.legend()
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))

@@ -24,7 +24,7 @@ class Standing:
     loss: float
     """Mean of this epoch's training losses so far."""
     error: float
-    """Fraction of this epoch's training samples not predicted."""
+    """Of this epoch's training samples; see `mho.experiments.error`."""
     residual: float
     """Largest residual that the solver stopped at in this epoch."""
     unconverged: int
@@ -32,7 +32,7 @@ class Standing:
 
     def __str__(self) -> str:
         return (
-            f"loss {self.loss:.4f} error {self.error:.2%} residual {self.residual:.0e} unconverged {self.unconverged}"
+            f"loss {self.loss:.4g} error {self.error:.2%} residual {self.residual:.0e} unconverged {self.unconverged}"
         )
 
 

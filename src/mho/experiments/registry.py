@@ -5,7 +5,12 @@ import math
 from dataclasses import dataclass, replace
 
 from mho.errors import InputError
-from mho.experiments.configuration import AnalogConfiguration, BaselineConfiguration, Configuration
+from mho.experiments.configuration import (
+    AnalogConfiguration,
+    BaselineConfiguration,
+    CircuitConfiguration,
+    Configuration,
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,29 @@ _DEEP_RESISTIVE = AnalogConfiguration(
 )
 
 
+_RANDOM_GRAPH = CircuitConfiguration(
+    graph="random",
+    bias_line=1.0,
+    target_voltage=0.1,
+    optimizer="adam",
+    learning_rates=(3e-5,),
+    beta=1e-5,
+    rtol=1e-8,
+)
+
+# Stern, Hexner, Rocks and Liu, Phys. Rev. X 11, 021045 (2021), and, with resistors on a bench, Dillavou, Stern, Liu and
+# Durian, Phys. Rev. Applied 18, 014040 (2022): allostery, regression and classification by networks without layers.
+_LATTICE = CircuitConfiguration(
+    graph="lattice",
+    rule="coupled-learning",
+    eta=0.1,
+    initial=1.0,
+    lower=1e-3,
+    learning_rates=(3.0,),
+    rtol=1e-8,
+)
+
+
 EXPERIMENTS: dict[str, Experiment] = {
     "paper-mnist": Experiment("the paper's 1568-100-20 network of Shockley diodes and amplifiers on MNIST", _PAPER),
     "drn-xs": Experiment("deep resistive network 1568-100-10 of ideal diodes on MNIST", _DEEP_RESISTIVE),
@@ -91,6 +119,35 @@ EXPERIMENTS: dict[str, Experiment] = {
     "mlp-digits": Experiment(
         "64-32-10 ReLU network by backpropagation on digits of 8 × 8 pixels",
         BaselineConfiguration(dataset="digits", hidden=(32,), learning_rates=(0.05,), batch_size=4, epochs=5),
+    ),
+    "xor": Experiment(
+        "exclusive or on a random graph of resistors and diodes",
+        replace(_RANDOM_GRAPH, dataset="xor", nodes=6, diodes=12, batch_size=4, passes=30),
+    ),
+    "iris": Experiment(
+        "iris flowers on a random graph of resistors and diodes",
+        replace(_RANDOM_GRAPH, dataset="iris", nodes=10, diodes=20, target_voltage=0.15, batch_size=30, passes=8),
+    ),
+    "diabetes": Experiment(
+        "regression of the progression of diabetes on a random graph of resistors and diodes",
+        replace(
+            _RANDOM_GRAPH,
+            dataset="diabetes",
+            nodes=8,
+            diodes=12,
+            learning_rates=(2e-5,),
+            batch_size=50,
+            passes=5,
+            epochs=5,
+        ),
+    ),
+    "linear-regression": Experiment(
+        "a linear function of two inputs on a square lattice of resistors, by coupled learning",
+        replace(_LATTICE, dataset="linear", nodes=6, bias_line=1.0, batch_size=40, passes=50),
+    ),
+    "allosteric": Experiment(
+        "three voltages called forth by a distant source on a square lattice of resistors, by coupled learning",
+        replace(_LATTICE, dataset="allosteric", nodes=6, learning_rates=(2.0,), batch_size=1, passes=100, epochs=5),
     ),
 }
 """The experiments by name, as `mho train` takes it."""

@@ -21,11 +21,13 @@ Metrics = dict[str, Any]
 """One epoch's record.
 
 `epoch` counts from 1. `train_loss` and `train_error` are means over the epoch's samples, each before the update that
-it takes part in; `test_error` is that of the network after the epoch. Errors are fractions. `seconds` is the wall-clock
-time of the epoch's steps, compilation and tests apart. `residual` is the largest Kirchhoff residual relative to the
-largest branch current at a node, after the epoch, in the free phase of the first 64 test samples, evaluated in float64.
-`unconverged` counts operating points above the tolerance in training, over all phases, and `test_unconverged` those of
-the test; `sweeps` is their mean number for a step, over all phases. What a software baseline does not have is null.
+it takes part in; `test_error` is that of the network after the epoch. Errors are fractions: of samples not predicted
+or, in a regression, of variance unexplained (see `mho.experiments.error`). `seconds` is the wall-clock time of the epoch's
+steps, compilation and tests apart. `residual` is the largest Kirchhoff residual relative to the largest branch current at
+a node, after the epoch, in the free phase of the first 64 test samples, evaluated in float64. `unconverged` counts
+operating points above the tolerance in training, over all phases, and `test_unconverged` those of the test; `sweeps` is
+the mean number of sweeps, or of Newton's steps, for an update, over all phases. What a software baseline does not have is
+null.
 """
 
 _SESSION_START = 1

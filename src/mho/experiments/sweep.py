@@ -21,9 +21,10 @@ from jax import Array, lax
 
 from mho.errors import InputError
 from mho.experiments.analog import layer_rates
-from mho.experiments.configuration import AnalogConfiguration, Configuration, option
+from mho.experiments.configuration import AnalogConfiguration, CircuitConfiguration, Configuration, option
 from mho.experiments.devices import one_device
-from mho.experiments.epoch import TrainingState, compile_test, fresh_tally, sample_order, train_step
+from mho.experiments.epoch import TrainingState, batch_index, compile_test, fresh_tally, sample_order, train_step
+from mho.experiments.error import error_scale
 from mho.experiments.learner import Learner
 from mho.experiments.training import experiment_data, learner, untrained_network
 from mho.learning.update import scale_by_layer
@@ -96,20 +97,24 @@ def sweep(
     members = [
         dataclasses.replace(setting, seed=seed) for setting in settings_of(configuration, values) for seed in seeds
     ]
+    if isinstance(configuration, CircuitConfiguration):
+        raise InputError("sweeps are of layered networks and software baselines, not of circuits")
     if isinstance(configuration, AnalogConfiguration):
         if configuration.simulator != "mho":
             raise InputError(f"--simulator {configuration.simulator}: sweeps are computed by mho's own solver")
+        if configuration.rule == "coupled-learning" and "beta" in values:
+            raise InputError("--beta: coupled learning has no nudging factor β")
         if "conductance" not in configuration.trained:
             raise InputError("--trained: a sweep's networks learn their conductances")
     data = experiment_data(configuration)
-    assert data.classes is not None  # by `experiment_data`
     samples, features = data.train_inputs.shape
-    classes, batch_size = data.classes, configuration.batch_size
-    steps = samples // batch_size
+    classes, batch_size, passes = data.classes, configuration.batch_size, configuration.passes
+    outputs = data.train_targets.shape[1] if classes is None else classes
+    steps = passes * (samples // batch_size)
     # Rates, decay and nudging factor are each member's own, so the learner that all share has none.
     template = dataclasses.replace(configuration, learning_rates=(1.0,), decay=1.0)
-    common = learner(template, features, classes, steps)
-    networks = [untrained_network(member, features, classes) for member in members]
+    common = learner(template, features, outputs, steps)
+    networks = [untrained_network(member, features, outputs) for member in members]
     rates = np.array([_rates(member, common.network) for member in members], np.float32)
     decays = np.array([member.decay for member in members], np.float32)
     betas = np.array([getattr(member, "beta", 1.0) for member in members], np.float32)
@@ -117,7 +122,7 @@ def sweep(
     inputs, labels = jnp.asarray(data.train_inputs), jnp.asarray(data.train_targets)
 
     def step(state: TrainingState, rates: Array, beta: Array, order: Array, key: Array) -> TrainingState:
-        index = lax.dynamic_slice_in_dim(order, state.step * batch_size, batch_size)
+        index = batch_index(order, state.step, samples, batch_size)
         own = _with(common, rates, beta)
         return train_step(
             own, state, index, inputs, labels, key, classes=classes, scale=data.scale, devices=one_device()
@@ -135,7 +140,7 @@ def sweep(
     errors: list[list[float | None]] = [[] for _ in members]
     unconverged = np.zeros(len(members), int)
     for number in range(1, configuration.epochs + 1):
-        orders = {seed: sample_order(seed, number, samples) for seed in seeds}
+        orders = {seed: sample_order(seed, number, samples, passes) for seed in seeds}
         keys = {seed: jax.random.fold_in(jax.random.key(seed), number) for seed in seeds}
         state = epoch(
             state,
@@ -150,7 +155,7 @@ def sweep(
         for index, (loss, count) in enumerate(zip(mean_loss.tolist(), np.asarray(wrong).tolist(), strict=True)):
             sound = math.isfinite(loss) and None not in losses[index]
             losses[index].append(loss if sound else None)
-            errors[index].append(count / len(data.test_targets) if sound else None)
+            errors[index].append(count / len(data.test_targets) / error_scale(data.test_targets) if sound else None)
         state = eqx.tree_at(
             lambda s: (s.step, s.tally), state, _stacked([(jnp.int32(0), fresh_tally())] * len(members))
         )

@@ -26,10 +26,13 @@ from mho.experiments.checkpoint import (
     read_state,
     write_checkpoint,
 )
+from mho.experiments.circuits import circuit, circuit_learner
 from mho.experiments.configuration import (
     AnalogConfiguration,
     BaselineConfiguration,
+    CircuitConfiguration,
     Configuration,
+    RuleConfiguration,
     from_json,
     to_json,
 )
@@ -44,6 +47,7 @@ from mho.experiments.epoch import (
     initial_state,
     sample_order,
 )
+from mho.experiments.error import error_scale
 from mho.experiments.learner import Learner
 from mho.experiments.plots import plot_curves, plot_histograms
 from mho.experiments.progress import Quiet, Show, Standing
@@ -84,39 +88,54 @@ def experiment_data(configuration: Configuration) -> Dataset:
     """The data that a configuration trains on and is tested on.
 
     Raises:
-        InputError: for a data set without classes, or smaller than a batch or than the validation split.
+        InputError: for a regression where the network cannot learn one, or a set smaller than a batch or than the
+            validation split.
         MhoError: if it cannot be fetched.
     """
     dataset = load_dataset(configuration.dataset, configuration.data_dir)
-    if dataset.classes is None:
-        raise InputError(f"--dataset {configuration.dataset}: has no classes, and an experiment is a classification")
+    if dataset.classes is None and not isinstance(configuration, CircuitConfiguration):
+        raise InputError(f"--dataset {configuration.dataset}: has no classes, and a layered network learns classes")
+    if dataset.classes is None and isinstance(configuration, CircuitConfiguration) and configuration.cost != "squared":
+        raise InputError(f"--cost {configuration.cost}: {configuration.dataset} has no classes; its cost is squared")
     if configuration.validation:
         try:
             dataset = split_validation(dataset, configuration.validation, _SPLIT_SEED)
         except InputError as problem:
             raise InputError(f"--validation {configuration.validation}: {problem}") from problem
+    for part, targets in (("training", dataset.train_targets), ("test", dataset.test_targets)):
+        if error_scale(targets) == 0.0:
+            raise InputError(
+                f"{configuration.dataset}: all targets of the {part} set are equal: no variance to explain"
+            )
     samples = len(dataset.train_inputs)
     if configuration.batch_size > samples:
         raise InputError(f"--batch-size {configuration.batch_size}: must not exceed the {samples} training samples")
     return dataset
 
 
-def learner(configuration: Configuration, features: int, classes: int, steps_per_epoch: int) -> Learner:
-    """The learner of a configuration of either kind."""
+def learner(configuration: Configuration, features: int, outputs: int, steps_per_epoch: int) -> Learner:
+    """The learner of a configuration of any kind, with an output a class or a value to predict."""
     match configuration:
         case AnalogConfiguration():
-            return analog_learner(configuration, features, classes, steps_per_epoch)
+            return analog_learner(configuration, features, outputs, steps_per_epoch)
+        case CircuitConfiguration():
+            return circuit_learner(configuration, features, outputs, steps_per_epoch)
         case BaselineConfiguration():
-            return baseline_learner(configuration, features, classes, steps_per_epoch)
+            return baseline_learner(configuration, features, outputs, steps_per_epoch)
     raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
 
 
-def untrained_network(configuration: Configuration, features: int, classes: int) -> Any:
-    """The network of a configuration of either kind, before training."""
-    if isinstance(configuration, AnalogConfiguration):
-        return analog_network(configuration, features, classes)
-    assert isinstance(configuration, BaselineConfiguration)
-    return perceptron(configuration, features, classes)
+def untrained_network(configuration: Configuration, features: int, outputs: int) -> Any:
+    """The network of a configuration of any kind, before training."""
+    match configuration:
+        case CircuitConfiguration():
+            with jax.enable_x64(True):
+                return circuit(configuration, features, outputs)
+        case AnalogConfiguration():
+            return analog_network(configuration, features, outputs)
+        case BaselineConfiguration():
+            return perceptron(configuration, features, outputs)
+    raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
 
 
 def train(
@@ -223,7 +242,10 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
     if not saved:
         raise InputError(f"{folder}: has no checkpoint yet")
     bookmark = read_bookmark(saved[0])
-    template = untrained_network(configuration, bookmark.features, bookmark.classes)
+    template = untrained_network(configuration, bookmark.features, bookmark.outputs)
+    if isinstance(configuration, CircuitConfiguration):
+        with jax.enable_x64(True):
+            return configuration, read_state(saved[0], template, part="network")
     return configuration, read_state(saved[0], template, part="network")
 
 
@@ -283,16 +305,15 @@ class _Training:
         devices: Devices,
         show: Show,
     ) -> None:
-        assert dataset.classes is not None  # by `experiment_data`
         self.name, self.configuration, self.dataset = name, configuration, dataset
         devices.check_batch(configuration.batch_size)
         self.folder, self.devices = folder, devices
         self.show = show if devices.leads else Quiet()
         self.interval = 60.0 * checkpoint_minutes
         self.samples, self.features = dataset.train_inputs.shape
-        self.classes = dataset.classes
-        self.steps = self.samples // configuration.batch_size
-        self.learner = learner(configuration, self.features, self.classes, self.steps)
+        self.outputs = dataset.train_targets.shape[1] if dataset.classes is None else dataset.classes
+        self.steps = configuration.passes * (self.samples // configuration.batch_size)
+        self.learner = learner(configuration, self.features, self.outputs, self.steps)
         if not self.learner.traceable and devices.mesh.size > 1:
             self.learner.close()
             raise InputError(f"--devices {devices.mesh.size}: with another simulator there is nothing to share out")
@@ -302,6 +323,10 @@ class _Training:
 
     def run(self, saved: Path | None = None) -> Finished:
         """Train until all epochs are done, from a checkpoint if there is one."""
+        with jax.enable_x64(self.learner.double):
+            return self._run(saved)
+
+    def _run(self, saved: Path | None) -> Finished:
         state = initial_state(self.learner)
         if saved is not None:
             bookmark = read_bookmark(saved)
@@ -328,30 +353,31 @@ class _Training:
             return state
         left_over = self.samples % configuration.batch_size
         if left_over:
-            self.show.line(f"batches of {configuration.batch_size}: {left_over} samples are left out of each epoch")
+            self.show.line(f"batches of {configuration.batch_size}: {left_over} samples are left out of each pass")
         inputs, labels, test_inputs, test_labels = map(
             devices.replicated,
             (dataset.train_inputs, dataset.train_targets, dataset.test_inputs, dataset.test_targets),
         )
-        batch_size, scale = configuration.batch_size, dataset.scale
+        scale, passes = dataset.scale, configuration.passes
         advance = compile_epoch(
             self.learner,
             state,
             inputs,
             labels,
-            classes=self.classes,
+            classes=dataset.classes,
             scale=scale,
-            batch_size=batch_size,
+            batch_size=configuration.batch_size,
+            passes=passes,
             devices=devices,
         )
         test = compile_test(self.learner, test_inputs, test_labels, scale=scale, devices=devices)
-        probe = jnp.asarray(dataset.test_inputs[:_PROBED], jnp.float32) * scale
+        probe = jnp.asarray(dataset.test_inputs[:_PROBED]).astype(float) * scale
 
         piece = 1
         written = time.monotonic()
         while len(self.metrics) < configuration.epochs:
             epoch = len(self.metrics) + 1
-            order = devices.replicated(sample_order(configuration.seed, epoch, self.samples))
+            order = devices.replicated(sample_order(configuration.seed, epoch, self.samples, passes))
             key = jax.random.wrap_key_data(
                 devices.replicated(jax.random.key_data(jax.random.fold_in(jax.random.key(configuration.seed), epoch)))
             )
@@ -378,7 +404,7 @@ class _Training:
                     if due:
                         self._checkpoint(state, step)
                         written = time.monotonic()
-            wrong, test_unconverged = (int(x) for x in test(state.network))
+            test_error, test_unconverged = test(state.network)
             standing = self._standing(state, epoch, step)
             circuit = self.learner.residual is not None
             network = devices.gathered(state.network)
@@ -386,11 +412,11 @@ class _Training:
                 "epoch": epoch,
                 "train_loss": standing.loss,
                 "train_error": standing.error,
-                "test_error": wrong / len(test_labels),
+                "test_error": float(test_error) / len(test_labels) / error_scale(dataset.test_targets),
                 "seconds": self.seconds,
                 "residual": self.learner.residual(network, probe) if self.learner.residual and devices.leads else None,
                 "unconverged": standing.unconverged if circuit else None,
-                "test_unconverged": test_unconverged if circuit else None,
+                "test_unconverged": int(test_unconverged) if circuit else None,
                 "sweeps": int(state.tally.sweeps) / self.steps if circuit else None,
             }
             if log is not None:
@@ -416,7 +442,7 @@ class _Training:
             step=step,
             steps=self.steps,
             loss=float(tally.loss) / step,
-            error=int(tally.wrong) / (step * self.configuration.batch_size),
+            error=float(tally.error) / (step * self.configuration.batch_size) / error_scale(self.dataset.train_targets),
             residual=float(tally.residual),
             unconverged=int(tally.unconverged),
         )
@@ -427,8 +453,9 @@ class _Training:
             return
         what = "the network" if math.isfinite(loss) else "the loss"
         causes = f"a learning rate too large (--learning-rates {' '.join(map(str, self.configuration.learning_rates))})"
-        if isinstance(self.configuration, AnalogConfiguration):
-            causes = f"the nudging factor too large (--beta {self.configuration.beta:g}), or {causes}"
+        by_rule = self.configuration if isinstance(self.configuration, RuleConfiguration) else None
+        if by_rule is not None and by_rule.rule == "equilibrium-propagation":
+            causes = f"the nudging factor too large (--beta {by_rule.beta:g}), or {causes}"
         saved = checkpoints(checkpoint_folder(self.folder))
         kept = f"the checkpoint {saved[0]} stands" if saved else "there is no checkpoint yet"
         raise MhoError(
@@ -445,7 +472,7 @@ class _Training:
             seconds=self.seconds,
             metrics=self.metrics,
             features=self.features,
-            classes=self.classes,
+            outputs=self.outputs,
             configuration=to_json(self.configuration),
         )
         folder = checkpoint_folder(self.folder)
@@ -461,7 +488,7 @@ class _Training:
 def _summary(record: Metrics, epochs: int) -> str:
     parts = [
         f"epoch {record['epoch']}/{epochs}",
-        f"loss {record['train_loss']:.4f}",
+        f"loss {record['train_loss']:.4g}",
         f"train error {record['train_error']:.2%}",
         f"test error {record['test_error']:.2%}",
         f"{record['seconds']:.1f} s",

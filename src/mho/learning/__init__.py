@@ -1,6 +1,7 @@
 """Learning: costs, nudging, gradients and updates."""
 
 from mho.learning.cost import Cost, CrossEntropy, SquaredError
+from mho.learning.coupled_learning import coupled_learning
 from mho.learning.equilibrium_propagation import equilibrium_propagation
 from mho.learning.gradient import PARAMETERS, Gradient
 from mho.learning.implicit_gradient import implicit_gradient
@@ -17,6 +18,7 @@ __all__ = [
     "SquaredError",
     "apply_updates",
     "coordinate_slope",
+    "coupled_learning",
     "equilibrium_propagation",
     "held_nudge",
     "implicit_gradient",

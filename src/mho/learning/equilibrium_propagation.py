@@ -5,7 +5,7 @@ the difference is ½(Δv^β)² − ½(Δv^0)² (Kendall et al. 2020, theorem 2):
 difference of a positively and a negatively nudged phase and has a bias of O(β²) instead of O(β) (Laborieux et al. 2021).
 """
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +17,8 @@ from mho.learning.cost import Cost
 from mho.learning.gradient import Gradient, energy_slope
 from mho.learning.nudging import EnergyNudge, held_nudge
 from mho.networks import LayeredNetwork
-from mho.steady import Settle, load
-from mho.steady import settle as settle_by_descent
+from mho.steady import Network, Settle, load
+from mho.steady import settle as settle_by_kind
 
 Variant = Literal["positive", "negative", "random-sign", "centred"]
 Nudging = Literal["energy", "held"]
@@ -38,7 +38,7 @@ def check_settings(variant: str, nudging: str, beta: float | Array) -> None:
 
 
 def equilibrium_propagation(
-    network: LayeredNetwork,
+    network: Network,
     inputs: Array,
     targets: Array,
     cost: Cost,
@@ -50,21 +50,21 @@ def equilibrium_propagation(
     rtol: float = 1e-5,
     max_sweeps: int = 1000,
     key: Array | None = None,
-    settle: Settle = settle_by_descent,
+    settle: Settle = settle_by_kind,
 ) -> Gradient:
     """Gradient of a batch's mean cost by equilibrium propagation.
 
     Args:
         network: the network.
         inputs: (batch, features).
-        targets: (batch, classes).
+        targets: (batch, outputs).
         cost: the cost of a sample.
         beta: nudging factor β > 0 [S, for a squared error].
         variant: one-sided with β or −β, one-sided with the sign drawn for each sample, or centred.
         nudging: "held" current sources or the cost itself in the "energy"; see `mho.learning.nudging`.
-        trained: kinds of parameters to differentiate by; see `mho.learning.gradient.PARAMETERS`.
+        trained: kinds of parameters to differentiate by; see `mho.learning.gradient.trained_part`.
         rtol: tolerance of the steady states' residual.
-        max_sweeps: sweeps at the most for each phase.
+        max_sweeps: sweeps, or Newton's steps, at the most for each phase.
         key: JAX random key for the random sign.
         settle: what finds the steady states.
 
@@ -74,7 +74,7 @@ def equilibrium_propagation(
     check_settings(variant, nudging, beta)
     batch = inputs.shape[0]
     driven = load(network, inputs)
-    sign = jnp.ones((batch, 1), driven.input_current.dtype)
+    sign = jnp.ones((batch, 1), driven.sources.dtype)
     if variant == "negative":
         sign = -sign
     elif variant == "random-sign":
@@ -88,7 +88,8 @@ def equilibrium_propagation(
     def copies(x: Array, count: int) -> Array:
         return jnp.concatenate([x] * count)
 
-    if nudging == "energy":
+    free: Any
+    if nudging == "energy" and isinstance(network, LayeredNetwork):
         # No phase needs another's result, so all settle as one batch: each sweep passes over the conductances once.
         nudge = EnergyNudge(cost, jnp.concatenate([0 * sign, strength]), copies(targets, 1 + times), paired)
         point = settle(network, driven.repeated(1 + times), nudge=nudge, rtol=rtol, max_sweeps=max_sweeps)
@@ -98,33 +99,37 @@ def equilibrium_propagation(
     else:
         first = settle(network, driven, rtol=rtol, max_sweeps=max_sweeps)
         free = first.voltages
-        held = held_nudge(cost, strength, copies(network.prediction(free), times), copies(targets, times), paired)
+        if nudging == "energy":
+            # Newton's method has but a step or two to go from the free phase.
+            nudge = EnergyNudge(cost, strength, copies(targets, times), paired)
+        else:
+            nudge = held_nudge(cost, strength, copies(network.prediction(free), times), copies(targets, times), paired)
         second = settle(
             network,
             driven.repeated(times),
-            nudge=held,
-            start=tuple(copies(v, times) for v in free),
+            nudge=nudge,
+            start=jax.tree.map(lambda v: copies(v, times), free),
             rtol=rtol,
             max_sweeps=max_sweeps,
         )
         nudged = second.voltages
         residual = jnp.concatenate([first.residual, second.residual])
         sweeps = first.sweeps + second.sweeps
-    here = tuple(v[:batch] for v in nudged)
-    there = tuple(v[batch:] for v in nudged) if times == 2 else free
+    here = jax.tree.map(lambda v: v[:batch], nudged)
+    there = jax.tree.map(lambda v: v[batch:], nudged) if times == 2 else free
     prediction = network.prediction(free)
     weight = sign / (times * beta * batch)
 
-    def difference(varied: LayeredNetwork) -> Array:
-        change = varied.energy(driven.sources, here) - varied.energy(driven.sources, there)
+    def difference(varied: Network) -> Array:
+        change = driven.energy(varied, here) - driven.energy(varied, there)
         return jnp.sum(weight[:, 0] * change)
 
     slope = energy_slope(
         network,
         trained,
-        driven.sources,
-        tuple(0.5 * (a + b) for a, b in zip(here, there, strict=True)),
-        tuple(weight * (a - b) for a, b in zip(here, there, strict=True)),
+        driven,
+        jax.tree.map(lambda a, b: 0.5 * (a + b), here, there),
+        jax.tree.map(lambda a, b: weight * (a - b), here, there),
         difference,
     )
     return Gradient(

@@ -1,6 +1,7 @@
 """What every learning rule here returns, and the local products that it is made of."""
 
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -8,21 +9,24 @@ import jax.numpy as jnp
 from jax import Array
 
 from mho.errors import InputError
-from mho.networks import LayeredNetwork, Voltages
+from mho.learning.circuit_slope import CIRCUIT_PARAMETERS, circuit_slope, trained_branches
+from mho.networks import Circuit, LayeredNetwork, Voltages
+from mho.steady import Network
+from mho.steady.dense_newton import output_weight
 
 PARAMETERS = ("conductance", "bias", "element", "gain")
-"""What can be trained: conductances, bias currents, parameters of the nodes' elements, amplifier gains.
+"""What can be trained of a layered network: conductances, bias currents, parameters of the nodes' elements, amplifier gains.
 
 Not the elements' polarities: which way round a diode stands is wiring, +1 or −1.
 """
 
-Energy = Callable[[LayeredNetwork], Array]
+Energy = Callable[[Any], Array]
 
 
 class Gradient(eqx.Module):
     """A batch's gradient, and what was measured on the way."""
 
-    by_parameter: LayeredNetwork
+    by_parameter: Any
     """∂C/∂θ of the batch's mean cost in a network's structure; None in place of what is not trained."""
     cost: Array
     """Mean cost of the free phase."""
@@ -33,18 +37,28 @@ class Gradient(eqx.Module):
     unconverged: Array
     """Operating points above the tolerance, over all phases."""
     sweeps: Array
-    """Sweeps made: by all phases together, or the sum over those settled in turn."""
+    """Sweeps made, or Newton's steps: by all phases together, or the sum over those settled in turn."""
 
 
-def trained_part(network: LayeredNetwork, trained: tuple[str, ...]) -> LayeredNetwork:
+def trained_part(network: Network, trained: tuple[str, ...]) -> Any:
     """Which leaves of a network are trained: its structure with True and False, a filter for Equinox.
 
+    Args:
+        network: the network.
+        trained: kinds of parameters, of `PARAMETERS` or of `mho.learning.circuit_slope.CIRCUIT_PARAMETERS`.
+
     Raises:
-        InputError: for an unknown kind of parameter.
+        InputError: for a kind of parameter that the network has not.
     """
+    known = CIRCUIT_PARAMETERS if isinstance(network, Circuit) else PARAMETERS
     for kind in trained:
-        if kind not in PARAMETERS:
-            raise InputError(f"cannot train {kind!r}; what can be trained: {', '.join(PARAMETERS)}")
+        if kind not in known:
+            raise InputError(f"cannot train {kind!r}; what can be trained: {', '.join(known)}")
+    marked = trained_branches(network, trained) if isinstance(network, Circuit) else _trained_layers(network, trained)
+    return jax.tree_util.tree_map_with_path(lambda path, on: on and getattr(path[-1], "name", "") != "polarity", marked)
+
+
+def _trained_layers(network: LayeredNetwork, trained: tuple[str, ...]) -> LayeredNetwork:
     frozen = jax.tree.map(lambda _: False, network)
 
     def mark(kind: str, part: Callable) -> None:
@@ -56,34 +70,63 @@ def trained_part(network: LayeredNetwork, trained: tuple[str, ...]) -> LayeredNe
     mark("bias", lambda n: jax.tree.leaves([layer.bias for layer in n.layers]))
     mark("element", lambda n: jax.tree.leaves([layer.element for layer in n.layers]))
     mark("gain", lambda n: jax.tree.leaves([layer.amplifier for layer in n.layers]))
-    return jax.tree_util.tree_map_with_path(lambda path, on: on and getattr(path[-1], "name", "") != "polarity", frozen)
+    return frozen
 
 
 def energy_slope(
-    network: LayeredNetwork,
+    network: Network,
     trained: tuple[str, ...],
-    sources: Array,
-    mean: Voltages,
-    change: Voltages,
+    load: Any,
+    mean: Any,
+    change: Any,
     difference: Energy,
-) -> LayeredNetwork:
-    """∂/∂θ of the energy's difference between two phases, divided by the output layer's scale.
+) -> Any:
+    """∂/∂θ of the energy's difference between two phases, divided by the outputs' scale.
 
     Conductances and bias currents by their local products: Σ Δv·δΔv and −Σ δv, with Δv the mean and δ the change (its
     weights included); exact, since their co-contents are quadratic and linear. Other parameters by differentiating
     `difference`, the energy's weighted difference as a function of the network.
+
+    Args:
+        network: the network.
+        trained: kinds of parameters; see `trained_part`.
+        load: its sources, from `mho.steady.load`.
+        mean: of the two phases' voltages [V].
+        change: from one to the other, weighted.
+        difference: see above.
+
+    Raises:
+        InputError: see `trained_part`.
     """
+    marked = trained_part(network, trained)
+    scale = output_weight(network) if isinstance(network, Circuit) else network.scales()[-1]
+
+    def by_differentiation(kinds: tuple[str, ...]) -> Any:
+        free, held = eqx.partition(network, trained_part(network, kinds))
+        slope = jax.grad(lambda p: difference(eqx.combine(p, held)))(free)
+        return jax.tree.map(lambda x: x / scale, slope)
+
+    if isinstance(network, Circuit):
+        return circuit_slope(network, trained, mean, change, by_differentiation)
+    return _layered_slope(network, trained, eqx.filter(network, marked), load.sources, mean, change, by_differentiation)
+
+
+def _layered_slope(
+    network: LayeredNetwork,
+    trained: tuple[str, ...],
+    template: LayeredNetwork,
+    sources: Array,
+    mean: Voltages,
+    change: Voltages,
+    by_differentiation: Callable[[tuple[str, ...]], LayeredNetwork],
+) -> LayeredNetwork:
     scales = network.scales()
-    template = eqx.filter(network, trained_part(network, trained))
     drives = network.drives(sources, mean)
     drive_changes = [None, *network.drives(sources, change)[1:]]
     result = template
     others = tuple(kind for kind in trained if kind in ("element", "gain"))
     if others:
-        free, held = eqx.partition(network, trained_part(network, others))
-        slope = jax.grad(lambda p: difference(eqx.combine(p, held)))(free)
-        slope = jax.tree.map(lambda x: x / scales[-1], slope)
-        result = eqx.combine(slope, result)
+        result = eqx.combine(by_differentiation(others), result)
     for index in range(len(network.layers)):
         # One scale for both: equal layers' ratio is 1, and XLA drops the product.
         scale = scales[index] / scales[-1]

@@ -11,12 +11,11 @@ from jax import Array
 from mho.learning.cost import Cost
 from mho.learning.gradient import Gradient, energy_slope
 from mho.learning.nudging import at_outputs
-from mho.networks import LayeredNetwork
-from mho.steady import linear_response, load, settle
+from mho.steady import Network, linear_response, load, settle
 
 
 def implicit_gradient(
-    network: LayeredNetwork,
+    network: Network,
     inputs: Array,
     targets: Array,
     cost: Cost,
@@ -30,24 +29,24 @@ def implicit_gradient(
     Args:
         network: the network.
         inputs: (batch, features).
-        targets: (batch, classes).
+        targets: (batch, outputs).
         cost: the cost of a sample.
-        trained: kinds of parameters to differentiate by; see `mho.learning.gradient.PARAMETERS`.
+        trained: kinds of parameters to differentiate by; see `mho.learning.gradient.trained_part`.
         rtol: tolerance of the residuals of the steady state and of its linear response.
-        max_sweeps: sweeps at the most for each of the two.
+        max_sweeps: sweeps, or Newton's steps, at the most for each of the two.
     """
     driven = load(network, inputs)
     free = settle(network, driven, rtol=rtol, max_sweeps=max_sweeps)
     prediction = network.prediction(free.voltages)
     pull = -at_outputs(cost.gradient(prediction, targets), network.paired_outputs)
     response = linear_response(network, driven, free.voltages, pull, rtol=rtol, max_sweeps=max_sweeps)
-    change = tuple(v / inputs.shape[0] for v in response.voltages)
+    change = jax.tree.map(lambda v: v / inputs.shape[0], response.voltages)
 
-    def difference(varied: LayeredNetwork) -> Array:
-        energies = jax.jvp(lambda v: varied.energy(driven.sources, v), (free.voltages,), (change,))[1]
+    def difference(varied: Network) -> Array:
+        energies = jax.jvp(lambda v: driven.energy(varied, v), (free.voltages,), (change,))[1]
         return jnp.sum(energies)
 
-    slope = energy_slope(network, trained, driven.sources, free.voltages, change, difference)
+    slope = energy_slope(network, trained, driven, free.voltages, change, difference)
     residual = jnp.concatenate([free.residual, response.residual])
     return Gradient(
         by_parameter=slope,

@@ -35,19 +35,21 @@ def scale_by_layer(rates: Sequence[float]) -> optax.GradientTransformation:
 
 
 def optimizer(
-    name: str, rates: Sequence[float], *, decay: float = 1.0, steps_per_epoch: int = 1
+    name: str, rates: Sequence[float] | float, *, decay: float = 1.0, steps_per_epoch: int = 1
 ) -> optax.GradientTransformation:
-    """An optimizer with one learning rate a layer, multiplied by `decay` after each epoch.
+    """An optimizer with one learning rate a layer, or one for all, multiplied by `decay` after each epoch.
 
     Raises:
         InputError: for an unknown name or a rate that is not positive.
     """
     if name not in OPTIMIZERS:
         raise InputError(f"optimizer {name!r}: must be one of {', '.join(OPTIMIZERS)}")
-    for rate in rates:
+    one = isinstance(rates, int | float)
+    for rate in [rates] if one else rates:
         if not rate > 0:
             raise InputError(f"learning rate {rate}: must be positive")
-    stages = [OPTIMIZERS[name](), scale_by_layer([-rate for rate in rates])]
+    step = optax.scale(-rates) if one else scale_by_layer([-rate for rate in rates])
+    stages = [OPTIMIZERS[name](), step]
     if decay != 1.0:
         stages.append(optax.scale_by_schedule(lambda count: decay ** jnp.floor_divide(count, steps_per_epoch)))
     return optax.chain(*stages)

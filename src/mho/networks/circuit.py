@@ -50,6 +50,11 @@ class Circuit(eqx.Module):
     """Of all elements whose current is an unknown: the independent voltage sources, then E, then H sources."""
 
     @property
+    def paired_outputs(self) -> bool:
+        """False: an output with a reference node is one output, and what nudges it stands between the two."""
+        return False
+
+    @property
     def nodes(self) -> int:
         """Number of nodes, ground included."""
         return len(self.node_names)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mho.arrays import Values, namespace
 from mho.errors import InputError
 
 
@@ -54,15 +55,24 @@ class Pulse:
     def __post_init__(self):
         _not_negative("PULSE", self.delay, self.rise, self.fall, self.width, self.period)
 
-    def at(self, time: np.ndarray, transient: Transient) -> np.ndarray:
-        """Value at each of the times (s)."""
+    def at(self, time: Values, transient: Transient) -> Values:
+        """Value at each of the times (s), NumPy's or JAX's."""
+        xp = namespace(time)
         rise, fall = self.rise or transient.step, self.fall or transient.step
         width, period = self.width or transient.stop, self.period or transient.stop
-        phase = np.asarray(time, dtype=np.float64) - self.delay
-        phase = np.where(phase > period, phase - period * np.floor(phase / period), phase)
-        corners = [0.0, rise, rise + width, rise + width + fall]
-        levels = [self.initial, self.pulsed, self.pulsed, self.initial]
-        return np.interp(phase, corners, levels)
+        phase = time - self.delay
+        phase = xp.where(phase > period, phase - period * xp.floor(phase / period), phase)
+        corners = np.array([0.0, rise, rise + width, rise + width + fall])
+        levels = np.array([self.initial, self.pulsed, self.pulsed, self.initial])
+        return xp.interp(phase, corners, levels)
+
+    def corners(self, transient: Transient) -> np.ndarray:
+        """Times (s), up to the stop, at which the waveform bends."""
+        rise, fall = self.rise or transient.step, self.fall or transient.step
+        width, period = self.width or transient.stop, self.period or transient.stop
+        within = np.array([0.0, rise, rise + width, rise + width + fall])
+        starts = self.delay + period * np.arange(max(0, np.ceil((transient.stop - self.delay) / period)))
+        return _until(transient.stop, np.add.outer(starts, within[within <= period]).ravel())
 
     @property
     def at_start(self) -> float:
@@ -84,11 +94,16 @@ class Sine:
     def __post_init__(self):
         _not_negative("SIN", self.delay)
 
-    def at(self, time: np.ndarray, transient: Transient) -> np.ndarray:
-        """Value at each of the times (s)."""
-        since = np.maximum(np.asarray(time, dtype=np.float64) - self.delay, 0.0)
+    def at(self, time: Values, transient: Transient) -> Values:
+        """Value at each of the times (s), NumPy's or JAX's."""
+        xp = namespace(time)
+        since = xp.maximum(time - self.delay, 0.0)
         angle = 2 * np.pi * (self.frequency or 1 / transient.stop) * since + np.radians(self.phase)
-        return self.offset + self.amplitude * np.sin(angle) * np.exp(-since * self.damping)
+        return self.offset + self.amplitude * xp.sin(angle) * xp.exp(-since * self.damping)
+
+    def corners(self, transient: Transient) -> np.ndarray:
+        """Times (s), up to the stop, at which the waveform bends."""
+        return _until(transient.stop, np.array([self.delay]))
 
     @property
     def at_start(self) -> float:
@@ -110,15 +125,21 @@ class Exponential:
     def __post_init__(self):
         _not_negative("EXP", self.rise_delay, self.rise_constant, self.fall_delay, self.fall_constant)
 
-    def at(self, time: np.ndarray, transient: Transient) -> np.ndarray:
-        """Value at each of the times (s)."""
+    def at(self, time: Values, transient: Transient) -> Values:
+        """Value at each of the times (s), NumPy's or JAX's."""
+        xp = namespace(time)
         rise_delay = self.rise_delay or transient.step
         fall_delay = self.fall_delay or rise_delay + transient.step
-        rising = np.maximum(np.asarray(time, dtype=np.float64) - rise_delay, 0.0)
-        falling = np.maximum(np.asarray(time, dtype=np.float64) - fall_delay, 0.0)
-        up = -np.expm1(-rising / (self.rise_constant or transient.step))
-        down = -np.expm1(-falling / (self.fall_constant or transient.step))
+        rising = xp.maximum(time - rise_delay, 0.0)
+        falling = xp.maximum(time - fall_delay, 0.0)
+        up = -xp.expm1(-rising / (self.rise_constant or transient.step))
+        down = -xp.expm1(-falling / (self.fall_constant or transient.step))
         return self.initial + (self.pulsed - self.initial) * (up - down)
+
+    def corners(self, transient: Transient) -> np.ndarray:
+        """Times (s), up to the stop, at which the waveform bends."""
+        rise_delay = self.rise_delay or transient.step
+        return _until(transient.stop, np.array([rise_delay, self.fall_delay or rise_delay + transient.step]))
 
     @property
     def at_start(self) -> float:
@@ -138,9 +159,13 @@ class PiecewiseLinear:
             if not earlier < later:
                 raise InputError(f"PWL goes from {earlier:g} s to {later:g} s; its times must increase")
 
-    def at(self, time: np.ndarray, transient: Transient) -> np.ndarray:
+    def at(self, time: Values, transient: Transient) -> Values:
         """Value at each of the times (s); ``transient`` has no part in it."""
-        return np.interp(np.asarray(time, dtype=np.float64), self.times, self.levels)
+        return namespace(time).interp(time, np.array(self.times), np.array(self.levels))
+
+    def corners(self, transient: Transient) -> np.ndarray:
+        """Times (s), up to the stop, at which the waveform bends."""
+        return _until(transient.stop, np.array(self.times))
 
     @property
     def at_start(self) -> float:
@@ -169,6 +194,10 @@ def waveform(shape: str, values: list[float]) -> Waveform:
     if not 2 <= len(values) <= most:
         raise InputError(f"{shape.upper()} has {len(values)} numbers; it takes 2 to {most}")
     return form(*values)
+
+
+def _until(stop: float, times: np.ndarray) -> np.ndarray:
+    return times[(times > 0) & (times < stop)]
 
 
 def _not_negative(shape: str, *times: float | None) -> None:

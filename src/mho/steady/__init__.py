@@ -1,12 +1,15 @@
 """Steady states: the node voltages at which a network obeys Kirchhoff's laws."""
 
-from mho.steady.coordinate_descent import Load, OperatingPoint, Settle, load, settle
-from mho.steady.linear_response import linear_response
+from mho.steady.clamp import Clamp
+from mho.steady.coordinate_descent import Load, OperatingPoint, Settle
+from mho.steady.phase import Network, linear_response, load, settle
 from mho.steady.residual import kirchhoff_residual
 from mho.steady.solve import operating_point
 
 __all__ = [
+    "Clamp",
     "Load",
+    "Network",
     "OperatingPoint",
     "Settle",
     "kirchhoff_residual",

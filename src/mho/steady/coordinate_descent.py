@@ -9,7 +9,7 @@ sweep's, so the residual costs no product with the conductances.
 Sources: Scellier 2024, arXiv:2402.11674 (ideal diodes); Tseng 2001 (convergence of block coordinate descent).
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -37,17 +37,21 @@ class Load(eqx.Module):
             self.conductances,
         )
 
+    def energy(self, network: LayeredNetwork, voltages: Voltages) -> Array:
+        """E of each sample [W], (batch,), given node voltages [V]."""
+        return network.energy(self.sources, voltages)
+
 
 class OperatingPoint(eqx.Module):
     """Node voltages and how well they obey Kirchhoff's current law."""
 
-    voltages: Voltages
-    """Of each layer's nodes [V], (batch, nodes)."""
+    voltages: Any
+    """Of each layer's nodes [V], (batch, nodes); of all nodes in one array where there are no layers."""
     residual: Array
     """Largest current imbalance at a node of each sample, relative to the largest current that neighbours drive into a node
     of the same layer; (batch,)."""
     sweeps: Array
-    """Sweeps made."""
+    """Sweeps made; Newton's steps where they are the method."""
 
 
 class Settle(Protocol):
@@ -55,11 +59,11 @@ class Settle(Protocol):
 
     def __call__(
         self,
-        network: LayeredNetwork,
-        load: Load,
+        network: Any,
+        load: Any,
         *,
         nudge: TwoTerminal | None = None,
-        start: Voltages | None = None,
+        start: Any = None,
         rtol: float,
         max_sweeps: int,
     ) -> OperatingPoint:

@@ -1,7 +1,7 @@
 """Steady states of a batch of a small circuit's samples, compiled whole: what learning calls in its loop.
 
-The same element-limited Newton method as `mho.steady.newton`, with dense matrices, for circuits that have an energy; outputs
-can be nudged (β C added to the energy) or clamped (held at given voltages by sources).
+The same element-limited Newton method as `mho.steady.newton`, with dense matrices, for circuits that have an energy. What
+nudges or clamps the outputs is attached to the predictions: from each output node to its reference node.
 """
 
 import equinox as eqx
@@ -9,46 +9,32 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from mho.elements import TwoTerminal
 from mho.networks.circuit import Circuit
-from mho.steady.equations import System, correction, from_rest, imbalance, move, tangents
+from mho.steady.clamp import Clamp
+from mho.steady.coordinate_descent import OperatingPoint
+from mho.steady.equations import correction, from_rest, imbalance, move, tangents
 from mho.steady.reduced_system import reduced_system
 
 
-class CircuitPoint(eqx.Module):
-    """Steady states of a batch."""
+class CircuitLoad(eqx.Module):
+    """What all phases of a batch share: the sources."""
 
-    voltages: Array
-    """Node voltages [V], (batch, nodes)."""
-    free: Array
-    """Voltages of the free groups of nodes [V], (batch, free)."""
-    residual: Array
-    """As `mho.steady.newton.CircuitSolution`, (batch,)."""
-    iterations: Array
-    """Newton steps of the slowest sample."""
+    sources: Array
+    """Their voltages [V], (batch, sources)."""
 
+    def repeated(self, times: int) -> "CircuitLoad":
+        """The same load for `times` batches stacked into one."""
+        return CircuitLoad(jnp.concatenate([self.sources] * times))
 
-class Attached(eqx.Module):
-    """What the outputs are attached to in one sample; leading axis batch outside of `settle_circuit`."""
-
-    current: Array | None = None
-    """Held currents drawn from the outputs [A], (batch, outputs)."""
-    voltage: Array | None = None
-    """Voltages at which the outputs are clamped [V], (batch, outputs)."""
-    nudge: "CostNudge | None" = None
+    def energy(self, circuit: Circuit, voltages: Array) -> Array:
+        """E of each sample [W], (batch,), given node voltages [V]."""
+        return circuit.energy(voltages)
 
 
-class CostNudge(eqx.Module):
-    """β ∂C/∂p(p) drawn from the outputs."""
-
-    cost: eqx.Module
-    strength: Array
-    """β, (batch,)."""
-    target: Array
-    """(batch, outputs)."""
-
-    def current(self, prediction: Array) -> Array:
-        """What it draws at one sample's outputs [A], (outputs,)."""
-        return self.strength * self.cost.gradient(prediction[None], self.target[None])[0]  # pyright: ignore
+def load_circuit(circuit: Circuit, inputs: Array) -> CircuitLoad:
+    """Drive a circuit's sources with inputs of shape (batch, features)."""
+    return CircuitLoad(circuit.sources(inputs))
 
 
 def output_matrix(circuit: Circuit) -> Array:
@@ -67,61 +53,68 @@ def output_weight(circuit: Circuit) -> Array:
     return jnp.asarray(circuit.tied.scale)[circuit.output[0]]
 
 
-@eqx.filter_jit
+def _free_groups(circuit: Circuit, voltages: Array, offsets: Array) -> Array:
+    """Voltages of the free groups of nodes, (..., free), which all others follow from."""
+    return (voltages - offsets)[..., circuit.tied.root]
+
+
 def settle_circuit(
     circuit: Circuit,
-    sources: Array,
+    load: CircuitLoad,
     *,
-    attached: Attached | None = None,
+    nudge: TwoTerminal | None = None,
     start: Array | None = None,
     rtol: float,
-    max_iterations: int = 100,
-) -> CircuitPoint:
-    """Steady states for source voltages of shape (batch, sources), by Newton's method with dense matrices.
+    max_sweeps: int,
+) -> OperatingPoint:
+    """Steady states by Newton's method with dense matrices, sample by sample.
 
     Args:
         circuit: a circuit that has an energy.
-        sources: see `Circuit.sources`.
-        attached: what stands at the outputs; None in the free phase.
-        start: voltages of the free groups of nodes to begin with [V], (batch, free).
-        rtol: tolerance of the residual.
-        max_iterations: samples above the tolerance by then are the caller's to count or to refuse.
+        load: its sources, from `load_circuit`.
+        nudge: what stands at the outputs, its arrays' leading axis the batch: an element whose law gives the currents
+            drawn as a function of the predictions (all of a sample's together), or a `Clamp`. None in the free phase.
+        start: node voltages to begin with [V], (batch, nodes); 0 V at the nodes that no source holds if None.
+        rtol: tolerance of the residual: the largest imbalance of Kirchhoff's current law at a node, relative to the largest
+            branch current there.
+        max_sweeps: Newton steps at the most. Samples above the tolerance by then are the caller's to count or to refuse.
+
+    Returns:
+        Node voltages, (batch, nodes), residuals and the steps of the slowest sample.
     """
     outputs = output_matrix(circuit)
     weight = output_weight(circuit)
 
-    def one(row: Array, begin: Array | None, held: Attached | None) -> tuple[Array, Array, Array, Array]:
+    def one(row: Array, begin: Array | None, attached: TwoTerminal | None) -> tuple[Array, Array, Array]:
         system = reduced_system(circuit, row)
         n = system.size
         rows, columns = system.places()
-        offset = circuit.prediction(circuit.offsets(row))
-        clamped = held is not None and held.voltage is not None
-        size = n + (outputs.shape[0] if clamped else 0)
+        offsets = circuit.offsets(row)
+        offset = circuit.prediction(offsets)
+        clamp = attached if isinstance(attached, Clamp) else None
+        element = None if clamp is not None else attached
+        # A clamp's currents are unknowns after the voltages, as in modified nodal analysis.
+        size = n + (outputs.shape[0] if clamp is not None else 0)
 
         def drawn(z: Array) -> Array:
-            """What the outputs' attachments draw from the groups, (n,)."""
-            total = jnp.zeros(n, row.dtype)
-            if held is None:
-                return total
-            if held.current is not None:
-                total = total + weight * (held.current @ outputs)
-            if held.nudge is not None:
-                total = total + weight * (held.nudge.current(outputs @ z[:n] + offset) @ outputs)
-            if clamped:
-                total = total + z[n:] @ outputs
-            return total
+            """What is attached to the outputs draws from the groups, (n,)."""
+            if clamp is not None:
+                return z[n:] @ outputs
+            if element is not None:
+                return weight * (element.current(outputs @ z + offset) @ outputs)
+            return jnp.zeros(n, row.dtype)
 
         def step(state: tuple) -> tuple:
             z, (stands, laws), _, count = state
             entries, right = correction(system, stands, laws, z[:n])
             matrix = jnp.zeros((size, size), row.dtype).at[:n, :n].set(dense_matrix(rows, columns, entries, n))
             right = jnp.zeros(size, row.dtype).at[:n].set(right - drawn(z))
-            if held is not None and held.nudge is not None:
-                hessian = jax.jacfwd(held.nudge.current)(outputs @ z[:n] + offset)
-                matrix = matrix.at[:n, :n].add(weight * outputs.T @ hessian @ outputs)
-            if held is not None and held.voltage is not None:
+            if element is not None:
+                hessian = jax.jacfwd(element.current)(outputs @ z + offset)
+                matrix = matrix + weight * outputs.T @ hessian @ outputs
+            if clamp is not None:
                 matrix = matrix.at[n:, :n].set(outputs).at[:n, n:].set(outputs.T)
-                right = right.at[n:].set(held.voltage - (outputs @ z[:n] + offset))
+                right = right.at[n:].set(clamp.voltage - (outputs @ z[:n] + offset))
             z = z + jnp.linalg.solve(matrix, right)
             drops = system.drops(z[:n])
             there = tangents(system, drops)
@@ -129,43 +122,50 @@ def settle_circuit(
             return z, move(system, stands, laws, drops, there), residual, count + 1
 
         def unsettled(state: tuple) -> Array:
-            return ~(state[2] <= rtol) & (state[3] < max_iterations)
+            return ~(state[2] <= rtol) & (state[3] < max_sweeps)
 
         z = jnp.zeros(size, row.dtype)
         if begin is None:
             standing = from_rest(system, z[:n])
         else:
-            z = z.at[:n].set(begin)
-            drops = system.drops(begin)
+            z = z.at[:n].set(_free_groups(circuit, begin, offsets))
+            drops = system.drops(z[:n])
             standing = drops, tangents(system, drops)
         first = (z, standing, jnp.asarray(jnp.inf, row.dtype), jnp.int32(0))
         z, _, residual, count = lax.while_loop(unsettled, step, first)
-        return z[:n], circuit.node_voltages(z[:n], circuit.offsets(row)), residual, count
+        return circuit.node_voltages(z[:n], offsets), residual, count
 
-    free, voltages, residual, count = jax.vmap(one)(sources, start, attached)
-    return CircuitPoint(voltages, free, residual, jnp.max(count))
+    voltages, residual, count = jax.vmap(one)(load.sources, start, nudge)
+    return OperatingPoint(voltages, residual, jnp.max(count))
 
 
-@eqx.filter_jit
-def circuit_response(circuit: Circuit, sources: Array, point: CircuitPoint, injected: Array) -> Array:
-    """Changes of the node voltages per unit of currents injected at the outputs, (batch, nodes).
+def circuit_response(circuit: Circuit, load: CircuitLoad, voltages: Array, injected: Array) -> OperatingPoint:
+    """Changes of the node voltages per unit of currents injected at the outputs.
 
     Args:
         circuit: the circuit.
-        sources: of the steady state [V], (batch, sources).
-        point: the steady state.
-        injected: (batch, outputs).
+        load: its sources.
+        voltages: its steady state [V], (batch, nodes).
+        injected: currents [A], (batch, outputs).
+
+    Returns:
+        Changes, (batch, nodes), and the linear circuit's largest imbalance relative to the largest current injected.
     """
     outputs, weight = output_matrix(circuit), output_weight(circuit)
 
-    def one(row: Array, free: Array, current: Array) -> Array:
-        system: System = reduced_system(circuit, row)
-        slopes = tuple(g for _, g in tangents(system, system.drops(free)))
+    def one(row: Array, at: Array, current: Array) -> tuple[Array, Array]:
+        system = reduced_system(circuit, row)
+        drops = system.drops(_free_groups(circuit, at, circuit.offsets(row)))
+        slopes = tuple(g for _, g in tangents(system, drops))
         matrix = dense_matrix(*system.places(), system.entries(slopes), system.size)
-        change = jnp.linalg.solve(matrix, weight * (current @ outputs))
-        return circuit.node_voltages(change, jnp.zeros(circuit.nodes))
+        right = weight * (current @ outputs)
+        change = jnp.linalg.solve(matrix, right)
+        largest = jnp.maximum(jnp.max(jnp.abs(right)), jnp.finfo(right.dtype).tiny)
+        residual = jnp.max(jnp.abs(matrix @ change - right)) / largest
+        return circuit.node_voltages(change, jnp.zeros(circuit.nodes)), residual
 
-    return jax.vmap(one)(sources, point.free, injected)
+    change, residual = jax.vmap(one)(load.sources, voltages, injected)
+    return OperatingPoint(change, residual, jnp.int32(1))
 
 
 def dense_matrix(rows: Array, columns: Array, entries: Array, size: int) -> Array:

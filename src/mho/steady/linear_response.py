@@ -32,7 +32,7 @@ class Linearised(TwoTerminal):
         return current / (conductance + self.differential)
 
 
-def linear_response(
+def layered_response(
     network: LayeredNetwork, load: Load, voltages: Voltages, injected: Array, *, rtol: float, max_sweeps: int
 ) -> OperatingPoint:
     """Changes of the node voltages per unit of currents injected at the outputs.

@@ -1,8 +1,8 @@
 """Operating points of any circuit by Newton's method, safeguarded element by element and, at need, by the energy.
 
 The steps are those of `mho.steady.equations`. A circuit with an energy that has not converged so is taken over by Newton's
-method with a line search on that energy, which converges from anywhere where the laws increase; one without by gmin
-stepping and source stepping.
+method with a line search on that energy, which converges from anywhere where the laws increase; one without by
+damping, gmin stepping and source stepping.
 """
 
 from collections.abc import Callable
@@ -22,6 +22,7 @@ from mho.steady.equations import System, Tangents, correction, from_rest, imbala
 from mho.steady.linear_solvers import LinearSolve, Method, linear_solver
 from mho.steady.modified_system import modified_system
 from mho.steady.reduced_system import reduced_system, source_currents
+from mho.steady.residual_descent import damped
 from mho.steady.source_stepping import continued, gmin_stepped, source_stepped
 
 _LIMITED_STEPS = 60
@@ -145,9 +146,10 @@ def _limited_newton(
     begin: tuple[tuple[Values, ...], Tangents] | None,
     rtol: float,
     visited: Callable[[int, np.ndarray], None] = lambda count, y: None,
+    share: float = 1.0,
 ) -> tuple[np.ndarray | None, int]:
     """Element-limited Newton from y, the elements standing where `begin` says or else at y: the solution, or None, and the
-    number of steps.
+    number of steps. Going but a `share` of each step breaks cycles of circuits with feedback.
 
     The residual does not see a high-impedance node beside large currents, whose rounding hides its own; so the last step
     has to be small, too, or the residual within the tolerance three times in a row.
@@ -157,7 +159,7 @@ def _limited_newton(
     stands, laws = (drops, tangents(system, drops)) if begin is None else begin
     for count in range(1, _LIMITED_STEPS + 1):
         step = linear(*correction(system, stands, laws, y))
-        y = y + step
+        y = y + share * step
         if not np.isfinite(y).all():
             break
         drops = system.drops(y)
@@ -194,12 +196,17 @@ def _minimise(system: System, linear: LinearSolve, start: np.ndarray | None, rto
 def _without_energy(
     system: System, nodes: int, linear: LinearSolve, start: np.ndarray | None, rtol: float
 ) -> tuple[np.ndarray, int]:
-    """Element-limited Newton, at need with gmin stepping, then with source stepping."""
+    """Element-limited Newton, at need with damping, gmin stepping and source stepping."""
     total = 0
+    last = np.zeros(system.size)
 
-    def newton(easier: System, y: np.ndarray) -> np.ndarray | None:
+    def visited(count: int, y: np.ndarray) -> None:
+        nonlocal last
+        last = y
+
+    def newton(easier: System, y: np.ndarray, share: float = 1.0) -> np.ndarray | None:
         nonlocal total
-        solved, count = _limited_newton(easier, linear, y, None, rtol)
+        solved, count = _limited_newton(easier, linear, y, None, rtol, visited, share)
         total += count
         return solved
 
@@ -210,6 +217,11 @@ def _without_energy(
         if solved is not None:
             return solved, total
     solved = newton(system, zero)
+    if solved is None:
+        solved = newton(system, zero, share=0.5)
+    if solved is None:
+        solved, count = damped(system, linear, last, rtol, _SEARCH_STEPS)
+        total += count
     if solved is None:
         solved = continued(lambda progress: gmin_stepped(system, nodes, progress), newton, zero)
     if solved is None:

@@ -19,6 +19,8 @@ _BUILT_IN: dict[str, Callable[[], Dataset]] = {
     "wine": small.load_wine,
     "diabetes": small.load_diabetes,
     "xor": small.load_xor,
+    "linear": small.load_linear,
+    "allosteric": small.load_allosteric,
 }
 
 DATASETS = (*_PUBLISHED, *_BUILT_IN)

@@ -1,6 +1,6 @@
-"""Small data sets that need no download: scikit-learn's digits, iris, wine and diabetes, and the XOR table.
+"""Small data sets that need no download: scikit-learn's digits, iris, wine and diabetes, and three by formula.
 
-All but XOR are split once and for all: a fifth of the samples, drawn with seed 0 and, in a classification, in
+Scikit-learn's are split once and for all: a fifth of the samples, drawn with seed 0 and, in a classification, in
 the proportions of the classes, is the test set. Features in physical units (iris, wine, diabetes) and the
 diabetes targets are standardised: the training set's mean is subtracted and the result divided by the
 training set's standard deviation.
@@ -77,6 +77,26 @@ def load_xor() -> Dataset:
     inputs = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
     labels = np.array([0, 1, 1, 0], dtype=np.int32)
     return Dataset("xor", inputs, labels, inputs, labels, classes=2, scale=1.0)
+
+
+def load_linear() -> Dataset:
+    """The function y = 0.15 x₁ + 0.35 x₂ + 0.1 of inputs uniform in ±1: 40 samples to learn from, 20 to be judged by.
+
+    The coefficients are positive and their sum is below 1, so that a passive circuit, whose voltages are weighted means
+    of its sources', can learn them.
+    """
+    inputs = np.random.default_rng(_SPLIT_SEED).uniform(-1, 1, (60, 2))
+    targets = inputs @ np.array([[0.15], [0.35]]) + 0.1
+    return Dataset("linear", inputs[:40], targets[:40], inputs[40:], targets[40:], classes=None, scale=1.0)
+
+
+def load_allosteric() -> Dataset:
+    """An allosteric response: the one input 1 is to call forth 0.3, 0.5 and 0.7 at three outputs far from it.
+
+    The one sample is the training set and the test set alike.
+    """
+    inputs, targets = np.array([[1.0]]), np.array([[0.3, 0.5, 0.7]])
+    return Dataset("allosteric", inputs, targets, inputs, targets, classes=None, scale=1.0)
 
 
 def _split(name: str, samples: Any, classes: int | None, scale: float = 1.0) -> Dataset:

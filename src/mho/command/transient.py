@@ -1,0 +1,71 @@
+"""`mho transient`: the transient analysis of a netlist, by mho's own solver."""
+
+import dataclasses
+import io
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from mho.command.options import parse
+from mho.errors import InputError
+from mho.experiments.atomic_file import write_atomically
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Which netlist to follow in time, and where its node voltages go."""
+
+    netlist: Annotated[Path, tyro.conf.Positional]
+    """A SPICE netlist with a .tran card."""
+    capacitance: float = 0.0
+    """Of one more capacitor from every node to ground [F]."""
+    json: bool = False
+    """JSON instead of CSV: {"times": [s], "nodes": {name: [V]}}."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
+    """File for the node voltages; standard output if it is not given."""
+    plot: Annotated[Path | None, tyro.conf.arg(metavar="FILE.png")] = None
+    """Plot to write."""
+    allow_include_outside: bool = False
+    """Let .include read files outside the netlist's own folder."""
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run the analysis; write the voltages, and the plot if there is to be one."""
+    description = (
+        "Transient analysis of a SPICE netlist: node voltages at the steps of its .tran card. "
+        "Example: mho transient filter.cir --plot filter.png -o filter.csv"
+    )
+    options = parse(Options, arguments, prog="mho transient", description=description)
+    for path in (options.output, options.plot):
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise InputError(f"{path}: cannot be written: it is a folder, or its folder is missing")
+    from mho.spice import read_netlist
+    from mho.spice.netlist_transient import netlist_transient
+
+    netlist = read_netlist(options.netlist, allow_include_outside=options.allow_include_outside)
+    found = netlist_transient(netlist, capacitance=options.capacitance)
+    text = _json(found.times, found.voltages) if options.json else _csv(found.times, found.voltages)
+    if options.plot is not None:
+        from mho.experiments.plots import plot_waveforms
+
+        plot_waveforms(found.times, found.voltages, options.plot)
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        write_atomically(options.output, lambda file: file.write(text.encode()))
+
+
+def _csv(times: np.ndarray, voltages: Mapping[str, np.ndarray]) -> str:
+    content = io.StringIO()
+    content.write(",".join(["time", *voltages]) + "\n")
+    np.savetxt(content, np.column_stack([times, *voltages.values()]), fmt="%.12g", delimiter=",")
+    return content.getvalue()
+
+
+def _json(times: np.ndarray, voltages: Mapping[str, np.ndarray]) -> str:
+    return json.dumps({"times": times.tolist(), "nodes": {k: v.tolist() for k, v in voltages.items()}}) + "\n"

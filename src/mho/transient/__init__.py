@@ -1,0 +1,1 @@
+"""Circuits in time: capacitors, amplifiers of finite bandwidth, and how a network settles."""
