@@ -582,6 +582,8 @@ def test_arrays_that_do_not_fit_together_are_an_error() -> None:
 
 
 def test_unknown_name_is_an_error_that_lists_the_names() -> None:
-    assert set(DATASETS) == {"mnist", "fashion-mnist", "digits", "iris", "wine", "diabetes", "xor"}
+    assert {"mnist", "fashion-mnist", "digits", "iris", "wine", "diabetes", "xor", "linear", "allosteric"} == set(
+        DATASETS
+    )
     with pytest.raises(InputError, match="unknown data set 'minst': expected one of mnist, fashion-mnist,"):
         load_dataset("minst")

@@ -118,8 +118,8 @@ def test_what_ngspice_cannot_do_is_one_line(
 ) -> None:
     options = ["train", "drn-digits", "--simulator", "ngspice", "--out", str(tmp_path / "run")]
     wrong = {
-        ("--rule", "implicit"): "--rule implicit: ngspice gives no linear response",
-        ("--trained", "element"): "--trained: with ngspice conductance and bias alone are trained",
+        ("--rule", "implicit"): "--rule implicit: ngspice trains by --rule equilibrium-propagation",
+        ("--element", "shockley", "--trained", "element"): "--trained: with ngspice conductance and bias alone",
         ("--processes", "0"): "--processes 0: must be at least 1",
     }
     for more, message in wrong.items():

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from random_netlists import random_netlist
 
+from mho.errors import MhoError
 from mho.networks import Circuit
 from mho.spice import parse_netlist
 from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages
@@ -23,9 +24,14 @@ def worst(circuit: Circuit, solution: CircuitSolution, theirs: SpiceOperatingPoi
 
 
 def agrees(text: str, theirs: SpiceOperatingPoint | SpiceError) -> bool:
-    """Whether mho's operating point is ngspice's; False where there are several and each finds another."""
+    """Whether mho's operating point is ngspice's; False where there are several, or where neither finds one."""
     circuit = netlist_circuit(parse_netlist(text))
-    ours = solve_circuit(circuit)
+    try:
+        ours = solve_circuit(circuit)
+    except MhoError:
+        # Strong feedback may leave no operating point: then ngspice has none to show.
+        assert circuit.ties is None and isinstance(theirs, SpiceError), text
+        return False
     assert ours.residual <= 1e-9
     if isinstance(theirs, SpiceError):
         print(f"{text.splitlines()[0]}: ngspice fails ({theirs}), mho converges, residual {ours.residual:.3g}")
@@ -42,7 +48,7 @@ def agrees(text: str, theirs: SpiceOperatingPoint | SpiceError) -> bool:
     return False
 
 
-@settings(max_examples=11)
+@settings(max_examples=11, phases=[Phase.generate])  # shrinking a list of seeds teaches nothing
 @given(seeds=st.lists(st.integers(0, 10**6), min_size=NETLISTS, max_size=NETLISTS, unique=True))
 def test_operating_points_of_random_netlists_are_those_of_ngspice(seeds):
     require_ngspice()

@@ -147,3 +147,13 @@ def _environment() -> dict[str, str]:
     import os
 
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 10**6), volts=st.floats(1.0, 1e4), far=st.floats(0.0, 1e6))
+def test_monotone_circuits_are_solved_from_any_start(seed, volts, far):
+    circuit, _ = random_circuit(seed, controlled=False, volts=volts)
+    expected = solve_circuit(circuit)
+    start = np.random.default_rng(seed).uniform(-far, far, circuit.nodes)
+    again = solve_circuit(circuit, start=start)
+    np.testing.assert_allclose(again.voltages, expected.voltages, rtol=1e-7, atol=1e-9 * volts)

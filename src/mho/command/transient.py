@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> None:
 
     netlist = read_netlist(options.netlist, allow_include_outside=options.allow_include_outside)
     found = netlist_transient(netlist, capacitance=options.capacitance)
-    text = _json(found.times, found.voltages) if options.json else _csv(found.times, found.voltages)
+    text = as_json(found.times, found.voltages) if options.json else as_csv(found.times, found.voltages)
     if options.plot is not None:
         from mho.experiments.plots import plot_waveforms
 
@@ -60,12 +60,14 @@ def run(arguments: Sequence[str]) -> None:
         write_atomically(options.output, lambda file: file.write(text.encode()))
 
 
-def _csv(times: np.ndarray, voltages: Mapping[str, np.ndarray]) -> str:
+def as_csv(times: np.ndarray, voltages: Mapping[str, np.ndarray]) -> str:
+    """A header with the nodes' names, then a row a time: seconds and volts."""
     content = io.StringIO()
     content.write(",".join(["time", *voltages]) + "\n")
     np.savetxt(content, np.column_stack([times, *voltages.values()]), fmt="%.12g", delimiter=",")
     return content.getvalue()
 
 
-def _json(times: np.ndarray, voltages: Mapping[str, np.ndarray]) -> str:
+def as_json(times: np.ndarray, voltages: Mapping[str, np.ndarray]) -> str:
+    """An object with `times` [s] and, by name, the `nodes`' voltages [V]."""
     return json.dumps({"times": times.tolist(), "nodes": {k: v.tolist() for k, v in voltages.items()}}) + "\n"

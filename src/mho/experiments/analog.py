@@ -120,7 +120,8 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
     def gradient(
         network: LayeredNetwork, inputs: Array, targets: Array, key: Array, beta: float | Array = configuration.beta
     ) -> Gradient:
-        network = eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
+        if simulated is None:
+            network = eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
         return rule(network, inputs, targets, key, beta)
 
     def free_phase(network: LayeredNetwork, inputs: Array) -> tuple[Load, OperatingPoint]:
@@ -156,8 +157,10 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
     )
 
 
-def _shared(parameter: Array) -> np.ndarray:
-    """One number where all entries of a parameter are equal."""
+def _shared(parameter: Array) -> Array | np.ndarray:
+    """One number where all entries of a parameter are equal; while JAX traces the learner itself, they are not known."""
+    if isinstance(parameter, jax.core.Tracer):
+        return parameter
     values = np.asarray(parameter)
     return values.flat[0] if values.size and np.all(values == values.flat[0]) else values
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from mho.learning.cost import Cost
-from mho.learning.gradient import Gradient, energy_slope
+from mho.learning.gradient import Gradient, energy_slope, trained_part
 from mho.learning.nudging import at_outputs
 from mho.steady import Network, linear_response, load, settle
 
@@ -35,6 +35,7 @@ def implicit_gradient(
         rtol: tolerance of the residuals of the steady state and of its linear response.
         max_sweeps: sweeps, or Newton's steps, at the most for each of the two.
     """
+    trained_part(network, trained)  # refuses what cannot be trained before the work
     driven = load(network, inputs)
     free = settle(network, driven, rtol=rtol, max_sweeps=max_sweeps)
     prediction = network.prediction(free.voltages)

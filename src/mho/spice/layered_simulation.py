@@ -101,7 +101,7 @@ class SimulatedNetwork:
         """
         del start, rtol, max_sweeps
         for before, now in zip(self._fixed, _fixed_parameters(network), strict=True):
-            if not np.all(np.asarray(before) == np.asarray(now)):  # equal entries may have become one number
+            if not np.array_equal(before, now):
                 raise InputError("an element's parameter has changed, and ngspice's models stay as they were parsed")
         batch = load.sources.shape[0]
         shared = np.concatenate(_network_values(network))

@@ -5,6 +5,7 @@ capacitors' own `ic=` or the `.ic` of their nodes, 0 V where there is none (ngsp
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +18,7 @@ from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages
 from mho.spice.waveforms import Transient
 from mho.steady.newton import solve_circuit
 from mho.transient.dynamics import Dynamics, circuit_dynamics
-from mho.transient.simulate import simulate
+from mho.transient.simulate import simulator
 
 _MOST_POINTS = 1_000_000
 
@@ -66,11 +67,10 @@ def netlist_transient(netlist: Netlist, *, capacitance: float = 0.0) -> NetlistT
         start = dynamics.projection @ _operating_point(beginning, dynamics, numbers)
     times = _times(card)
     waves = [(s, k) for s in (netlist.voltage_sources, netlist.current_sources) for k in s.waveforms]
+    simulate = simulator(dynamics, _sources(netlist, circuit, dynamics, numbers, card))
     waveforms = simulate(
-        dynamics,
         start,
         times if times[0] == 0 else np.append(0.0, times),
-        _sources(netlist, circuit, dynamics, numbers, card),
         corners=np.concatenate([np.zeros(0), *(s.waveforms[k].corners(card) for s, k in waves)]),
         max_step=card.max_step or card.stop / 50,
     )
@@ -160,7 +160,9 @@ def _times(card: Transient) -> np.ndarray:
     return times if np.isclose(times[-1], card.stop, rtol=1e-9) else np.append(times, card.stop)
 
 
-def _sources(netlist: Netlist, circuit: Circuit, dynamics: Dynamics, numbers: np.ndarray, card: Transient):
+def _sources(
+    netlist: Netlist, circuit: Circuit, dynamics: Dynamics, numbers: np.ndarray, card: Transient
+) -> Callable[[Array, Array], Array]:
     """The sources' values r as a function of time; currents are what they have changed since time 0."""
     constant = np.zeros(dynamics.system.size + 1)  # the last is the ground's
     constant[dynamics.source_rows] = circuit.source_voltage
@@ -168,7 +170,7 @@ def _sources(netlist: Netlist, circuit: Circuit, dynamics: Dynamics, numbers: np
     rows = [int(dynamics.source_rows[circuit.source_names.index(name, "source")]) for name in voltages.names]
     ends = numbers[currents.nodes] - 1
 
-    def at(time: Array) -> Array:
+    def at(time: Array, argument: Array) -> Array:
         values = jnp.asarray(constant)
         for k, wave in voltages.waveforms.items():
             values = values.at[rows[k]].set(wave.at(time, card))

@@ -30,7 +30,7 @@ from scipy.linalg import null_space
 
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
-from mho.steady.equations import System, from_rest, move
+from mho.steady.equations import System, from_rest, move, tangents
 from mho.steady.modified_system import modified_system
 
 _NEWTON_STEPS = 60
@@ -42,27 +42,27 @@ class Dynamics(eqx.Module):
     """The ODE of a circuit; see the module. Arrays are float64."""
 
     system: System
-    stiffness: np.ndarray
+    stiffness: Any
     """K, (size, size)."""
-    from_states: np.ndarray
+    from_states: Any
     """T V₁, (size, states)."""
-    from_rest: np.ndarray
+    from_rest: Any
     """T V₂, (size, rest)."""
-    from_sources: np.ndarray
+    from_sources: Any
     """S, (size, size)."""
-    held_back: np.ndarray
+    held_back: Any
     """Σ⁻¹ U₁ᵀ Wᵀ C S, (states, size)."""
-    projection: np.ndarray
+    projection: Any
     """Σ⁻¹ U₁ᵀ Wᵀ C, (states, size): from y to the state a [V]."""
-    drive: np.ndarray
+    drive: Any
     """−Σ⁻¹ U₁ᵀ Wᵀ [1/F], (states, size)."""
-    balance: np.ndarray
+    balance: Any
     """U₂ᵀ Wᵀ, (rest, size)."""
-    source_rows: np.ndarray
+    source_rows: Any
     """Where r holds the voltages of `Circuit.source_names`."""
-    source_current: np.ndarray
+    source_current: Any
     """From what the kept laws leave over to the sources' currents, (sources, size)."""
-    capacitance: np.ndarray
+    capacitance: Any
     """C [F], (size, size)."""
 
     @property
@@ -110,10 +110,12 @@ class Dynamics(eqx.Module):
             return (carry[2] < _NEWTON_STEPS) & ~(carry[3] <= _SMALL_STEP)
 
         def advance(carry: tuple) -> tuple:
-            y, stands, count, _ = carry
+            y, (stands, laws), count, _ = carry
             after = step(y, stands)
             size = jnp.max(jnp.abs(after - y) / (1.0 + jnp.abs(after)))
-            return after, move(self.system, stands, self.system.drops(after)), count + 1, size
+            drops = self.system.drops(after)
+            standing = move(self.system, stands, laws, drops, tangents(self.system, drops))
+            return after, standing, count + 1, size
 
         start = (fixed, from_rest(self.system, fixed), jnp.int32(0), jnp.asarray(jnp.inf))
         y, _, _, size = lax.while_loop(unsolved, advance, start)

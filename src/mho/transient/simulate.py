@@ -5,6 +5,7 @@ is L-stable and stiffly accurate (Kværnø 2004, BIT 44, 489-502), with steps by
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import diffrax
 import equinox as eqx
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import ArrayLike
 
 from mho.errors import MhoError
 from mho.precision import double
@@ -19,7 +21,7 @@ from mho.transient.dynamics import Dynamics
 
 _RTOL = 1e-6
 _ATOL = 1e-7
-"""Error of a step: this share of a capacitor's voltage and these volts."""
+"""Error of a step, of the worst state: this share of a capacitor's voltage and these volts."""
 _MAX_STEPS = 200_000
 
 
@@ -35,77 +37,54 @@ class Waveforms(eqx.Module):
     steps: int
 
 
-def simulate(
+Simulate = Callable[..., Waveforms]
+
+
+def simulator(
     dynamics: Dynamics,
-    start: np.ndarray,
-    times: np.ndarray,
-    sources: Callable[[Array], Array],
+    sources: Callable[[Array, Array], Array],
     *,
-    corners: np.ndarray | None = None,
-    max_step: float | None = None,
     tally: Callable[[Array, Array], Array] = lambda y, r: jnp.zeros(0),
-) -> Waveforms:
-    """Integrate from the first time to the last, in float64.
+) -> Simulate:
+    """A function that integrates a circuit's ODE in float64, compiled at its first call.
 
     Args:
-        dynamics: the circuit's ODE.
-        start: state at the first time [V], (states,).
-        times: increasing times to report [s], at least two.
-        sources: values r of the sources, (size,), at a time [s]; compiled by JAX.
-        corners: times between them at which the sources bend [s].
-        max_step: largest step [s].
+        dynamics: the ODE.
+        sources: values r of the sources, (size,), at a time [s] and for a call's own argument.
         tally: what to integrate in time, of the unknowns and the sources' values: a vector.
 
-    Raises:
-        MhoError: if the steps become too many or the resistive rest has no solution.
+    Returns:
+        A function of (start, times, argument, corners, max_step): the state at the first time [V], (states,); increasing
+        times to report [s], at least two; an array for `sources`; times at which the sources bend [s]; the largest step [s].
+        It raises MhoError if the steps become too many or the resistive rest has no solution.
     """
-    with np.errstate(all="ignore"):
-        return _simulate(dynamics, start, times, sources, corners, max_step, tally)
-
-
-@double
-def _simulate(
-    dynamics: Dynamics,
-    start: np.ndarray,
-    times: np.ndarray,
-    sources: Callable[[Array], Array],
-    corners: np.ndarray | None,
-    max_step: float | None,
-    tally: Callable[[Array, Array], Array],
-) -> Waveforms:
-    # Time counts from 0 to 1: differences of nanoseconds would drown in the solver's own absolute constants.
-    begin, span = times[0], times[-1] - times[0]
-
-    def at(time: Array) -> Array:
-        return sources(begin + span * time)
-
-    def rate(time: Array, state: tuple[Array, Array], args: object) -> tuple[Array, Array]:
-        r = at(time)
-        y = dynamics.unknowns(state[0], r)
-        return span * (dynamics.drive @ dynamics.imbalance(y, r)), span * tally(y, r)
-
-    controller: diffrax.AbstractStepSizeController = diffrax.PIDController(
-        rtol=_RTOL,
-        atol=_ATOL,
-        dtmax=None if max_step is None else min(1.0, max_step / span),
-        norm=lambda error: _largest(error[0]),
-    )
-    if corners is not None and len(corners):
-        bends = np.unique((corners - begin) / span)
-        controller = diffrax.ClipStepSizeController(controller, jump_ts=bends[(bends > 0) & (bends < 1)])
-    initial = (jnp.asarray(start), jnp.zeros(jax.eval_shape(tally, jnp.zeros(dynamics.system.size), at(0.0)).shape))
 
     @jax.jit
-    def run(initial: tuple[Array, Array], reported: Array) -> tuple[Array, Array, Array, Array]:
+    def run(
+        start: Array, reported: Array, begin: Array, span: Array, argument: Array, bends: Array, largest: Array
+    ) -> tuple[Array, Array, Array, Array]:
+        # Time counts from 0 to 1: differences of nanoseconds would drown in the solver's own absolute constants.
+        def at(time: Array) -> Array:
+            return sources(begin + span * time, argument)
+
+        def rate(time: Any, state: tuple[Array, Array], args: object) -> tuple[Array, Array]:
+            r = at(time)
+            y = dynamics.unknowns(state[0], r)
+            return span * (dynamics.drive @ dynamics.imbalance(y, r)), span * tally(y, r)
+
+        tallies = jax.eval_shape(tally, jnp.zeros(dynamics.system.size), at(begin)).shape
+        controller = diffrax.PIDController(
+            rtol=_RTOL, atol=_ATOL, dtmax=largest, norm=lambda error: jnp.max(jnp.abs(error[0]))
+        )
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(rate),
             diffrax.Kvaerno5(),
             0.0,
             1.0,
             None,
-            initial,
+            (start, jnp.zeros(tallies)),
             saveat=diffrax.SaveAt(ts=reported),
-            stepsize_controller=controller,
+            stepsize_controller=diffrax.ClipStepSizeController(controller, jump_ts=bends if bends.size else None),
             max_steps=_MAX_STEPS,
             throw=False,
         )
@@ -114,15 +93,27 @@ def _simulate(
         unknowns = jax.vmap(lambda a, t: dynamics.unknowns(a, at(t)))(states, reported)
         return unknowns, totals, solution.stats["num_steps"], diffrax.is_successful(solution.result)
 
-    reported = (times - begin) / span
-    unknowns, totals, steps, fine = run(initial, jnp.asarray(reported))
-    if not fine or not np.isfinite(unknowns).all():
-        reached = times[np.isfinite(unknowns).all(1)]
-        where = f"{reached[-1]:.4g} s" if len(reached) else "its start"
-        raise MhoError(f"the transient does not get beyond {where}, in {int(steps)} steps: no solution, or too stiff")
-    return Waveforms(times, unknowns, totals, int(steps))  # type: ignore[arg-type]
+    integrate = double(run)
 
+    def simulate(
+        start: np.ndarray,
+        times: np.ndarray,
+        argument: ArrayLike = 0.0,
+        corners: ArrayLike = (),
+        max_step: float = np.inf,
+    ) -> Waveforms:
+        begin, span = times[0], times[-1] - times[0]
+        bends = np.unique((np.asarray(corners, np.float64) - begin) / span)
+        given = (start, (times - begin) / span, begin, span, np.asarray(argument, np.float64))
+        largest = np.asarray(min(1.0, max_step / span))
+        with np.errstate(all="ignore"):
+            unknowns, totals, steps, fine = integrate(*given, bends[(bends > 0) & (bends < 1)], largest)  # type: ignore[arg-type]
+        if not fine or not np.isfinite(unknowns).all():
+            reached = times[np.isfinite(np.asarray(unknowns)).all(1)]
+            where = f"{reached[-1]:.4g} s" if len(reached) else "its start"
+            raise MhoError(
+                f"the transient does not get beyond {where}, in {int(steps)} steps: no solution, or too stiff"
+            )
+        return Waveforms(times, np.asarray(unknowns), np.asarray(totals), int(steps))
 
-def _largest(error: Array) -> Array:
-    """The largest error of a state: every node is to be followed, not their mean."""
-    return jnp.max(jnp.abs(error))
+    return simulate

@@ -1,0 +1,144 @@
+"""Transients against ngspice's `.tran`: within 0.1 % of each node's swing."""
+
+import csv
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from mho.command import main
+from mho.command.transient import as_json
+from mho.elements import AntiparallelDiodes
+from mho.networks import layered_network
+from mho.precision import double
+from mho.spice import parse_netlist
+from mho.spice.layered_netlist import layered_netlist, node_names
+from mho.spice.netlist_transient import netlist_transient
+from mho.spice.ngspice import transient
+from mho.steady import operating_point
+from mho.transient.settling import settling
+from referee import require_ngspice
+
+TIGHT = ".options reltol=1e-6 abstol=1e-14 vntol=1e-9 chgtol=1e-18 trtol=1 gmin=1e-12\n.end\n"
+SHARE = 1e-3
+
+# Each node's circuit is one of the analyses' difficulties; one netlist, for one compilation.
+CIRCUITS = """an RC circuit, a clipper, a rectifier, an amplifier and a coupling capacitor
+vp in 0 pulse(0 5 1u 10n 10n 3u 8u)
+r1 in rc 1k
+c1 rc 0 0.3n
+vs sine 0 sin(0 2 200k)
+r2 sine clip 1k
+d1 clip 0 dm
+d2 0 clip dm
+c2 clip 0 10p
+d3 sine peak dr
+r3 peak 0 5k
+c3 peak 0 2n
+i1 0 held exp(0 1m 2u 1u 9u 2u)
+r4 held 0 2k
+c4 held 0 0.5n
+.ic v(held)=1.5
+e1 out 0 rc clip 2
+r5 out behind 1k
+c5 behind 0 0.2n
+c6 out 0 1n
+c7 in coupled 0.1n
+r6 coupled 0 3k
+.model dm d(is=1e-9 n=1.2)
+.model dr d(is=1e-12 n=1.5 rs=20)
+.tran 40n 16u
+"""
+
+
+def assert_as_ngspice(times: np.ndarray, voltages: dict[str, np.ndarray], netlist: str) -> None:
+    require_ngspice()
+    theirs = transient(netlist)
+    for name, ours in voltages.items():
+        other = np.interp(times, theirs.times, theirs.voltages[name])
+        assert np.abs(other - ours).max() < SHARE * np.ptp(other), name
+        assert np.ptp(other) > 0.01, f"{name} does not move, so the test tells nothing"
+
+
+def test_netlists_as_ngspice() -> None:
+    found = netlist_transient(parse_netlist(CIRCUITS + ".end\n"))
+    assert_as_ngspice(found.times, found.voltages, CIRCUITS + TIGHT)
+
+
+def test_the_command_writes_what_it_finds(tmp_path: Path) -> None:
+    """A capacitor discharges from its `.ic`, by the exponential law, beside a parasitic capacitor of the same size."""
+    netlist = tmp_path / "rc.cir"
+    netlist.write_text("discharge\nr1 a 0 1k\nc1 a 0 1n\n.ic v(a)=2\n.tran 0.5u 4u\n.end\n")
+    files = ["-o", str(tmp_path / "a.csv"), "--plot", str(tmp_path / "a.png")]
+    assert main(["transient", str(netlist), "--capacitance", "1e-9", *files]) == 0
+    with (tmp_path / "a.csv").open() as file:
+        header, *rows = csv.reader(file)
+    times, voltages = np.array(rows, np.float64).T
+    assert header == ["time", "a"]
+    np.testing.assert_allclose(times, np.arange(9) * 0.5e-6)
+    np.testing.assert_allclose(voltages, 2 * np.exp(-times / 2e-6), rtol=1e-5)
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    told = json.loads(as_json(times, {"a": voltages}))
+    assert told == {"times": times.tolist(), "nodes": {"a": voltages.tolist()}}
+
+
+@pytest.mark.parametrize(
+    ("cards", "message"),
+    [
+        ("c1 a 0 1n", "no .tran card; write .tran STEP STOP"),
+        (".tran 1n 1u", "there is nothing to follow in time"),
+        ("c1 a 0 1n\n.tran 1f 1", "1e+15 steps of 1e-15 s; at most 1000000 are reported"),
+        ("d1 a 0 m\n.model m d(cjo=1p)\n.tran 1n 1u", "bad.cir:5: d1: a transient takes no CJO or TT of model m"),
+    ],
+)
+def test_bad_input_is_one_line(
+    cards: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.cir").write_text(f"bad\nv1 in 0 1\nr1 in a 1k\nr2 a 0 1k\n{cards}\n.end\n")
+    assert main(["transient", "bad.cir"]) == 2
+    told = capsys.readouterr().err
+    assert message in told and told.count("\n") == 1
+
+
+def test_a_network_settles_as_in_ngspice() -> None:
+    """From 0 V in the free phase, with amplifiers of one pole; then its energy balance and the nudged phase's end."""
+    key = jax.random.key(3)
+    diodes = AntiparallelDiodes.symmetric(3, saturation_current=1e-9, bias=0.1)
+    network = layered_network(
+        (2, 3, 2), key, elements=[diodes], gains=[2.0], bias_line=1.0, input_gain=2.0, lower=1e-3, initial=0.05
+    )
+    sample, nudging, capacitance, bandwidth = np.array([0.4, -1.0]), np.array([5e-3, -2e-3]), 1e-12, 1e9
+    free, nudged = settling(network, sample, nudging, capacitance=capacitance, bandwidth=bandwidth)
+
+    sources = double(lambda n, x: n.source_voltages(x))(network, sample[None])[0]
+    cards = layered_netlist(network, sources).splitlines()
+    cards = [card for card in cards if not card.startswith((".op", ".end", ".options"))]
+    nodes = [name for layer in node_names(network) for name in layer] + [f"a1_{k}" for k in range(3)]
+    cards += [f"C{name} {name} 0 {capacitance:g}" for name in nodes]
+    for k in range(3):
+        # One pole in front of the amplifier: a buffer, a resistor and a capacitor.
+        at = next(i for i, card in enumerate(cards) if card.startswith(f"Eh1_{k} "))
+        cards[at] = cards[at].replace(f" 0 h1_{k} 0 ", f" 0 u{k} 0 ")
+        cards += [
+            f"Ebuffer{k} w{k} 0 h1_{k} 0 1",
+            f"Rpole{k} w{k} u{k} 1k",
+            f"Cpole{k} u{k} 0 {1e-3 / (2e9 * np.pi):.17g}",
+        ]
+    stop = free.times[-1]
+    cards.append(f".tran {stop / 1000:.17g} {stop:.17g} 0 {stop / 2000:.17g} uic")
+    late = free.times > 1e-3 * stop
+    ours = dict(zip(nodes[:5], np.concatenate(free.voltages, 1)[late].T, strict=True))
+    assert_as_ngspice(free.times[late], ours, "\n".join(cards) + "\n" + TIGHT)
+
+    ends = operating_point(network, sample[None]).voltages
+    swing = max(np.abs(v).max() for v in ends)
+    for phase in (free, nudged):
+        at = [np.array([np.interp(phase.time, phase.times, v) for v in layer.T]) for layer in phase.voltages]
+        away = max(np.abs(a - layer[-1]).max() for a, layer in zip(at, phase.voltages, strict=True))
+        widest = max(np.abs(layer[0] - layer[-1]).max() for layer in phase.voltages)
+        assert away == pytest.approx(1e-3 * widest, rel=0.1)
+        assert phase.voltage_source_energy > 0
+    assert swing > 0.1 and free.current_source_energy == 0 != nudged.current_source_energy
