@@ -85,7 +85,7 @@ def test_convolutional_network_learns_digits(tmp_path: Path) -> None:
         "drn-conv-digits", dataclasses.replace(EXPERIMENTS["drn-conv-digits"].configuration, epochs=2), tmp_path / "run"
     )
     metrics = read_metrics(tmp_path / "run")
-    assert metrics[-1]["test_error"] < 0.2 and metrics[-1]["residual"] < 1e-3
+    assert metrics[-1]["test_error"] < 0.2
     assert metrics[-1]["unconverged"] == metrics[-1]["test_unconverged"] == 0
 
 
