@@ -24,7 +24,16 @@ from mho.elements import (
 )
 from mho.elements.two_terminal import entry
 from mho.learning import Cost, CrossEntropy, EnergyNudge, SquaredError
-from mho.networks import DenseCrossbar, Layer, LayeredNetwork, MirroredCrossbar
+from mho.networks import (
+    ConvolutionCrossbar,
+    DenseCrossbar,
+    Layer,
+    LayeredNetwork,
+    MirroredConvolutionCrossbar,
+    MirroredCrossbar,
+    PoolingCrossbar,
+    image_planes,
+)
 
 FEATURES, CLASSES, BATCH = 3, 2, 3
 
@@ -114,6 +123,12 @@ class Structure:
     mirrored: bool = True
     cost: Cost = SQUARED
     input_gain: float = 1.0
+    filters: tuple[int, ...] = ()
+    """Of convolutions by windows of 2 × 2 on images of 5 × 4, each pooled by 2; `hidden` counts their nodes, too."""
+
+    @property
+    def features(self) -> int:
+        return 20 if self.filters else FEATURES
 
 
 STRUCTURES = {
@@ -125,6 +140,15 @@ STRUCTURES = {
     "mixed": Structure(
         (4, 5, 4), ("ideal", "piecewise", "antiparallel"), (True, False, True), 1.0, True, True, cost=CrossEntropy(1.0)
     ),
+    "convolutional": Structure(
+        (24, 4, 3),
+        ("antiparallel", None, "ideal"),
+        (True, False, False),
+        None,
+        True,
+        cost=CrossEntropy(2.0),
+        filters=(2,),
+    ),
     "user-defined": Structure((4, 4), ("cubic", None), (True, False), bias_currents=True, input_gain=2.0),
 }
 
@@ -132,15 +156,25 @@ STRUCTURES = {
 def random_network(structure: Structure, seed: int) -> LayeredNetwork:
     """A network in float64, its parameters drawn from `seed`."""
     rng = np.random.default_rng(seed)
-    pairs = FEATURES + (structure.bias_line is not None)
+    pairs = structure.features + (structure.bias_line is not None)
     nodes = [*structure.hidden, CLASSES * (2 if structure.paired else 1)]
 
-    def resistors(rows: int, columns: int) -> ProgrammableResistor:
-        return ProgrammableResistor(log_uniform(rng, 1e-4, 1e-1, (rows, columns)))
+    def resistors(*shape: int) -> ProgrammableResistor:
+        return ProgrammableResistor(log_uniform(rng, 1e-4, 1e-1, shape))
 
+    planes = image_planes((5, 4), structure.filters, 2, 2)
     layers = []
     for index, (n, m) in enumerate(zip([pairs, *nodes[:-1]], nodes, strict=True)):
-        if index == 0 and structure.mirrored:
+        if index < len(planes):
+            here = planes[index]
+            shape = (structure.filters[index // 2], here.channels, 2, 2)
+            if index % 2:
+                crossbar = PoolingCrossbar(here, 1e-2)
+            elif index:
+                crossbar = ConvolutionCrossbar(resistors(*shape), here)
+            else:
+                crossbar = MirroredConvolutionCrossbar(resistors(*shape), resistors(*shape), here)
+        elif index == 0 and structure.mirrored:
             crossbar = MirroredCrossbar.joined(resistors(n, m), resistors(n, m))
         else:
             crossbar = DenseCrossbar(resistors(n, m))
@@ -153,9 +187,9 @@ def random_network(structure: Structure, seed: int) -> LayeredNetwork:
 
 
 def random_samples(structure: Structure, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs (BATCH, FEATURES) and targets (BATCH, CLASSES), one-hot."""
+    """Inputs (BATCH, features) and targets (BATCH, CLASSES), one-hot."""
     rng = np.random.default_rng(seed + 1)
-    return rng.normal(0, 1, (BATCH, FEATURES)), np.eye(CLASSES)[rng.integers(CLASSES, size=BATCH)]
+    return rng.normal(0, 1, (BATCH, structure.features)), np.eye(CLASSES)[rng.integers(CLASSES, size=BATCH)]
 
 
 def random_nudges(structure: Structure, network: LayeredNetwork, seed: int) -> tuple[CurrentSource, EnergyNudge]:

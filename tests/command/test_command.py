@@ -92,7 +92,7 @@ def test_every_field_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         ("", "mho needs a subcommand (see mho --help)"),
-        ("trian", "unknown subcommand 'trian': expected one of train, solve, transient, export, list, bench"),
+        ("trian", "unknown subcommand 'trian': expected one of train, solve, transient, export, sweep, list, bench"),
         ("list all", "mho list takes no arguments, but was given 'all'"),
         ("train", "mho train needs an experiment or --resume DIR (see mho train --help)"),
         ("train --epochs 3", "mho train needs an experiment before --epochs, or --resume DIR"),

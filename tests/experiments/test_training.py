@@ -80,6 +80,15 @@ def test_deep_resistive_network_learns_digits(drn_run: Path) -> None:
     assert len(checkpoints(checkpoint_folder(drn_run))) == 2
 
 
+def test_convolutional_network_learns_digits(tmp_path: Path) -> None:
+    train(
+        "drn-conv-digits", dataclasses.replace(EXPERIMENTS["drn-conv-digits"].configuration, epochs=2), tmp_path / "run"
+    )
+    metrics = read_metrics(tmp_path / "run")
+    assert metrics[-1]["test_error"] < 0.2
+    assert metrics[-1]["unconverged"] == metrics[-1]["test_unconverged"] == 0
+
+
 def test_events_hold_the_metrics(drn_run: Path) -> None:
     (file,) = drn_run.glob("events.out.tfevents.*")
     content, shown = file.read_bytes(), {}
@@ -368,6 +377,8 @@ def test_validation_samples_are_held_out_of_the_training_set() -> None:
         ({"gains": (4.0, 4.0)}, "--gains: 2 given for 1 hidden layers"),
         ({"bias_line": float("inf")}, "--bias-line inf: must be finite"),
         ({"trained": ()}, "--trained: names nothing"),
+        ({"filters": (0,)}, "--filters 0: must be positive"),
+        ({"filters": (2,), "bias_line": 1.0}, "--bias-line 1.0: convolutions have none"),
         ({"seed": -1}, "--seed -1: must not be negative"),
     ],
 )
@@ -383,6 +394,8 @@ def test_a_wrong_field_is_refused_by_its_option(changes: dict, message: str) -> 
         ({"batch_size": 1000, "validation": 500}, "--batch-size 1000: must not exceed the 937 training samples"),
         ({"validation": 1437}, "--validation 1437: "),
         ({"dataset": "diabetes"}, "--dataset diabetes: has no classes"),
+        ({"dataset": "wine", "filters": (2,)}, "--filters: wine has 13 features, which are no square image"),
+        ({"filters": (2,), "window": 9}, "--window 9 --pooling 1: a window of 9 × 9 does not fit 8 × 8 nodes"),
     ],
 )
 def test_a_configuration_that_the_data_cannot_serve_is_refused(changes: dict, message: str, tmp_path: Path) -> None:
@@ -425,6 +438,7 @@ def test_the_choices_are_those_that_learning_has() -> None:
             "trained": ("conductance", "element", "gain"),
             "gains": (2.0,),
         },
+        {"filters": (4, 2), "window": 2, "pooling": 2, "hidden": (5,), "learning_rates": (0.1, 0.2, 0.3, 0.4)},
         {"bias_currents": False, "variant": "negative", "beta": 1e-3, "optimizer": "adam"},
     ],
 )

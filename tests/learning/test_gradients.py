@@ -8,14 +8,17 @@ import jax
 import numpy as np
 import pytest
 
+from mho.elements import ProgrammableResistor
 from mho.errors import InputError
 from mho.learning import PARAMETERS, CrossEntropy, SquaredError, equilibrium_propagation, implicit_gradient
 from mho.learning.gradient import trained_part
+from mho.networks import MirroredCrossbar
 from mho.precision import double
 from mho.steady import load, settle
 from random_circuits import CLASSES, STRUCTURES, Structure, random_network, random_samples
 
 SMOOTH = Structure((3, 3), ("antiparallel", "sinh"), (True, True), 0.5, True, True)
+CONVOLUTIONAL = Structure((24, 4, 3), ("antiparallel", None, "sinh"), (True, False, False), None, True, filters=(2,))
 COSTS = {"squared error": SquaredError(), "cross-entropy": CrossEntropy(2.0)}
 SEEDS = (0, 1)
 # Two per cent of the least conductance that an output can have, and less.
@@ -103,6 +106,41 @@ def test_bias_falls_as_a_power_of_beta(variant, nudging, cost, order, traced_bet
             slope = np.polyfit(np.log(BETAS), np.log(error), 1)[0]
             assert slope == pytest.approx(order, abs=0.2), (seed, kind, error)
             assert error[-1] < 0.1, (seed, kind, error)
+
+
+def test_shared_conductances_gather_the_gradients_of_their_resistors(traced_beta):
+    """A convolution's gradient meets the implicit one as β², and that is the sum over its resistors in a dense crossbar."""
+    network = random_network(CONVOLUTIONAL, 1)
+    inputs, targets = random_samples(CONVOLUTIONAL, 1)
+    exact = implicit(network, inputs, targets, SquaredError(), PARAMETERS)
+    errors = {kind: [] for kind in PARAMETERS}
+    for beta in BETAS:
+        args = (network, inputs, targets, SquaredError(), np.float64(beta), "centred", "energy", PARAMETERS)
+        found = propagated(*args)
+        assert found.unconverged == 0
+        for kind in PARAMETERS:
+            right, near = (relative(network, g.by_parameter, kind) for g in (exact, found))
+            errors[kind].append(np.linalg.norm(near - right) / np.linalg.norm(right))
+    for kind, error in errors.items():
+        assert np.polyfit(np.log(BETAS), np.log(error), 1)[0] == pytest.approx(2, abs=0.2), (kind, error)
+        assert error[-1] < 0.1, (kind, error)
+
+    # The same circuit, a dense crossbar in place of the convolution: resistors that are not there have the least
+    # conductance there can be.
+    crossbar = network.layers[0].crossbar
+    shapes = (crossbar.shape, crossbar.shape)
+    parts = [np.full(shape, 1e-15) for shape in shapes]
+    for part, (row, column, conductance) in zip(parts, crossbar.single_resistors(), strict=True):
+        part[row, column] = conductance
+    resistors = [ProgrammableResistor(part, lower=1e-15) for part in parts]
+    dense = eqx.tree_at(lambda n: n.layers[0].crossbar, network, MirroredCrossbar.joined(*resistors))
+    one_by_one = implicit(dense, inputs, targets, SquaredError(), ("conductance",)).by_parameter.layers[0].crossbar
+    shared = exact.by_parameter.layers[0].crossbar
+    row, column, _ = crossbar.single_resistors()[0]
+    for theirs, ours in ((one_by_one.plus, shared.plus), (one_by_one.minus, shared.minus)):
+        windows = crossbar.shape[1] // ours.conductance.shape[0]
+        by_resistor = theirs.conductance[row, column].reshape(*ours.conductance.shape, windows)
+        np.testing.assert_allclose(by_resistor.sum(-1), ours.conductance, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("cost", COSTS)

@@ -6,22 +6,21 @@ that `mho --help` need not wait for JAX.
 
 import importlib
 import io
-import os
-import re
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from mho.command.report import one_line
-from mho.errors import InputError, MhoError
+from mho.command.report import exit_code
+from mho.errors import InputError
 
 SUBCOMMANDS = {
     "train": ("mho.command.train", "train a named experiment, or go on with a run"),
     "solve": ("mho.command.solve", "compute the DC operating point of a SPICE netlist"),
     "transient": ("mho.command.transient", "follow the voltages of a SPICE netlist in time"),
     "export": ("mho.command.export", "write a trained network as a SPICE netlist"),
+    "sweep": ("mho.command.sweep", "train an experiment over seeds and hyperparameters, all at once"),
     "list": ("mho.command.list_experiments", "name the experiments"),
     "bench": ("mho.command.bench", "measure against peers, as ratios"),
 }
@@ -47,29 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # the help has symbols that not every terminal's encoding has
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
-    try:
-        _dispatch(given)
-        sys.stdout.flush()
-    except InputError as problem:
-        return _fail(2, problem)
-    except MhoError as problem:
-        return _fail(1, problem)
-    except BrokenPipeError:
-        # The reader of standard output has gone; nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as problem:
-        return _fail(1, problem)
-    except KeyboardInterrupt as interruption:
-        return _fail(130, str(interruption) or "interrupted")
-    except MemoryError:
-        return _fail(1, "out of memory")
-    except Exception as problem:
-        shortage = re.search(r"out of memory.*", str(problem), re.IGNORECASE)
-        if type(problem).__name__ == "JaxRuntimeError" and shortage:
-            return _fail(1, shortage[0][:1].lower() + shortage[0][1:])
-        raise
-    return 0
+    return exit_code(lambda: _dispatch(given))
 
 
 def _dispatch(given: list[str]) -> None:
@@ -92,8 +69,3 @@ def _dispatch(given: list[str]) -> None:
 
 def _terminate(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt("terminated")
-
-
-def _fail(code: int, problem: BaseException | str) -> int:
-    print(f"mho: {one_line(problem)}", file=sys.stderr)
-    return code

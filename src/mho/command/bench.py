@@ -15,6 +15,7 @@ BENCHMARKS = {
     "epoch": "an epoch of training, against backpropagation in MLPs in JAX and PyTorch",
     "batch": "a step at batches of 4 to 128, against backpropagation in MLPs of the same size in JAX",
     "memory": "peak memory of training",
+    "devices": "training shared out over four simulated devices, against one",
     "operating_point": "operating points of the paper's circuit, against ngspice",
 }
 """Each is a module of `mho.benchmarks` with the functions `measure`, whose records --json prints, and `table`."""

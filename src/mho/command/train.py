@@ -7,16 +7,20 @@ import itertools
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mho.command.options import parse
 from mho.errors import InputError
 from mho.experiments.configuration import Configuration, option
-from mho.experiments.progress import progress
+from mho.experiments.progress import Show, progress
 from mho.experiments.registry import EXPERIMENTS, experiment
 from mho.experiments.run import CHANGEABLE, new_folder, read_configuration
+
+if TYPE_CHECKING:
+    from mho.experiments.devices import Devices
 
 _HELP = """usage: mho train EXPERIMENT [options]
        mho train --resume DIR [--epochs N] [--data-dir DIR] [--checkpoint-minutes M]
@@ -34,6 +38,11 @@ options of them all (`mho train EXPERIMENT --help` tells the rest, with the expe
   --out DIR               folder of the run; runs/EXPERIMENT-seedS if it is not given
   --checkpoint-minutes M  time between two checkpoints within an epoch (10); there is one after each epoch anyway
   --resume DIR            go on with the run in DIR
+  --devices N             share each batch out over N devices; the losses are one device's to rounding
+  --tensor-parallel M     split the nodes of layers over M of the N devices, the samples over N/M
+  --coordinator HOST:PORT --hosts P --host-id I
+                          train on many machines: the same command on each, I from 0; --out and --resume name a
+                          folder that the first one writes and all can read
 
 Example: mho train drn-digits --epochs 3 --learning-rates 0.01 --out runs/first"""
 
@@ -66,10 +75,24 @@ def _train(name: str, default: Configuration, given: list[str]) -> None:
     configuration = _configuration(options, type(default))
     if options.out == "":
         raise InputError("--out: names no folder")
+    if options.out is None and options.hosts > 1:
+        raise InputError(f"--hosts {options.hosts}: all of them need to be told the run's folder by --out")
     folder = Path(options.out) if options.out is not None else new_folder(name, configuration)
-    with _telling_how_to_go_on(folder), progress() as show:
-        finished = train(name, configuration, folder, checkpoint_minutes=options.checkpoint_minutes, show=show)
-    _report(finished.folder, finished.metrics)
+
+    def work(devices: "Devices") -> None:
+        with _telling_how_to_go_on(folder), _shown_by(devices) as show:
+            finished = train(
+                name,
+                configuration,
+                folder,
+                checkpoint_minutes=options.checkpoint_minutes,
+                devices=devices,
+                show=show,
+            )
+        if devices.leads:
+            _report(finished.folder, finished.metrics)
+
+    _on_devices(options, work)
 
 
 def _resume(folder: Path, name: str | None, given: list[str]) -> None:
@@ -89,17 +112,45 @@ def _resume(folder: Path, name: str | None, given: list[str]) -> None:
             )
     from mho.experiments.training import resume
 
-    with _telling_how_to_go_on(folder), progress() as show:
-        finished = resume(
-            folder,
-            epochs=changed.epochs,
-            data_dir=changed.data_dir,
-            checkpoint_minutes=options.checkpoint_minutes,
-            show=show,
-        )
-    if not finished.trained:
-        print(f"{folder} is finished; --epochs above {changed.epochs} would go on with it")
-    _report(finished.folder, finished.metrics)
+    def work(devices: "Devices") -> None:
+        with _telling_how_to_go_on(folder), _shown_by(devices) as show:
+            finished = resume(
+                folder,
+                epochs=changed.epochs,
+                data_dir=changed.data_dir,
+                checkpoint_minutes=options.checkpoint_minutes,
+                devices=devices,
+                show=show,
+            )
+        if devices.leads:
+            if not finished.trained:
+                print(f"{folder} is finished; --epochs above {changed.epochs} would go on with it")
+            _report(finished.folder, finished.metrics)
+
+    _on_devices(options, work)
+
+
+def _shown_by(devices: "Devices") -> AbstractContextManager[Show | None]:
+    return progress() if devices.leads else nullcontext()
+
+
+def _on_devices(options: Any, work: Callable[["Devices"], None]) -> None:
+    """Do the work on the devices that the options ask for; as one of many processes, in a supervised child."""
+    from mho.experiments.devices import check_hosts, connect, lost, mesh_devices
+
+    def local() -> None:
+        work(mesh_devices(options.devices, tensor_parallel=options.tensor_parallel))
+
+    def joined() -> None:
+        connect(options.coordinator, options.hosts, options.host_id)
+        local()
+
+    check_hosts(options.coordinator, options.hosts, options.host_id)
+    if options.hosts == 1:
+        return local()
+    from mho.command.supervision import supervised
+
+    raise SystemExit(supervised(joined, lost(options.host_id, options.hosts)))
 
 
 @contextlib.contextmanager
@@ -137,6 +188,11 @@ def _options(kind: type[Configuration]) -> type:
         ("out", str | None, dataclasses.field(default=None)),
         ("resume", str | None, dataclasses.field(default=None)),
         ("checkpoint_minutes", float, dataclasses.field(default=10.0)),
+        ("devices", int | None, dataclasses.field(default=None)),
+        ("tensor_parallel", int, dataclasses.field(default=1)),
+        ("coordinator", str | None, dataclasses.field(default=None)),
+        ("hosts", int, dataclasses.field(default=1)),
+        ("host_id", int, dataclasses.field(default=0)),
     ]
     made = dataclasses.make_dataclass("Options", more, bases=(kind,), frozen=True, kw_only=True)
     made.__doc__ = """Options.
@@ -145,6 +201,12 @@ def _options(kind: type[Configuration]) -> type:
         out: Folder of the run; runs/EXPERIMENT-seedS if it is not given.
         resume: Folder of the run to go on with.
         checkpoint_minutes: Time between two checkpoints within an epoch; there is one after each epoch anyway.
+        devices: Devices to share the work out over, in all processes together; as many as --tensor-parallel in each
+            process if it is not given.
+        tensor_parallel: Devices to split the nodes of layers over; the samples are split over the rest.
+        coordinator: Host and port at which the first of many hosts listens.
+        hosts: Machines, or processes, that train together, each by this command.
+        host_id: Which of them this is, from 0.
     """
     return made
 

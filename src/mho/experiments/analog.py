@@ -1,5 +1,8 @@
 """Analog networks as learners: a configuration becomes a circuit and its learning rule."""
 
+import math
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -8,12 +11,13 @@ from jax import Array
 from jax.core import Tracer
 
 from mho.elements import AntiparallelDiodes, IdealDiode, PiecewiseDiode, TwoTerminal
+from mho.errors import InputError
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.learner import Learner
 from mho.experiments.rule import configured_cost, learning_rule
 from mho.learning import Gradient, optimizer
 from mho.learning.gradient import trained_part
-from mho.networks import LayeredNetwork, layered_network
+from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
 from mho.spice.layered_simulation import SimulatedNetwork
 from mho.steady import Load, OperatingPoint, Settle, kirchhoff_residual, load, settle
 
@@ -45,20 +49,53 @@ def hidden_element(configuration: AnalogConfiguration, nodes: int) -> TwoTermina
 
 
 def analog_network(configuration: AnalogConfiguration, features: int, classes: int) -> LayeredNetwork:
-    """The network of a configuration before training."""
-    return layered_network(
-        (features, *configuration.hidden, classes),
-        jax.random.fold_in(jax.random.key(configuration.seed), 0),
-        elements=[hidden_element(configuration, nodes) for nodes in configuration.hidden],
-        gains=configuration.layer_gains,
-        input_gain=configuration.input_gain,
-        bias_line=configuration.bias_line,
-        bias_currents=configuration.bias_currents,
-        paired_outputs=configuration.paired_outputs,
-        lower=configuration.lower,
-        upper=configuration.upper,
-        initial=configuration.initial,
+    """The network of a configuration before training.
+
+    Raises:
+        InputError: if there are convolutions and the features are no square image, or one too small.
+    """
+    key = jax.random.fold_in(jax.random.key(configuration.seed), 0)
+    settings: dict[str, Any] = {
+        "gains": configuration.layer_gains,
+        "input_gain": configuration.input_gain,
+        "bias_currents": configuration.bias_currents,
+        "paired_outputs": configuration.paired_outputs,
+        "lower": configuration.lower,
+        "upper": configuration.upper,
+        "initial": configuration.initial,
+    }
+    if not configuration.filters:
+        elements = [hidden_element(configuration, nodes) for nodes in configuration.hidden]
+        widths = (features, *configuration.hidden, classes)
+        return layered_network(widths, key, elements=elements, bias_line=configuration.bias_line, **settings)
+    side = math.isqrt(features)
+    if side**2 != features:
+        raise InputError(f"--filters: {configuration.dataset} has {features} features, which are no square image")
+    try:
+        planes = image_planes((side, side), configuration.filters, configuration.window, configuration.pooling)
+    except InputError as problem:
+        raise InputError(f"--window {configuration.window} --pooling {configuration.pooling}: {problem}") from problem
+    convolutions = planes[:: 1 if configuration.pooling == 1 else 2]
+    nodes = [n * math.prod(p.steps) for n, p in zip(configuration.filters, convolutions, strict=True)]
+    return convolutional_network(
+        (side, side),
+        configuration.filters,
+        (*configuration.hidden, classes),
+        key,
+        window=configuration.window,
+        pooling=configuration.pooling,
+        elements=[hidden_element(configuration, n) for n in (*nodes, *configuration.hidden)],
+        **settings,
     )
+
+
+def layer_rates(configuration: AnalogConfiguration, network: LayeredNetwork) -> list[float]:
+    """Learning rate of each of the network's layers; of a pooling layer, which does not learn, that of the one before."""
+    rates = iter(configuration.rates)
+    result: list[float] = []
+    for layer in network.layers:
+        result.append(result[-1] if isinstance(layer.crossbar, PoolingCrossbar) else next(rates))
+    return result
 
 
 def analog_learner(configuration: AnalogConfiguration, features: int, classes: int, steps_per_epoch: int) -> Learner:
@@ -81,10 +118,12 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
 
     rule = learning_rule(configuration, trained, settle=steady)
 
-    def gradient(network: LayeredNetwork, inputs: Array, targets: Array, key: Array) -> Gradient:
+    def gradient(
+        network: LayeredNetwork, inputs: Array, targets: Array, key: Array, beta: float | Array = configuration.beta
+    ) -> Gradient:
         if simulated is None:
             network = eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
-        return rule(network, inputs, targets, key)
+        return rule(network, inputs, targets, key, beta)
 
     def free_phase(network: LayeredNetwork, inputs: Array) -> tuple[Load, OperatingPoint]:
         driven = load(network, inputs)
@@ -105,7 +144,7 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
         parameters=lambda network: eqx.filter(network, trained_part(network, trained)),
         optimizer=optimizer(
             configuration.optimizer,
-            configuration.rates,
+            layer_rates(configuration, network),
             decay=configuration.decay,
             steps_per_epoch=steps_per_epoch,
         ),
@@ -131,4 +170,5 @@ def _conductances(network: LayeredNetwork) -> dict[str, Array]:
     return {
         f"crossbar {index}": jnp.concatenate([g.ravel() for g in jax.tree.leaves(layer.crossbar)])
         for index, layer in enumerate(network.layers, start=1)
+        if not isinstance(layer.crossbar, PoolingCrossbar)
     }

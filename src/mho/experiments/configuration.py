@@ -118,6 +118,12 @@ class RuleConfiguration(Configuration):
 class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
     """A layered analog network, how it learns and how its steady states are found. Computed in float32."""
 
+    filters: tuple[int, ...] = ()
+    """Filters of each convolution before the dense layers, over square images; none if empty."""
+    window: int = 3
+    """Width of the convolutions' windows [nodes]."""
+    pooling: int = 1
+    """Width of the windows that are averaged behind each convolution [nodes]; 1 for none."""
     element: Literal["ideal", "shockley", "piecewise", "linear"] = "ideal"
     """At the hidden nodes: ideal or piecewise diodes (half hold v ≥ 0, half v ≤ 0), Shockley pairs, or nothing."""
     saturation_current: float = 1e-9
@@ -155,6 +161,10 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_positive({f"filters[{i}]": value for i, value in enumerate(self.filters)})
+        _check_positive({"window": self.window, "pooling": self.pooling})
+        if self.filters and self.bias_line is not None:
+            raise InputError(f"--bias-line {self.bias_line}: convolutions have none; use --bias-currents")
         names = ("saturation_current", "ideality", "on_resistance", "off_resistance", "input_gain", "initial", "lower")
         positive = {name: getattr(self, name) for name in names}
         _check_positive(positive | {f"gains[{i}]": value for i, value in enumerate(self.gains)})
@@ -170,9 +180,9 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
             raise InputError(
                 f"--diode-bias {self.diode_bias}: a piecewise-linear diode's threshold must not be negative"
             )
-        if len(self.gains) not in (0, 1, len(self.hidden)):
-            raise InputError(f"--gains: {len(self.gains)} given for {len(self.hidden)} hidden layers")
-        self._check_trained()
+        hidden = self.layers - 1
+        if len(self.gains) not in (0, 1, hidden):
+            raise InputError(f"--gains: {len(self.gains)} given for {hidden} hidden layers")
         if self.processes is not None and self.processes < 1:
             raise InputError(f"--processes {self.processes}: must be at least 1")
         if self.simulator == "ngspice":
@@ -180,13 +190,15 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
                 raise InputError(f"--rule {self.rule}: ngspice trains by --rule equilibrium-propagation")
             if {"element", "gain"} & set(self.trained):
                 raise InputError("--trained: with ngspice conductance and bias alone are trained")
+        self._check_trained()
 
     def _check_trained(self) -> None:
+        hidden = self.layers > 1
         there_is = {
             "conductance": True,
             "bias": self.bias_currents,
-            "element": bool(self.hidden) and self.element in ("shockley", "piecewise"),
-            "gain": bool(self.gains) and bool(self.hidden),
+            "element": hidden and self.element in ("shockley", "piecewise"),
+            "gain": bool(self.gains) and hidden,
         }
         lacking = {
             "element": f"--element {self.element} has no parameters to train, or there is no hidden layer",
@@ -200,9 +212,14 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
             raise InputError(f"{' '.join(('--trained', *self.trained))}: names nothing that this network has to train")
 
     @property
+    def layers(self) -> int:
+        """Layers that learn: pooling does not."""
+        return len(self.filters) + super().layers
+
+    @property
     def layer_gains(self) -> tuple[float, ...]:
         """Gain of each hidden layer's amplifiers; empty for none."""
-        return self.gains * len(self.hidden) if len(self.gains) == 1 else self.gains
+        return self.gains * (self.layers - 1) if len(self.gains) == 1 else self.gains
 
 
 @dataclass(frozen=True, kw_only=True)

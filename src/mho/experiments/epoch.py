@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from mho.experiments.devices import Devices, one_device
 from mho.experiments.error import sample_errors, target_voltages
 from mho.experiments.learner import Learner
 from mho.learning import apply_updates, coordinate_slope
@@ -83,6 +84,42 @@ def take_rows(array: Array, index: Array) -> Array:
     return array[index]
 
 
+def batch_index(order: Array, step: Array, samples: int, batch_size: int) -> Array:
+    """The samples of an epoch's step: a pass leaves out what makes no whole batch."""
+    steps = samples // batch_size
+    return lax.dynamic_slice_in_dim(order, step // steps * samples + step % steps * batch_size, batch_size)
+
+
+def train_step(
+    learner: Learner,
+    state: TrainingState,
+    index: Array,
+    inputs: Array,
+    labels: Array,
+    key: Array,
+    *,
+    classes: int | None,
+    scale: float,
+    devices: Devices,
+) -> TrainingState:
+    """One update from the samples at `index`; the other arguments as in `compile_epoch`."""
+    batch = devices.shared_samples(take_rows(inputs, index).astype(float) * scale)
+    expected = take_rows(labels, index)
+    targets = devices.shared_samples(target_voltages(expected, classes, learner.target_voltage))
+    gradient: Any = learner.gradient(state.network, batch, targets, jax.random.fold_in(key, state.step))
+    updates: Any
+    slope = coordinate_slope(state.network, gradient.by_parameter)
+    updates, optimizer_state = learner.optimizer.update(slope, state.optimizer_state)
+    tally = Tally(
+        state.tally.loss + gradient.cost,
+        state.tally.error + jnp.sum(sample_errors(gradient.prediction, expected, learner.target_voltage)),
+        state.tally.unconverged + gradient.unconverged.astype(jnp.int32),
+        state.tally.sweeps + gradient.sweeps,
+        jnp.maximum(state.tally.residual, gradient.residual),
+    )
+    return TrainingState(apply_updates(state.network, updates), optimizer_state, state.step + 1, tally)
+
+
 Advance = Callable[[TrainingState, Array, Array, Array, Array, Array], TrainingState]
 
 
@@ -96,6 +133,7 @@ def compile_epoch(
     scale: float,
     batch_size: int,
     passes: int = 1,
+    devices: Devices | None = None,
 ) -> Advance:
     """Compile the steps of an epoch.
 
@@ -108,33 +146,19 @@ def compile_epoch(
         scale: what inputs are multiplied by.
         batch_size: samples a step.
         passes: through the training set in an epoch.
+        devices: where all arguments stand and the samples of a batch are shared out; the first device alone if None.
 
     Returns:
         A function of (state, stop, order, inputs, labels, key): it makes steps until `stop` of them are made in this
         epoch, and returns the new state; the old one's buffers are gone. It stops after the step whose loss is no
         longer finite. Where the learner calls another simulator, Python makes the steps.
     """
+    spread = one_device() if devices is None else devices
     samples = len(labels)
-    steps = samples // batch_size
 
     def step(state: TrainingState, order: Array, inputs: Array, labels: Array, key: Array) -> TrainingState:
-        begin = state.step // steps * samples + state.step % steps * batch_size
-        index = lax.dynamic_slice_in_dim(order, begin, batch_size)
-        batch = take_rows(inputs, index).astype(float) * scale
-        expected = take_rows(labels, index)
-        targets = target_voltages(expected, classes, learner.target_voltage)
-        gradient: Any = learner.gradient(state.network, batch, targets, jax.random.fold_in(key, state.step))
-        updates: Any
-        slope = coordinate_slope(state.network, gradient.by_parameter)
-        updates, optimizer_state = learner.optimizer.update(slope, state.optimizer_state)
-        tally = Tally(
-            state.tally.loss + gradient.cost,
-            state.tally.error + jnp.sum(sample_errors(gradient.prediction, expected, learner.target_voltage)),
-            state.tally.unconverged + gradient.unconverged.astype(jnp.int32),
-            state.tally.sweeps + gradient.sweeps,
-            jnp.maximum(state.tally.residual, gradient.residual),
-        )
-        return TrainingState(apply_updates(state.network, updates), optimizer_state, state.step + 1, tally)
+        index = batch_index(order, state.step, samples, batch_size)
+        return train_step(learner, state, index, inputs, labels, key, classes=classes, scale=scale, devices=spread)
 
     def advance(
         state: TrainingState, stop: Array, order: Array, inputs: Array, labels: Array, key: Array
@@ -158,7 +182,16 @@ def compile_epoch(
 
     order = jax.ShapeDtypeStruct((passes * samples,), jnp.int32)
     key = jax.eval_shape(lambda: jax.random.key(0))
-    return jax.jit(advance, donate_argnums=0).lower(state, jnp.int32(0), order, inputs, labels, key).compile()
+    # What is split stays split as it is, and what is whole everywhere stays that: the caller reads it.
+    here = jax.tree.map(lambda leaf: leaf.sharding, state)
+    whole = spread.everywhere
+    jitted = jax.jit(
+        advance,
+        donate_argnums=0,
+        in_shardings=(here, whole, whole, whole, whole, whole),
+        out_shardings=here,
+    )
+    return jitted.lower(state, jnp.int32(0), order, inputs, labels, key).compile()
 
 
 @jax.jit
@@ -168,7 +201,7 @@ def all_finite(network: Any) -> Array:
 
 
 def compile_test(
-    learner: Learner, inputs: Array, labels: Array, *, scale: float
+    learner: Learner, inputs: Array, labels: Array, *, scale: float, devices: Devices | None = None
 ) -> Callable[[Any], tuple[Array, Array]]:
     """Compile the test of a network.
 
@@ -177,17 +210,20 @@ def compile_test(
         inputs: test inputs, (samples, features), of any dtype.
         labels: their classes, (samples,), or a regression's targets, (samples, outputs).
         scale: what inputs are multiplied by.
+        devices: where all stands and the samples are shared out; the first device alone if None.
 
     Returns:
         A function from the network to the sum of the samples' errors and the number that did not converge.
     """
+    spread = one_device() if devices is None else devices
     samples = len(labels)
-    batch_size = min(_TEST_BATCH, samples)
+    batch_size = -(-min(_TEST_BATCH, samples) // spread.sample_shares) * spread.sample_shares
     # The last batch is filled up with the last sample; `counted` leaves the filling out.
     index = jnp.arange(-(-samples // batch_size) * batch_size).reshape(-1, batch_size)
 
     def judge(network: Any, rows: Array, inputs: Array, labels: Array) -> tuple[Array, Array]:
-        prediction, converged = learner.predict(network, inputs[rows].astype(float) * scale)
+        batch = spread.shared_samples(inputs[rows].astype(float) * scale)
+        prediction, converged = learner.predict(network, batch)
         return sample_errors(prediction, labels[rows], learner.target_voltage), ~converged
 
     if not learner.traceable:

@@ -20,8 +20,9 @@ class Learner:
     """The trained part of a network, None in place of the rest."""
     optimizer: optax.GradientTransformation
     """Its learning rates included."""
-    gradient: Callable[[Any, Array, Array, Array], Gradient]
-    """Of the batch's mean cost, from the network, inputs (batch, features), targets (batch, outputs), a random key."""
+    gradient: Callable[..., Gradient]
+    """Of the batch's mean cost, from the network, inputs (batch, features), targets (batch, outputs), a random key; an
+    analog network takes another nudging factor `beta`, too."""
     predict: Callable[[Any, Array], tuple[Array, Array]]
     """Predictions (batch, outputs), and which samples converged (batch,), from the network and inputs."""
     residual: Callable[[Any, Array], float] | None

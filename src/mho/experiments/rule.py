@@ -24,7 +24,7 @@ def configured_cost(configuration: RuleConfiguration) -> Cost:
 
 def learning_rule(
     configuration: RuleConfiguration, trained: tuple[str, ...], *, settle: Settle = settle
-) -> Callable[[Network, Array, Array, Array], Gradient]:
+) -> Callable[..., Gradient]:
     """A configuration's learning rule, as `mho.experiments.learner.Learner.gradient`.
 
     Args:
@@ -35,7 +35,9 @@ def learning_rule(
     cost = configured_cost(configuration)
     tolerance = {"rtol": configuration.rtol, "max_sweeps": configuration.max_sweeps}
 
-    def gradient(network: Network, inputs: Array, targets: Array, key: Array) -> Gradient:
+    def gradient(
+        network: Network, inputs: Array, targets: Array, key: Array, beta: float | Array = configuration.beta
+    ) -> Gradient:
         match configuration.rule:
             case "implicit":
                 return implicit_gradient(network, inputs, targets, cost, trained=trained, **tolerance)
@@ -47,7 +49,7 @@ def learning_rule(
                     inputs,
                     targets,
                     cost,
-                    beta=configuration.beta,
+                    beta=beta,
                     variant=configuration.variant,
                     nudging=configuration.nudging,
                     trained=trained,

@@ -6,13 +6,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from mho.errors import InputError, MhoError
 from mho.experiments.analog import analog_learner, analog_network
@@ -36,6 +37,7 @@ from mho.experiments.configuration import (
     to_json,
 )
 from mho.experiments.data import Dataset, load_dataset, split_validation
+from mho.experiments.devices import Devices, one_device
 from mho.experiments.epoch import (
     TrainingState,
     all_finite,
@@ -123,12 +125,26 @@ def learner(configuration: Configuration, features: int, outputs: int, steps_per
     raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
 
 
+def untrained_network(configuration: Configuration, features: int, outputs: int) -> Any:
+    """The network of a configuration of any kind, before training."""
+    match configuration:
+        case CircuitConfiguration():
+            with jax.enable_x64(True):
+                return circuit(configuration, features, outputs)
+        case AnalogConfiguration():
+            return analog_network(configuration, features, outputs)
+        case BaselineConfiguration():
+            return perceptron(configuration, features, outputs)
+    raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
+
+
 def train(
     name: str,
     configuration: Configuration,
     folder: Path,
     *,
     checkpoint_minutes: float = 10.0,
+    devices: Devices | None = None,
     show: Show | None = None,
 ) -> Finished:
     """Train a configuration from its start.
@@ -138,18 +154,21 @@ def train(
         configuration: what to train.
         folder: where the run goes; it must not hold one.
         checkpoint_minutes: time between two checkpoints within an epoch; there is one after each epoch anyway.
+        devices: what to train on; the first device if None. They change nothing but rounding.
         show: shows the progress; nothing is shown if it is None.
 
     Raises:
-        InputError: where configuration, data and folder do not fit.
-        MhoError: if the loss or the network ceases to be finite.
+        InputError: where configuration, data, devices and folder do not fit.
+        MhoError: if the loss or the network ceases to be finite, or another host of the run ends.
         Interrupted: on SIGINT or SIGTERM, once a checkpoint is written.
     """
     _check_interval(checkpoint_minutes)
     dataset = experiment_data(configuration)
-    training = _Training(name, configuration, dataset, folder, checkpoint_minutes, show or Quiet())
-    create_run(folder, name, configuration)
-    with exclusive(folder):
+    devices = devices or one_device()
+    training = _Training(name, configuration, dataset, folder, checkpoint_minutes, devices, show or Quiet())
+    if devices.leads:
+        create_run(folder, name, configuration)
+    with _held(folder, devices):
         return training.run()
 
 
@@ -159,15 +178,19 @@ def resume(
     epochs: int | None = None,
     data_dir: str | None = None,
     checkpoint_minutes: float = 10.0,
+    devices: Devices | None = None,
     show: Show | None = None,
 ) -> Finished:
     """Go on with a run where its last checkpoint stands: the outcome is the uninterrupted run's, bit for bit.
+
+    On other devices than it was begun on, to rounding.
 
     Args:
         folder: the run's folder.
         epochs: epochs to train in all; what the run was begun with if None.
         data_dir: where the data set's files are now; what the run was begun with if None.
         checkpoint_minutes: see `train`.
+        devices: see `train`.
         show: see `train`.
 
     Raises:
@@ -180,7 +203,8 @@ def resume(
     name, configuration = read_configuration(folder)
     changes = {k: v for k, v in {"epochs": epochs, "data_dir": data_dir}.items() if v is not None}
     changed = dataclasses.replace(configuration, **changes)
-    with exclusive(folder):
+    devices = devices or one_device()
+    with _held(folder, devices):
         saved = checkpoints(checkpoint_folder(folder))
         bookmark = read_bookmark(saved[0]) if saved else None
         if bookmark is not None:
@@ -191,10 +215,11 @@ def resume(
             if bookmark.epochs_done == changed.epochs and (folder / "histograms.png").exists():
                 return Finished(folder, bookmark.metrics, trained=False)
         dataset = experiment_data(changed)
-        if changed != configuration:
-            write_configuration(folder, name, changed)
-        checkpoint_folder(folder).mkdir(exist_ok=True)
-        training = _Training(name, changed, dataset, folder, checkpoint_minutes, show or Quiet())
+        training = _Training(name, changed, dataset, folder, checkpoint_minutes, devices, show or Quiet())
+        if devices.leads:
+            if changed != configuration:
+                write_configuration(folder, name, changed)
+            checkpoint_folder(folder).mkdir(exist_ok=True)
         return training.run(saved[0] if saved else None)
 
 
@@ -217,15 +242,10 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
     if not saved:
         raise InputError(f"{folder}: has no checkpoint yet")
     bookmark = read_bookmark(saved[0])
-    size = bookmark.features, bookmark.outputs
+    template = untrained_network(configuration, bookmark.features, bookmark.outputs)
     if isinstance(configuration, CircuitConfiguration):
         with jax.enable_x64(True):
-            return configuration, read_state(saved[0], circuit(configuration, *size), part="network")
-    if isinstance(configuration, AnalogConfiguration):
-        template = analog_network(configuration, *size)
-    else:
-        assert isinstance(configuration, BaselineConfiguration)
-        template = perceptron(configuration, *size)
+            return configuration, read_state(saved[0], template, part="network")
     return configuration, read_state(saved[0], template, part="network")
 
 
@@ -243,6 +263,11 @@ def _refuse_if_edited(folder: Path, configuration: Configuration, bookmark: Book
 def _check_interval(checkpoint_minutes: float) -> None:
     if not checkpoint_minutes > 0:
         raise InputError(f"--checkpoint-minutes {checkpoint_minutes}: must be positive")
+
+
+def _held(folder: Path, devices: Devices) -> AbstractContextManager[None]:
+    """The folder is held by the process that writes in it."""
+    return exclusive(folder) if devices.leads else nullcontext()
 
 
 @contextmanager
@@ -277,15 +302,21 @@ class _Training:
         dataset: Dataset,
         folder: Path,
         checkpoint_minutes: float,
+        devices: Devices,
         show: Show,
     ) -> None:
         self.name, self.configuration, self.dataset = name, configuration, dataset
-        self.folder, self.show = folder, show
+        devices.check_batch(configuration.batch_size)
+        self.folder, self.devices = folder, devices
+        self.show = show if devices.leads else Quiet()
         self.interval = 60.0 * checkpoint_minutes
         self.samples, self.features = dataset.train_inputs.shape
         self.outputs = dataset.train_targets.shape[1] if dataset.classes is None else dataset.classes
         self.steps = configuration.passes * (self.samples // configuration.batch_size)
         self.learner = learner(configuration, self.features, self.outputs, self.steps)
+        if not self.learner.traceable and devices.mesh.size > 1:
+            self.learner.close()
+            raise InputError(f"--devices {devices.mesh.size}: with another simulator there is nothing to share out")
         self.metrics: list[Metrics] = []
         self.seconds = 0.0
         """That the steps of the epoch under way took."""
@@ -301,27 +332,32 @@ class _Training:
             bookmark = read_bookmark(saved)
             state = read_state(saved, state)
             self.metrics, self.seconds = bookmark.metrics, bookmark.seconds
-        log = MetricsLog(self.folder, self.metrics)
+        state = self.devices.placed(state)
+        log = MetricsLog(self.folder, self.metrics) if self.devices.leads else None
         try:
             with _deferred_interrupt() as interrupted:
-                state = self._epochs(state, log, interrupted)
+                state = self.devices.together(lambda: self._epochs(state, log, interrupted))
         finally:
-            log.close()
+            if log is not None:
+                log.close()
             self.learner.close()
-        plot_curves(self.metrics, self.folder / "curves.png")
-        weights = self.learner.weights(state.network)
-        plot_histograms(weights, self.learner.weight_name, self.folder / "histograms.png")
+        network = self.devices.gathered(state.network)
+        if self.devices.leads:
+            plot_curves(self.metrics, self.folder / "curves.png")
+            plot_histograms(self.learner.weights(network), self.learner.weight_name, self.folder / "histograms.png")
         return Finished(self.folder, self.metrics, trained=True)
 
-    def _epochs(self, state: TrainingState, log: MetricsLog, interrupted: Callable[[], bool]) -> TrainingState:
-        configuration, dataset = self.configuration, self.dataset
+    def _epochs(self, state: TrainingState, log: MetricsLog | None, interrupted: Callable[[], bool]) -> TrainingState:
+        configuration, dataset, devices = self.configuration, self.dataset, self.devices
         if len(self.metrics) == configuration.epochs:
             return state
         left_over = self.samples % configuration.batch_size
         if left_over:
             self.show.line(f"batches of {configuration.batch_size}: {left_over} samples are left out of each pass")
-        inputs, labels = jnp.asarray(dataset.train_inputs), jnp.asarray(dataset.train_targets)
-        test_inputs, test_labels = jnp.asarray(dataset.test_inputs), jnp.asarray(dataset.test_targets)
+        inputs, labels, test_inputs, test_labels = map(
+            devices.replicated,
+            (dataset.train_inputs, dataset.train_targets, dataset.test_inputs, dataset.test_targets),
+        )
         scale, passes = dataset.scale, configuration.passes
         advance = compile_epoch(
             self.learner,
@@ -332,21 +368,24 @@ class _Training:
             scale=scale,
             batch_size=configuration.batch_size,
             passes=passes,
+            devices=devices,
         )
-        test = compile_test(self.learner, test_inputs, test_labels, scale=scale)
-        probe = test_inputs[:_PROBED].astype(float) * scale
+        test = compile_test(self.learner, test_inputs, test_labels, scale=scale, devices=devices)
+        probe = jnp.asarray(dataset.test_inputs[:_PROBED]).astype(float) * scale
 
         piece = 1
         written = time.monotonic()
         while len(self.metrics) < configuration.epochs:
             epoch = len(self.metrics) + 1
-            order = sample_order(configuration.seed, epoch, self.samples, passes)
-            key = jax.random.fold_in(jax.random.key(configuration.seed), epoch)
+            order = devices.replicated(sample_order(configuration.seed, epoch, self.samples, passes))
+            key = jax.random.wrap_key_data(
+                devices.replicated(jax.random.key_data(jax.random.fold_in(jax.random.key(configuration.seed), epoch)))
+            )
             step = int(state.step)
             while step < self.steps:
                 began = time.perf_counter()
                 stop = min(step + piece, self.steps)
-                state = advance(state, jnp.int32(stop), order, inputs, labels, key)
+                state = advance(state, devices.replicated(np.int32(stop)), order, inputs, labels, key)
                 step = int(state.step)
                 took = time.perf_counter() - began
                 self.seconds += took
@@ -356,35 +395,42 @@ class _Training:
                 )
                 self._refuse_if_diverged(state, epoch, step)
                 self.show.standing(self._standing(state, epoch, step))
+                due = time.monotonic() - written >= self.interval
+                (piece, due), stopping = devices.agreed((piece, due), interrupted())
                 if step < self.steps:
-                    if interrupted():
+                    if stopping:
                         self._checkpoint(state, step)
                         raise Interrupted(f"interrupted in epoch {epoch}, step {step} of {self.steps}")
-                    if time.monotonic() - written >= self.interval:
+                    if due:
                         self._checkpoint(state, step)
                         written = time.monotonic()
             test_error, test_unconverged = test(state.network)
             standing = self._standing(state, epoch, step)
             circuit = self.learner.residual is not None
+            network = devices.gathered(state.network)
             record: Metrics = {
                 "epoch": epoch,
                 "train_loss": standing.loss,
                 "train_error": standing.error,
                 "test_error": float(test_error) / len(test_labels) / error_scale(dataset.test_targets),
                 "seconds": self.seconds,
-                "residual": self.learner.residual(state.network, probe) if self.learner.residual else None,
+                "residual": self.learner.residual(network, probe) if self.learner.residual and devices.leads else None,
                 "unconverged": standing.unconverged if circuit else None,
                 "test_unconverged": int(test_unconverged) if circuit else None,
                 "sweeps": int(state.tally.sweeps) / self.steps if circuit else None,
             }
-            log.append(record)
+            if log is not None:
+                log.append(record)
             self.metrics = [*self.metrics, record]
             self.show.line(_summary(record, configuration.epochs))
-            state = dataclasses.replace(state, step=jnp.int32(0), tally=fresh_tally())
+            state = dataclasses.replace(
+                state, step=devices.replicated(np.int32(0)), tally=jax.tree.map(devices.replicated, fresh_tally())
+            )
             self.seconds = 0.0
             self._checkpoint(state, 0)
             written = time.monotonic()
-            if interrupted() and epoch < configuration.epochs:
+            _, stopping = devices.agreed((), interrupted())
+            if stopping and epoch < configuration.epochs:
                 raise Interrupted(f"interrupted after epoch {epoch} of {configuration.epochs}")
         return state
 
@@ -417,6 +463,9 @@ class _Training:
         )
 
     def _checkpoint(self, state: TrainingState, step: int) -> None:
+        state = self.devices.gathered(state)
+        if not self.devices.leads:
+            return
         bookmark = Bookmark(
             epochs_done=len(self.metrics),
             step=step,

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import Tracer
 
 from mho.errors import InputError
 from mho.learning.cost import Cost
@@ -23,13 +24,13 @@ Variant = Literal["positive", "negative", "random-sign", "centred"]
 Nudging = Literal["energy", "held"]
 
 
-def check_settings(variant: str, nudging: str, beta: float) -> None:
-    """Refuse settings with which there is no gradient.
+def check_settings(variant: str, nudging: str, beta: float | Array) -> None:
+    """Refuse settings with which there is no gradient; a traced β cannot be looked at.
 
     Raises:
         InputError: for β that is not positive and finite, an unknown variant or an unknown nudging.
     """
-    if not (beta > 0 and beta < float("inf")):
+    if not isinstance(beta, Tracer) and not (beta > 0 and beta < float("inf")):
         raise InputError(f"nudging factor β = {beta}: must be positive and finite (its sign is the variant's)")
     for name, value, known in (("variant", variant, Variant), ("nudging", nudging, Nudging)):
         if value not in get_args(known):
@@ -42,7 +43,7 @@ def equilibrium_propagation(
     targets: Array,
     cost: Cost,
     *,
-    beta: float,
+    beta: float | Array,
     variant: Variant = "centred",
     nudging: Nudging = "energy",
     trained: tuple[str, ...] = ("conductance", "bias"),

@@ -5,6 +5,7 @@ currents are matrix products, and so is the sum over a batch of the products of 
 """
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -12,6 +13,9 @@ import numpy as np
 from jax import Array, lax
 
 from mho.elements import ProgrammableResistor
+
+SingleResistors = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Row, column and conductance [S] of resistors, each an array of one entry a resistor."""
 
 _FEW = 8
 """Samples up to which sums over a batch are written out: XLA fuses them with what they are for."""
@@ -32,6 +36,9 @@ class Crossbar(eqx.Module):
 
     `drive` [V] has shape (batch, n), `voltage` [V] shape (batch, m).
     """
+
+    mirrored: ClassVar[bool] = False
+    """Whether each row stands for two, at +x and −x."""
 
     @property
     @abc.abstractmethod
@@ -79,6 +86,10 @@ class Crossbar(eqx.Module):
 
         For checks, not for training: it visits every resistor of every sample, one row at a time.
         """
+
+    @abc.abstractmethod
+    def single_resistors(self) -> tuple[SingleResistors, ...]:
+        """Its resistors one by one; where it is mirrored, those at +x, then those at −x."""
 
 
 class DenseCrossbar(Crossbar):
@@ -131,6 +142,10 @@ class DenseCrossbar(Crossbar):
         """Row by row."""
         return _largest(self.resistors.conductance, drive, voltage)
 
+    def single_resistors(self) -> tuple[SingleResistors, ...]:
+        """Row by row."""
+        return (_single(self.resistors),)
+
 
 class MirroredCrossbar(Crossbar):
     """A crossbar whose rows come in pairs held at +x and −x, since conductances are positive.
@@ -140,6 +155,7 @@ class MirroredCrossbar(Crossbar):
     by side in one array, so that a product with x or an update passes over memory once.
     """
 
+    mirrored = True
     resistors: ProgrammableResistor
     """Conductances of shape (n, 2m): from the sources at +x, then from those at −x."""
 
@@ -220,6 +236,10 @@ class MirroredCrossbar(Crossbar):
         minus_rows, minus_columns = _largest(self.minus.conductance, -drive, voltage)
         return jnp.maximum(plus_rows, minus_rows), jnp.maximum(plus_columns, minus_columns)
 
+    def single_resistors(self) -> tuple[SingleResistors, ...]:
+        """Row by row, both polarities."""
+        return _single(self.plus), _single(self.minus)
+
 
 def _largest(conductance: Array, drive: Array, voltage: Array) -> tuple[Array, Array]:
     def row(largest: Array, entry: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -229,3 +249,9 @@ def _largest(conductance: Array, drive: Array, voltage: Array) -> tuple[Array, A
 
     columns, rows = lax.scan(row, jnp.zeros_like(voltage), (conductance, drive.T))
     return rows.T, columns
+
+
+def _single(resistors: ProgrammableResistor) -> SingleResistors:
+    conductance = np.asarray(resistors.conductance, np.float64)
+    row, column = np.indices(conductance.shape)
+    return row.reshape(-1), column.reshape(-1), conductance.reshape(-1)

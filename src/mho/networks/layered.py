@@ -69,7 +69,7 @@ class LayeredNetwork(eqx.Module):
     def widths(self) -> tuple[int, ...]:
         """Sources, then the nodes of each layer: (1568, 100, 20) for the paper's network."""
         first = self.layers[0].crossbar
-        sources = first.shape[0] * (2 if isinstance(first, MirroredCrossbar) else 1)
+        sources = first.shape[0] * (2 if first.mirrored else 1)
         return (sources, *(layer.crossbar.shape[1] for layer in self.layers))
 
     def scales(self) -> list[Array | float]:
@@ -108,6 +108,19 @@ class LayeredNetwork(eqx.Module):
         return output[..., :half] - output[..., half:]
 
 
+def random_resistors(
+    key: Array, shape: tuple[int, ...], rows: int, *, initial: float, lower: float, upper: float
+) -> ProgrammableResistor:
+    """Conductances before training: uniform in ±`initial`/√rows [S], those below `lower` at `lower`.
+
+    The initialisation of the published deep resistive networks (Scellier 2024); `rows` is the number of resistors at a
+    column.
+    """
+    spread = initial / rows**0.5
+    drawn = jax.random.uniform(key, shape, minval=-spread, maxval=spread)
+    return ProgrammableResistor(jnp.clip(drawn, lower, upper), lower, upper)
+
+
 def layered_network(
     widths: Sequence[int],
     key: Array,
@@ -135,8 +148,7 @@ def layered_network(
         paired_outputs: two output nodes a class.
         lower: smallest conductance [S].
         upper: largest conductance [S].
-        initial: conductances start uniform in ±`initial`/√rows [S], those below `lower` at `lower`: the initialisation of
-            the published deep resistive networks (Scellier 2024).
+        initial: sets the conductances at the start; see `random_resistors`.
 
     Raises:
         InputError: if widths, elements and gains do not fit together, or a bound is not positive.
@@ -159,9 +171,7 @@ def layered_network(
 
     layers = []
     for index, (n, m, layer_key) in enumerate(zip(rows, nodes, keys, strict=True)):
-        spread = initial / n**0.5
-        drawn = jax.random.uniform(layer_key, (n, m), minval=-spread, maxval=spread)
-        resistors = ProgrammableResistor(jnp.clip(drawn, lower, upper), lower, upper)
+        resistors = random_resistors(layer_key, (n, m), n, initial=initial, lower=lower, upper=upper)
         if index == 0:
             crossbar: Crossbar = MirroredCrossbar.joined(
                 ProgrammableResistor(resistors.conductance[:pairs], lower, upper),

@@ -19,11 +19,11 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
-from mho.elements import CurrentSource, ProgrammableResistor, VoltageSource
+from mho.elements import CurrentSource, VoltageSource
 from mho.errors import InputError
 from mho.learning.cost import Cost
 from mho.learning.nudging import EnergyNudge
-from mho.networks import Crossbar, DenseCrossbar, LayeredNetwork, MirroredCrossbar, Voltages
+from mho.networks import Crossbar, LayeredNetwork, Voltages
 
 Simulator = Literal["ngspice", "xyce"]
 
@@ -78,7 +78,7 @@ def layered_netlist(
 
     Raises:
         InputError: if the sources or the nudge are not those of one sample, a value is not finite, a conductance is not
-            positive, or the simulator or the kind of crossbar is unknown.
+            positive, or the simulator is unknown.
     """
     if simulator not in get_args(Simulator):
         raise InputError(f"simulator {simulator!r}: must be one of {', '.join(get_args(Simulator))}")
@@ -133,30 +133,24 @@ def source_nodes(network: LayeredNetwork) -> tuple[list[str], ...]:
     names = [f"in{k}" for k in range(pairs)]
     if network.bias_line is not None:
         names[-1] = "bias"
-    if isinstance(first, MirroredCrossbar):
+    if first.mirrored:
         return [f"{name}p" for name in names], [f"{name}n" for name in names]
     return (names,)
 
 
 def _crossbar_cards(crossbar: Crossbar, rows: Sequence[list[str]], columns: list[str]) -> list[str]:
-    if isinstance(crossbar, MirroredCrossbar):
-        parts: tuple[ProgrammableResistor, ...] = (crossbar.plus, crossbar.minus)
-    elif isinstance(crossbar, DenseCrossbar):
-        parts = (crossbar.resistors,)
-    else:
-        raise InputError(f"a {type(crossbar).__name__} has no netlist: crossbars between all rows and columns have one")
     lines = []
-    for resistors, nodes in zip(parts, rows, strict=True):
-        conductance = np.asarray(resistors.conductance, np.float64)
+    for (row, column, conductance), nodes in zip(crossbar.single_resistors(), rows, strict=True):
         good = (conductance > 0) & np.isfinite(conductance)
         if not good.all():
-            row, column = np.argwhere(~good)[0]
+            at = int(np.argmin(good))
             raise InputError(
-                f"resistor {nodes[row]} to {columns[column]}: {conductance[row, column]} S; must be positive and finite"
+                f"resistor {nodes[row[at]]} to {columns[column[at]]}: {conductance[at]} S; must be positive and finite"
             )
         # What ProgrammableResistor.card writes, without its call for each of the resistors.
-        for node, ohms in zip(nodes, (1.0 / conductance).tolist(), strict=True):
-            lines += [f"R{node}_{c} {node} {c} {r:.17g}" for c, r in zip(columns, ohms, strict=True)]
+        near, far = [nodes[k] for k in row.tolist()], [columns[k] for k in column.tolist()]
+        ohms = (1.0 / conductance).tolist()
+        lines += [f"R{n}_{f} {n} {f} {r:.17g}" for n, f, r in zip(near, far, ohms, strict=True)]
     return lines
 
 

@@ -17,7 +17,7 @@ from mho.elements import CurrentSource, TwoTerminal
 from mho.errors import InputError
 from mho.learning.cost import Cost
 from mho.learning.nudging import EnergyNudge
-from mho.networks import LayeredNetwork, MirroredCrossbar, Voltages
+from mho.networks import LayeredNetwork, Voltages
 from mho.spice.layered_netlist import energy_nudge_cards, network_cards, node_names, source_nodes
 from mho.spice.ngspice import NgspicePool
 from mho.steady import Load, OperatingPoint, kirchhoff_residual
@@ -50,7 +50,8 @@ class SimulatedNetwork:
         cards += network_cards(network)
         elements = [f"v{node}" for nodes in rows for node in nodes]
         for index, (layer, nodes) in enumerate(zip(network.layers, layers, strict=True)):
-            elements += [f"r{row}_{node}" for polarity in rows for row in polarity for node in nodes]
+            for (row, column, _), polarity in zip(layer.crossbar.single_resistors(), rows, strict=True):
+                elements += [f"r{polarity[i]}_{nodes[j]}" for i, j in zip(row.tolist(), column.tolist(), strict=True)]
             if layer.bias is not None:
                 elements += [f"i{node}" for node in nodes]
             rows = (nodes if layer.amplifier is None else [f"a{index + 1}_{k}" for k in range(len(nodes))],)
@@ -105,7 +106,7 @@ class SimulatedNetwork:
         batch = load.sources.shape[0]
         shared = np.concatenate(_network_values(network))
         drive = np.asarray(load.sources, np.float64)
-        if isinstance(network.layers[0].crossbar, MirroredCrossbar):
+        if network.layers[0].crossbar.mirrored:
             drive = np.concatenate([drive, -drive], 1)
         values = [drive, np.broadcast_to(shared, (batch, len(shared))), self._nudge_values(nudge, batch)]
         # A sample's phases follow each other: then only the nudging is altered, and ngspice starts close by.
@@ -150,9 +151,7 @@ def _network_values(network: LayeredNetwork) -> list[np.ndarray]:
     """Ohms of the crossbars and amperes of the biases, in the order of the cards."""
     values = []
     for layer in network.layers:
-        crossbar = layer.crossbar
-        parts = (crossbar.plus, crossbar.minus) if isinstance(crossbar, MirroredCrossbar) else (crossbar,)
-        values += [1.0 / np.asarray(g, np.float64).ravel() for g in jax.tree.leaves(parts)]
+        values += [1.0 / conductance for _, _, conductance in layer.crossbar.single_resistors()]
         if layer.bias is not None:
             values.append(np.asarray(layer.bias.injected, np.float64))
     return values
