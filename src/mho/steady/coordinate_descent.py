@@ -52,6 +52,8 @@ class OperatingPoint(eqx.Module):
     of the same layer; (batch,)."""
     sweeps: Array
     """Sweeps made; Newton's steps where they are the method."""
+    start: Any = None
+    """For another phase of the same sources to begin with, where the method keeps more than the voltages."""
 
 
 class Settle(Protocol):
