@@ -8,6 +8,11 @@ from mho.steady import coordinate_descent, mean_field
 from mho.steady.coordinate_descent import Load, OperatingPoint
 
 
+def settles_from_start(network: LayeredNetwork) -> bool:
+    """Whether a phase costs much less from another phase's state of the same sources than from 0 V."""
+    return mean_field.suits(network)
+
+
 def settle_layered(
     network: LayeredNetwork,
     load: Load,
