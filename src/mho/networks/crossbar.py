@@ -28,6 +28,9 @@ def outer_sum(rows: Array, columns: Array) -> Array:
     """
     if rows.shape[0] <= _FEW + 1:
         return sum((r[:, None] * c[None, :] for r, c in zip(rows, columns, strict=True)), start=jnp.zeros(()))
+    if columns.shape[1] < rows.shape[1]:
+        # XLA's CPU folds a bare transposition into the product, for which it has no fast kernel; the sign keeps it out.
+        return -((-columns.T) @ rows).T
     return rows.T @ columns
 
 
