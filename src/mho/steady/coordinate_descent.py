@@ -140,7 +140,8 @@ def settle(
         element = layers[index].element
         if element is not None:
             surplus = element.mismatch(voltage, surplus)
-        return largest(surplus) / (largest(current) + jnp.finfo(dtype).tiny)
+        out, driven = largest(surplus, current)
+        return out / (driven + jnp.finfo(dtype).tiny)
 
     def unsettled(state: tuple[Voltages, Voltages, Array, Array]) -> Array:
         return jnp.any(~(state[2] <= rtol)) & (state[3] < max_sweeps)
@@ -160,10 +161,11 @@ def node_voltage(element: TwoTerminal | None, conductance: Array, current: Array
     return current / conductance if element is None else element.node_voltage(conductance, current, start)
 
 
-def largest(values: Array) -> Array:
-    """The largest magnitude in each row, by halving: maxima of whole halves are vectorised, a row's own are not."""
-    values = jnp.abs(values)
-    while (width := values.shape[-1]) > 16:
-        half = (width + 1) // 2
-        values = jnp.maximum(values[..., :half], values[..., width - half :])
-    return jnp.max(values, -1)
+def largest(*values: Array) -> tuple[Array, ...]:
+    """The largest magnitude in each row of some arrays of one shape, from one pass over all of them."""
+    zero = jnp.zeros((), values[0].dtype)
+
+    def greater(some: tuple[Array, ...], others: tuple[Array, ...]) -> tuple[Array, ...]:
+        return tuple(jnp.maximum(a, b) for a, b in zip(some, others, strict=True))
+
+    return tuple(lax.reduce(tuple(jnp.abs(v) for v in values), (zero,) * len(values), greater, (1,)))
