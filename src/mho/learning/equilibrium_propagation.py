@@ -112,7 +112,7 @@ def equilibrium_propagation(
             network,
             driven.repeated(times),
             nudge=nudge,
-            start=jax.tree.map(lambda v: copies(v, times), free if first.start is None else first.start),
+            start=jax.tree.map(lambda v: copies(v, times), first.start),
             rtol=rtol,
             max_sweeps=max_sweeps,
         )

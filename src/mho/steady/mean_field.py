@@ -136,9 +136,9 @@ def settle(
     """Sweep backward and forward until every sample's residual is at most `rtol`, or `max_sweeps` times.
 
     For networks that `suits`. All samples take the same steps, so that what is left of the error is the same in both
-    phases of a centred pair and cancels in their difference; a phase that has a start is swept through once at the least,
-    so that what nudges the outputs has come to all layers. Arguments and result are those of
-    `mho.steady.coordinate_descent.settle`, but for `start`, which may be what the result holds under `start`.
+    phases of a centred pair and cancels in their difference; every phase is swept through backward and forward once at
+    the least, so that what nudges the outputs has come to all layers. Arguments and result are those of
+    `mho.steady.coordinate_descent.settle`; from an operating point's own `start` less work is left than from its voltages.
     """
     layers = network.layers
     last = len(layers) - 1
@@ -159,12 +159,11 @@ def settle(
     def balanced(index: int, current: Array, voltage: Array) -> Array:
         return node_voltage(elements[index], load.conductances[index], current, voltage)
 
-    def imbalance(index: int, current: Array, voltage: Array) -> Array:
+    def imbalance(index: int, current: Array, voltage: Array) -> tuple[Array, Array]:
+        """Largest current out of balance in a layer, and largest current that its neighbours drive into it [A], (batch,)."""
         surplus, element = current - load.conductances[index] * voltage, elements[index]
-        return largest(surplus if element is None else element.mismatch(voltage, surplus))
-
-    def over(value: Array, current: Array) -> Array:
-        return value / (largest(current) + jnp.finfo(dtype).tiny)
+        out, driven = largest(surplus if element is None else element.mismatch(voltage, surplus), current)
+        return out, driven + jnp.finfo(dtype).tiny
 
     def compliances(voltages: Sequence[Array]) -> list[Array]:
         pairs = zip(load.conductances[:-1], elements, voltages, strict=False)
@@ -179,9 +178,9 @@ def settle(
         forward_field, back_field = field.voltages(voltages)
         lag = [now - used for now, used in zip(back_field, state.used, strict=True)]
         shift = trusting(field.balance(compliances(voltages), None, lag)[0], state.trusted)
-        stands, found = state.sweeps > 0, jnp.zeros(batch, dtype)
+        stands, found = state.sweeps > begun, jnp.zeros(batch, dtype)
         for change, columns, current in zip(shift, field.columns, ahead, strict=False):
-            stands = stands & jnp.all(over(jnp.abs(change) * jnp.max(columns), current) <= rtol)
+            stands = stands & jnp.all(jnp.abs(change) * jnp.max(columns) <= rtol * largest(current)[0])
         back: list[Array] = [load.input_current] * last
         for index in range(last - 1, -1, -1):
             for turn in range(_LAST_PASSES if index + 1 == last else 1):
@@ -193,7 +192,8 @@ def settle(
                 back[index] = drawn_back(network, index, voltages[index + 1])
                 current = driven(index, ahead) + back[index]
                 if not turn:
-                    found = jnp.maximum(found, over(imbalance(index, current, voltages[index]), current))
+                    out, total = imbalance(index, current, voltages[index])
+                    found = jnp.maximum(found, out / total)
                     stands = stands & jnp.all(found <= rtol)
                 if index:
                     current = current + shift[index - 1][:, None] * field.columns[index - 1]
@@ -228,8 +228,8 @@ def settle(
             moved = layers[index].drawn(voltages[index + 1] - (seen if index + 1 == last else before[index + 1]))
             if index + 1 < last:
                 moved = moved - shift[index][:, None]
-            out = imbalance(index, currents[index], voltages[index]) + reach[index] * largest(moved)
-            residual = jnp.maximum(residual, over(out, currents[index]))
+            out, total = imbalance(index, currents[index], voltages[index])
+            residual = jnp.maximum(residual, (out + reach[index] * largest(moved)[0]) / total)
         return tuple(voltages), tuple(ahead), residual
 
     def sweep(state: _State) -> _State:
@@ -252,15 +252,19 @@ def settle(
 
     unknown = jnp.full(batch, jnp.inf, dtype)
     everyone = jnp.ones(batch, bool)
-    if start is None:
-        nothing = [jnp.zeros((batch, *a.shape), dtype) for a in load.conductances]
-        still = [jnp.zeros(batch, dtype)] * len(field.rows)
-        voltages, ahead, residual = forward(nothing, nothing[:-1], still)
-        first = _State(voltages, ahead, tuple(still), residual, unknown, everyone, jnp.int32(1))
+    if isinstance(start, Standing):
+        begun = 0
+        voltages, ahead = start.voltages, start.ahead
+        used = field.voltages(voltages)[1]
     else:
-        if not isinstance(start, Standing):
-            start = Standing(start, tuple(current_into(index, start) for index in range(1, last + 1)))
-        used = tuple(field.voltages(start.voltages)[1])
-        first = _State(start.voltages, start.ahead, used, unknown, unknown, everyone, jnp.int32(0))
+        begun = 1
+        if start is None:
+            here = tuple(jnp.zeros((batch, *a.shape), dtype) for a in load.conductances)
+            back = here[:-1]
+        else:
+            here, back = start, [drawn_back(network, index, v) for index, v in enumerate(start[1:])]
+        used = field.voltages(here)[1]
+        voltages, ahead, _ = forward(here, back, [jnp.zeros(batch, dtype)] * len(used))
+    first = _State(voltages, ahead, tuple(used), unknown, unknown, everyone, jnp.int32(begun))
     end = lax.while_loop(unsettled, sweep, first)
     return OperatingPoint(end.voltages, end.residual, end.sweeps, Standing(end.voltages, end.ahead))
