@@ -136,9 +136,13 @@ class DenseCrossbar(Crossbar):
         self, drive: Array, voltage: Array, drive_change: Array | None, voltage_change: Array
     ) -> "DenseCrossbar":
         """Σ (u − v)(δu − δv), expanded: row sums, column sums and rank-batch products."""
-        product = jnp.sum(voltage * voltage_change, 0)[None, :] - outer_sum(drive, voltage_change)
-        if drive_change is not None:
-            product += jnp.sum(drive * drive_change, 0)[:, None] - outer_sum(drive_change, voltage)
+        product = jnp.sum(voltage * voltage_change, 0)[None, :]
+        if drive_change is None:
+            product -= outer_sum(drive, voltage_change)
+        else:
+            # Both sums as one: the array of products is written once.
+            rows, columns = jnp.concatenate([drive, drive_change]), jnp.concatenate([voltage_change, voltage])
+            product += jnp.sum(drive * drive_change, 0)[:, None] - outer_sum(rows, columns)
         return eqx.tree_at(lambda c: c.resistors.conductance, self, product)
 
     def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
