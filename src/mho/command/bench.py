@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -14,11 +15,14 @@ from mho.errors import InputError
 BENCHMARKS = {
     "epoch": "an epoch of training, against backpropagation in MLPs in JAX and PyTorch",
     "batch": "a step at batches of 4 to 128, against backpropagation in MLPs of the same size in JAX",
+    "depth": "deep networks: mean-field sweeps against plain ones, and a step against an MLP of the same size in JAX",
+    "width": "seconds and memory of a step from 100 to 32768 hidden nodes",
     "memory": "peak memory of training",
     "devices": "training shared out over four simulated devices, against one",
     "operating_point": "operating points of the paper's circuit, against ngspice",
 }
-"""Each is a module of `mho.benchmarks` with the functions `measure`, whose records --json prints, and `table`."""
+"""Each is a module of `mho.benchmarks` with the functions `measure`, whose records --json prints, `table`, and `plot` where
+it measures how something scales."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Options:
     """Print JSON instead of a table."""
     data_dir: str | None = None
     """Folder that holds the files of MNIST; they are downloaded and cached if it is not given."""
+    plot: Path | None = None
+    """Folder for plots on logarithmic axes, of the benchmarks that measure how something scales."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -40,8 +46,17 @@ def run(arguments: Sequence[str]) -> None:
     for name in options.names:
         if name not in BENCHMARKS:
             raise InputError(f"unknown benchmark {name!r}: known are {', '.join(BENCHMARKS)}")
+    if options.plot is not None:
+        try:
+            options.plot.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise InputError(f"--plot {options.plot}: {problem.strerror}") from problem
     modules = {name: importlib.import_module(f"mho.benchmarks.{name}") for name in options.names}
     results = {name: module.measure(options.data_dir) for name, module in modules.items()}
+    if options.plot is not None:
+        for name, module in modules.items():
+            if hasattr(module, "plot"):
+                module.plot(results[name], options.plot)
     if options.json:
         print(json.dumps(results))
         return

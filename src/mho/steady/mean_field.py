@@ -39,7 +39,7 @@ _LAST_PASSES = 2
 
 
 def suits(network: LayeredNetwork) -> bool:
-    """Whether mean-field sweeps are the faster ones: between two hidden layers or more, dense crossbars throughout.
+    """Whether the method can do its work: between two hidden layers or more, dense crossbars throughout.
 
     A convolution joins its rows to a few columns each, far from what its mean field does.
     """
@@ -248,13 +248,13 @@ def settle(
         return lax.cond(stands, stand, on)
 
     def unsettled(state: _State) -> Array:
-        return jnp.any(~(state.residual <= rtol)) & (state.sweeps < max_sweeps)
+        return ((state.sweeps == begun) | jnp.any(~(state.residual <= rtol))) & (state.sweeps < max_sweeps)
 
     unknown = jnp.full(batch, jnp.inf, dtype)
     everyone = jnp.ones(batch, bool)
     if isinstance(start, Standing):
         begun = 0
-        voltages, ahead = start.voltages, start.ahead
+        voltages, ahead, residual = start.voltages, start.ahead, unknown
         used = field.voltages(voltages)[1]
     else:
         begun = 1
@@ -264,7 +264,7 @@ def settle(
         else:
             here, back = start, [drawn_back(network, index, v) for index, v in enumerate(start[1:])]
         used = field.voltages(here)[1]
-        voltages, ahead, _ = forward(here, back, [jnp.zeros(batch, dtype)] * len(used))
-    first = _State(voltages, ahead, tuple(used), unknown, unknown, everyone, jnp.int32(begun))
+        voltages, ahead, residual = forward(here, back, [jnp.zeros(batch, dtype)] * len(used))
+    first = _State(voltages, ahead, tuple(used), residual, unknown, everyone, jnp.int32(begun))
     end = lax.while_loop(unsettled, sweep, first)
     return OperatingPoint(end.voltages, end.residual, end.sweeps, Standing(end.voltages, end.ahead))
