@@ -112,7 +112,9 @@ def test_residual_is_never_less_than_the_imbalance():
 def gradients(network, inputs, targets, rtol: float):
     settings = {"beta": 0.05, "max_sweeps": 500}
     return [
-        equilibrium_propagation(network, inputs, targets, SquaredError(), rtol=tolerance, settle=method.settle, **settings)
+        equilibrium_propagation(
+            network, inputs, targets, SquaredError(), rtol=tolerance, settle=method.settle, **settings
+        )
         for method, tolerance in ((mean_field, rtol), (coordinate_descent, 1e-14))
     ]
 

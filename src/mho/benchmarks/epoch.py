@@ -75,7 +75,7 @@ def table(rows: Sequence[dict[str, float | str | None]]) -> list[str]:
 
 
 class JaxTurn:
-    """A turn of that many steps of an experiment's configuration, compiled as `mho train` does; each goes on from the last."""
+    """A turn of some steps of an experiment's configuration, compiled as `mho train` does; each goes on from the last."""
 
     def __init__(self, configuration: Configuration, data: Dataset, steps: int) -> None:
         self._inputs, self._labels = jnp.asarray(data.train_inputs), jnp.asarray(data.train_targets)

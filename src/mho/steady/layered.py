@@ -14,7 +14,7 @@ mean field's own arithmetic: measured on 2, 3 and 5 hidden layers of 64 to 1024 
 
 
 def settles_by_mean_field(network: LayeredNetwork, batch: int) -> bool:
-    """Whether a network's batch settles by mean-field sweeps, and then at much less cost from another phase than from 0 V."""
+    """Whether a batch settles by mean-field sweeps, and then at much less cost from another phase than from 0 V."""
     if not mean_field.suits(network):
         return False
     between = [math.prod(layer.crossbar.shape) for layer in network.layers[1:-1]]
