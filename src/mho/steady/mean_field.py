@@ -2,10 +2,11 @@
 
 A conductance matrix G is positive throughout, so one of its singular values stands far above the others; of two hidden
 layers that are joined by G, the sweeps of `mho.steady.coordinate_descent` settle that common mode last. The mean field of a
-crossbar is the rank-one matrix r cᵀ/s, with r the conductances of its rows, c of its columns and s their sum: the crossbar whose rows
-all feed one bus and whose columns all draw from it. Put in place of the crossbars between hidden layers, with every element
-replaced by its differential conductance, it leaves a chain of two-ports, which one elimination and one substitution back
-solve exactly in a few numbers a layer and sample. That solution corrects the currents between two half sweeps.
+crossbar is the rank-one matrix r cᵀ/s, with r the conductances of its rows, c of its columns and s their sum: the crossbar
+whose rows all feed one bus and whose columns all draw from it. Put in place of the crossbars between hidden layers, with
+every element replaced by its differential conductance, it leaves a chain of two-ports, which one elimination and one
+substitution back solve exactly in a few numbers a layer and sample. That solution corrects the currents between two half
+sweeps.
 
 A half sweep forward, inputs to outputs, leaves what the layers drive back into one another out of date, one backward what
 they drive forward; so forward it takes forward products alone, backward reverse products alone, the other currents being
