@@ -127,7 +127,7 @@ def settle(
             voltages.append(signal)
         drawn = [drawn_back(network, index, v) for index, v in enumerate(voltages[1:])]
         current, *voltages = (jnp.concatenate([x] * load.phases) for x in (ahead(last, signal), *voltages))
-        outputs = solved(last, current, jnp.zeros_like(current))
+        outputs = solved(last, current, current / load.conductances[last])
         drawn = [jnp.concatenate([x] * load.phases) for x in drawn]
         if last > 0:
             drawn.append(drawn_back(network, last - 1, outputs))
@@ -145,14 +145,13 @@ def settle(
                 drawn[index - 1] = drawn_back(network, index - 1, voltages[index])
                 residual = jnp.maximum(residual, imbalance(index - 1, before + drawn[index - 1], voltages[index - 1]))
             before = driven
-        if last == 0:
-            # Balanced at once, unless the nudging left no state to be in.
-            residual = jnp.max(0.0 * voltages[0], -1)
+        if last == 0 or (nudge is not None and not nudge.exact):
+            residual = jnp.maximum(residual, imbalance(last, before, voltages[last]))
         return tuple(voltages), tuple(drawn), residual, sweeps + 1
 
     def imbalance(index: int, current: Array, voltage: Array) -> Array:
         surplus = current - load.conductances[index] * voltage
-        element = layers[index].element
+        element = nudge if index == last else layers[index].element
         if element is not None:
             surplus = element.mismatch(voltage, surplus)
         out, driven = largest(surplus, current)
