@@ -166,9 +166,13 @@ def _shared(parameter: Array) -> Array | np.ndarray:
     return values.flat[0] if values.size and np.all(values == values.flat[0]) else values
 
 
-def _conductances(network: LayeredNetwork) -> dict[str, Array]:
+def _together(parts: list[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _conductances(network: LayeredNetwork) -> dict[str, np.ndarray]:
     return {
-        f"crossbar {index}": jnp.concatenate([g.ravel() for g in jax.tree.leaves(layer.crossbar)])
+        f"crossbar {index}": _together([np.ravel(np.asarray(g)) for g in jax.tree.leaves(layer.crossbar)])
         for index, layer in enumerate(network.layers, start=1)
         if not isinstance(layer.crossbar, PoolingCrossbar)
     }

@@ -1,11 +1,12 @@
 """What an epoch needs to know of a network and of how it learns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import optax
 from jax import Array
+from numpy.typing import ArrayLike
 
 from mho.learning import Gradient
 
@@ -28,7 +29,7 @@ class Learner:
     residual: Callable[[Any, Array], float] | None
     """Largest Kirchhoff residual of inputs (batch, features), relative to the largest branch current at a node; None
     where there is no circuit."""
-    weights: Callable[[Any], dict[str, Array]]
+    weights: Callable[[Any], Mapping[str, ArrayLike]]
     """What the histograms show, by layer."""
     weight_name: str
     """What that is, and its unit."""

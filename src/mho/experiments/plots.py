@@ -36,7 +36,9 @@ def plot_histograms(weights: Mapping[str, ArrayLike], label: str, path: Path) ->
 
     figure = Figure(figsize=(4 * len(weights), 3.5), layout="constrained")
     for axes, (name, values) in zip(np.ravel(figure.subplots(1, len(weights))), weights.items(), strict=True):
-        axes.hist(np.asarray(values), bins=80)
+        # Counted by NumPy, a piece at a time: matplotlib would copy the values, millions in a wide layer.
+        counts, edges = np.histogram(np.asarray(values), bins=80)
+        axes.stairs(counts, edges, fill=True)
         axes.set(title=name, xlabel=label, ylabel="count", yscale="log")
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
 

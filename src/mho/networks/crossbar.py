@@ -155,11 +155,11 @@ class DenseCrossbar(Crossbar):
 
     def balance(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
         """Row by row: the conductances are never converted all at once."""
-        return _balance(self.resistors.conductance, drive, voltage)
+        return _balance(self.resistors.conductance[:, None], (1.0,), drive, voltage)
 
     def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
         """Row by row."""
-        return _largest(self.resistors.conductance, drive, voltage)
+        return _largest(self.resistors.conductance[:, None], (1.0,), drive, voltage)
 
     def single_resistors(self) -> tuple[SingleResistors, ...]:
         """Row by row."""
@@ -260,39 +260,43 @@ class MirroredCrossbar(Crossbar):
 
     def balance(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
         """Row by row, both polarities; of a pair of rows what they give together, as `reverse_current` has it."""
-        plus_rows, plus_columns = _balance(self.plus.conductance, drive, voltage)
-        minus_rows, minus_columns = _balance(self.minus.conductance, -drive, voltage)
-        return plus_rows + minus_rows, plus_columns + minus_columns
+        return _balance(self.resistors.conductance, (1.0, -1.0), drive, voltage)
 
     def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
         """Row by row, both polarities."""
-        plus_rows, plus_columns = _largest(self.plus.conductance, drive, voltage)
-        minus_rows, minus_columns = _largest(self.minus.conductance, -drive, voltage)
-        return jnp.maximum(plus_rows, minus_rows), jnp.maximum(plus_columns, minus_columns)
+        return _largest(self.resistors.conductance, (1.0, -1.0), drive, voltage)
 
     def single_resistors(self) -> tuple[SingleResistors, ...]:
         """Row by row, both polarities."""
         return _single(self.plus), _single(self.minus)
 
 
-def _largest(conductance: Array, drive: Array, voltage: Array) -> tuple[Array, Array]:
+_Signs = tuple[float, ...]
+"""Of the drive at each of the resistors of a row's polarities: conductances have shape (n, polarities, m)."""
+
+
+def _largest(conductance: Array, signs: _Signs, drive: Array, voltage: Array) -> tuple[Array, Array]:
     def row(largest: Array, entry: tuple[Array, Array]) -> tuple[Array, Array]:
-        conductances, potential = entry
-        branch = jnp.abs(conductances * (potential[:, None] - voltage))
-        return jnp.maximum(largest, branch), branch.max(1)
+        branch = jnp.abs(_branches(*entry, signs, voltage))
+        return jnp.maximum(largest, branch.max(0)), branch.max((0, 2))
 
     columns, rows = lax.scan(row, jnp.zeros_like(voltage), (conductance, drive.T))
     return rows.T, columns
 
 
-def _balance(conductance: Array, drive: Array, voltage: Array) -> tuple[Array, Array]:
+def _balance(conductance: Array, signs: _Signs, drive: Array, voltage: Array) -> tuple[Array, Array]:
     def row(inflow: Array, entry: tuple[Array, Array]) -> tuple[Array, Array]:
-        conductances, potential = entry
-        branch = conductances.astype(voltage.dtype) * (potential[:, None] - voltage)
-        return inflow + branch, branch.sum(1)
+        branch = _branches(*entry, signs, voltage)
+        return inflow + branch.sum(0), branch.sum((0, 2))
 
     inflow, rows = lax.scan(row, jnp.zeros_like(voltage), (conductance, drive.T))
     return rows.T, inflow
+
+
+def _branches(conductances: Array, potential: Array, signs: _Signs, voltage: Array) -> Array:
+    """Currents of a row's resistors [A], (polarities, batch, m), in the voltages' precision."""
+    drops = jnp.stack([sign * potential[:, None] - voltage for sign in signs])
+    return conductances.astype(voltage.dtype)[:, None] * drops
 
 
 def _single(resistors: ProgrammableResistor) -> SingleResistors:

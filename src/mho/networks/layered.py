@@ -7,12 +7,13 @@ Kendall et al. (antiparallel diodes, amplifiers, paired outputs) and the deep re
 (arXiv:2402.11674: ideal diodes, gain on the input) are both instances.
 """
 
+import math
 from collections.abc import Sequence
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from mho.elements import BidirectionalAmplifier, CurrentSource, ProgrammableResistor, TwoTerminal
 from mho.errors import InputError
@@ -108,6 +109,10 @@ class LayeredNetwork(eqx.Module):
         return output[..., :half] - output[..., half:]
 
 
+_DRAWN_AT_ONCE = 2**22
+"""Conductances up to which they are drawn at once, which takes four times their memory; beyond, a row at a time."""
+
+
 def random_resistors(
     key: Array, shape: tuple[int, ...], rows: int, *, initial: float, lower: float, upper: float
 ) -> ProgrammableResistor:
@@ -117,8 +122,14 @@ def random_resistors(
     column.
     """
     spread = initial / rows**0.5
-    drawn = jax.random.uniform(key, shape, minval=-spread, maxval=spread)
-    return ProgrammableResistor(jnp.clip(drawn, lower, upper), lower, upper)
+
+    def drawn(key: Array, shape: tuple[int, ...]) -> Array:
+        return jnp.clip(jax.random.uniform(key, shape, minval=-spread, maxval=spread), lower, upper)
+
+    if math.prod(shape) <= _DRAWN_AT_ONCE:
+        return ProgrammableResistor(drawn(key, shape), lower, upper)
+    by_row = jax.jit(lambda keys: lax.map(lambda k: drawn(k, shape[1:]), keys))
+    return ProgrammableResistor(by_row(jax.random.split(key, shape[0])), lower, upper)
 
 
 def layered_network(
@@ -173,10 +184,9 @@ def layered_network(
     for index, (n, m, layer_key) in enumerate(zip(rows, nodes, keys, strict=True)):
         resistors = random_resistors(layer_key, (n, m), n, initial=initial, lower=lower, upper=upper)
         if index == 0:
-            crossbar: Crossbar = MirroredCrossbar.joined(
-                ProgrammableResistor(resistors.conductance[:pairs], lower, upper),
-                ProgrammableResistor(resistors.conductance[pairs:], lower, upper),
-            )
+            # In one compiled step: one copy, where a reshaping and a transposition would make two.
+            both = jax.jit(lambda g, shape=(2, pairs, m): g.reshape(shape).swapaxes(0, 1))(resistors.conductance)
+            crossbar: Crossbar = MirroredCrossbar(ProgrammableResistor(both, lower, upper))
         else:
             crossbar = DenseCrossbar(resistors)
         last = index == hidden
