@@ -1,0 +1,260 @@
+"""Operating points of large circuits: lattices and random graphs of resistors and diodes, a crossbar with wire resistance.
+
+Every circuit is solved by `mho.steady.newton.solve_circuit` in a process of its own, whose peak memory is the table's; its
+seconds are the best of up to five solves, as many as fit into two seconds, the circuit's building not counted. The lattices'
+diodes stand at their knee: sources hold two opposite sides, 0.6 V apart for every edge between them.
+
+ngspice solves the same lattices, with the tolerances of `mho.spice.ngspice`: its `op` alone counts, not its reading of the
+netlist. On the large lattice it is stopped after ten times mho's seconds, or two minutes: the ratio is then a lower bound.
+
+The crossbar is solved by the package badcrossbar 1.1 as well, which takes arrays and returns node voltages: here mho's
+building of the circuit counts.
+"""
+
+import json
+import logging
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mho.benchmarks.memory import measured
+from mho.networks import Circuit
+from mho.networks.diode_graph import diode_graph, random_edges
+from mho.networks.lattice import lattice_edges
+from mho.networks.wired_crossbar import wired_crossbar
+from mho.spice.circuit_netlist import circuit_netlist
+from mho.spice.ngspice import tolerance_card
+from mho.spice.ngspice_process import NgspiceProcess, SpiceError
+from mho.spice.rawfile import read_raw
+from mho.steady.newton import CircuitSolution, solve_circuit
+
+SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
+FIELD = 0.6
+"""Volts an edge between the driven sides of a lattice."""
+DIODES = 0.1
+"""Share of a lattice's edges that are diodes; a random graph has as many diodes for its resistors on top of these."""
+SPICE_NODES = 10_000
+"""The lattice that ngspice is given the time to solve."""
+SPICE_SECONDS, SPICE_TIMES = 120.0, 10.0
+"""At the largest lattice ngspice is stopped after these seconds or so many times mho's, whichever is more."""
+CROSSBAR = 256
+WIRE_RESISTANCE = 1.0
+"""Of a segment [Ω]; the devices have 10 to 100 kΩ."""
+TURNS, TURN_SECONDS = 5, 2.0
+
+Row = dict[str, float | str | None]
+
+
+def square(nodes: int) -> Circuit:
+    """A square lattice with both diagonals of at least that many nodes; a tenth of its edges are diodes."""
+    side = int(np.ceil(np.sqrt(nodes)))
+    number = np.arange(1, side**2 + 1).reshape(side, side)
+    return _between((side, side), number[:, 0], number[:, -1], diagonals=True)
+
+
+def cube(nodes: int) -> Circuit:
+    """A cubic lattice of about that many nodes; a tenth of its edges are diodes."""
+    side = round(nodes ** (1 / 3))
+    number = np.arange(1, side**3 + 1).reshape(side, side, side)
+    return _between((side, side, side), number[0].ravel(), number[-1].ravel(), diagonals=False)
+
+
+def _between(sides: tuple[int, ...], left: np.ndarray, right: np.ndarray, *, diagonals: bool) -> Circuit:
+    first, second = lattice_edges(sides, diagonals=diagonals)
+    volts = np.repeat([0.5, -0.5], len(left)) * FIELD * (sides[0] - 1)
+    driven = np.concatenate([left, right])
+    diodes = round(DIODES * len(first))
+    return diode_graph(first, second, driven=driven, voltages=volts, diodes=diodes, seed=0)
+
+
+def random_graph(nodes: int) -> Circuit:
+    """A random graph of four resistors a node and diodes on top, a hundredth of its nodes held at −3 to 3 V."""
+    diodes = round(4 * DIODES * nodes)
+    first, second = random_edges(nodes, 4 * nodes + diodes, seed=0)
+    random = np.random.default_rng(1)
+    driven = random.choice(np.arange(1, nodes + 1), nodes // 100, replace=False)
+    volts = random.uniform(-3.0, 3.0, len(driven))
+    return diode_graph(first, second, driven=driven, voltages=volts, diodes=diodes, seed=0)
+
+
+CIRCUITS: dict[str, Callable[[int], Circuit]] = {"square": square, "cube": cube, "random": random_graph}
+TITLES = {"square": "square lattice with diagonals", "cube": "cubic lattice", "random": "random graph"}
+
+_SOLVE = "import sys; from mho.benchmarks.circuits import solved; solved(sys.argv[1], int(sys.argv[2]), sys.argv[3])"
+
+
+def solved(kind: str, nodes: int, path: str) -> None:
+    """Solve a circuit, print a record of it, and save its node voltages [V], (nodes,): what the measured processes run."""
+    circuit = CIRCUITS[kind](nodes)
+    seconds, point = _timed(lambda: solve_circuit(circuit))
+    np.save(path, point.voltages)
+    elements = sum(len(b.first) for b in circuit.branches)
+    record = {
+        "nodes": circuit.nodes - 1,
+        "elements": elements,
+        "seconds": seconds,
+        "newton_steps": int(point.iterations),
+        "factorisations": int(point.factorisations),
+        "gradient_steps": int(point.gradient_steps),
+        "residual": float(point.residual),
+    }
+    print(json.dumps(record))
+
+
+def measure(data_dir: str | None = None) -> list[Row]:
+    """Seconds, steps and memory of each circuit; exponents of time against nodes; ratios to ngspice and badcrossbar.
+
+    Args:
+        data_dir: not used: circuits need no data.
+
+    Raises:
+        InputError: if ngspice is missing.
+        MhoError: if a circuit is not solved.
+    """
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in CIRCUITS:
+            taken: list[Row] = []
+            for nodes in SIZES:
+                path = Path(folder) / f"{kind}{nodes}.npy"
+                printed, peak = measured(_SOLVE, kind, str(nodes), str(path))
+                record = {"name": TITLES[kind], **json.loads(printed.splitlines()[-1]), "peak_megabytes": peak}
+                taken.append(record)
+                if kind == "square" and nodes in (SPICE_NODES, SIZES[-1]):
+                    record |= _against_ngspice(nodes, path, record["seconds"], whole=nodes == SPICE_NODES)
+            nodes, seconds = (np.log([float(r[x]) for r in taken]) for x in ("nodes", "seconds"))  # pyright: ignore
+            slope = float(np.polyfit(nodes, seconds, 1)[0])
+            rows += [{**row, "exponent": slope} for row in taken]
+    rows.append(_crossbar())
+    return rows
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """Lines to print."""
+    graphs = [row for row in rows if "nodes" in row]
+    lines = [
+        f"{'circuit':<31}{'nodes':>8}{'elements':>10}{'time [s]':>10}{'Newton':>8}{'factors':>9}{'CG steps':>10}"
+        f"{'residual':>10}{'peak [MB]':>11}"
+    ]
+    for row in graphs:
+        lines.append(
+            f"{row['name']:<31}{row['nodes']:>8}{row['elements']:>10}{row['seconds']:>10.3g}{row['newton_steps']:>8}"
+            f"{row['factorisations']:>9}{row['gradient_steps']:>10}{row['residual']:>10.1e}{row['peak_megabytes']:>11.0f}"
+        )
+    for name in dict.fromkeys(row["name"] for row in graphs):
+        slope = next(row["exponent"] for row in graphs if row["name"] == name)
+        lines.append(f"{name}: time grows as nodes^{slope:.2f}")
+    for row in graphs:
+        if "ngspice_seconds" in row:
+            stopped = row["largest_difference_volts"] is None
+            told = "no answer, stopped" if stopped else f"largest |Δv| {row['largest_difference_volts']:.1e} V"
+            more = "more than " if stopped else ""
+            lines.append(
+                f"{row['name']}, {row['nodes']} nodes: ngspice {row['ngspice_seconds']:.3g} s, mho {row['seconds']:.3g} s: "
+                f"{more}{row['times_faster_than_ngspice']:.3g} times faster; {told}"
+            )
+    for row in rows:
+        if "nodes" not in row:
+            told = f"{row['name']}: mho {row['seconds']:.3g} s"
+            if row["badcrossbar_seconds"] is None:
+                lines.append(f"{told}; badcrossbar is not installed (extra 'crossbar')")
+            else:
+                lines.append(
+                    f"{told}, badcrossbar {row['badcrossbar_seconds']:.3g} s: {row['times_faster_than_badcrossbar']:.3g} times "
+                    f"faster; largest |Δv| {row['largest_difference_volts']:.1e} V, largest difference of an output current "
+                    f"{row['largest_relative_difference_of_currents']:.1e} relative"
+                )
+    return lines
+
+
+def _timed(solve: Callable[[], Any]) -> tuple[float, Any]:
+    """The best of some turns, and what it returned."""
+    best, result, begin = float("inf"), None, time.perf_counter()
+    for _ in range(TURNS):
+        turn = time.perf_counter()
+        result = solve()
+        best = min(best, time.perf_counter() - turn)
+        if time.perf_counter() - begin > TURN_SECONDS:
+            break
+    return best, result
+
+
+def _against_ngspice(nodes: int, path: Path, ours: float, *, whole: bool) -> Row:
+    """ngspice's seconds for a square lattice, and the largest difference to the voltages in a file."""
+    circuit = square(nodes)
+    deck = circuit_netlist(circuit).replace(".end\n", f"{tolerance_card()}\n.end\n")
+    limit = 600.0 if whole else max(SPICE_SECONDS, SPICE_TIMES * ours)
+    ngspice = NgspiceProcess(time.monotonic() + limit)
+    try:
+        ngspice.load(deck, time.monotonic() + 600.0)
+        begin = time.perf_counter()
+        try:
+            ngspice.command("op", time.monotonic() + limit)
+        except SpiceError:
+            if whole or time.perf_counter() - begin < limit:
+                raise
+            theirs, error = limit, None
+        else:
+            theirs = time.perf_counter() - begin
+            ngspice.command("write point.raw", time.monotonic() + 600.0)
+            variables, points = read_raw(ngspice.folder / "point.raw")
+            found = dict(zip(variables, points[0].tolist(), strict=True))
+            mine = np.load(path)
+            names = [circuit.node_names[k] for k in range(1, circuit.nodes)]
+            error = float(max(abs(found[f"v({name})"] - mine[k]) for k, name in enumerate(names, 1)))
+    finally:
+        ngspice.close()
+    return {
+        "ngspice_seconds": theirs,
+        "times_faster_than_ngspice": theirs / ours,
+        "largest_difference_volts": error,
+    }
+
+
+def _crossbar() -> Row:
+    random = np.random.default_rng(0)
+    volts, ohms = random.uniform(0.0, 1.0, CROSSBAR), random.uniform(1e4, 1e5, (CROSSBAR, CROSSBAR))
+    wire = 1.0 / WIRE_RESISTANCE
+
+    def ours() -> CircuitSolution:
+        return solve_circuit(wired_crossbar(1.0 / ohms, word_wire=wire, bit_wire=wire), volts)
+
+    row: Row = {"name": f"crossbar {CROSSBAR}×{CROSSBAR} with wire resistance"}
+    compute = _badcrossbar()
+    if compute is None:
+        row["seconds"] = _timed(ours)[0]
+        return {**row, "badcrossbar_seconds": None}
+    theirs, their_point = _timed(lambda: compute(volts[:, None], ohms, r_i=WIRE_RESISTANCE))
+    row["seconds"], point = _timed(ours)
+    devices = ohms.size
+    word, bit = point.voltages[1 : 1 + devices], point.voltages[1 + devices : 1 + 2 * devices]
+    error = max(
+        np.abs(word - their_point.voltages.word_line.ravel()).max(),
+        np.abs(bit - their_point.voltages.bit_line.ravel()).max(),
+    )
+    current, theirs_out = bit[-CROSSBAR:] * wire, their_point.currents.output[0]
+    return {
+        **row,
+        "badcrossbar_seconds": theirs,
+        "times_faster_than_badcrossbar": theirs / row["seconds"],
+        "largest_difference_volts": float(error),
+        "largest_relative_difference_of_currents": float(np.max(np.abs(current / theirs_out - 1.0))),
+    }
+
+
+def _badcrossbar() -> Callable[..., Any] | None:
+    """Its `compute`, without the log that it prints; None where it is not installed."""
+    logging.getLogger("badcrossbar").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        # It says so where its plots lack a library.
+        warnings.filterwarnings("ignore", category=ImportWarning)
+        try:
+            from badcrossbar.compute import compute  # pyright: ignore[reportMissingImports]
+        except ImportError:
+            return None
+    return compute
