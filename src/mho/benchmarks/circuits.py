@@ -165,8 +165,9 @@ def table(rows: Sequence[Row]) -> list[str]:
                 lines.append(f"{told}; badcrossbar is not installed (extra 'crossbar')")
             else:
                 lines.append(
-                    f"{told}, badcrossbar {row['badcrossbar_seconds']:.3g} s: {row['times_faster_than_badcrossbar']:.3g} times "
-                    f"faster; largest |Δv| {row['largest_difference_volts']:.1e} V, largest difference of an output current "
+                    f"{told}, badcrossbar {row['badcrossbar_seconds']:.3g} s: "
+                    f"{row['times_faster_than_badcrossbar']:.3g} times faster; "
+                    f"largest |Δv| {row['largest_difference_volts']:.1e} V, largest difference of an output current "
                     f"{row['largest_relative_difference_of_currents']:.1e} relative"
                 )
     return lines
@@ -185,7 +186,7 @@ def _timed(solve: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def _against_ngspice(nodes: int, path: Path, ours: float, *, whole: bool) -> Row:
-    """ngspice's seconds for a square lattice, and the largest difference to the voltages in a file."""
+    """The seconds that ngspice takes for a square lattice, and the largest difference to the voltages in a file."""
     circuit = square(nodes)
     deck = circuit_netlist(circuit).replace(".end\n", f"{tolerance_card()}\n.end\n")
     limit = 600.0 if whole else max(SPICE_SECONDS, SPICE_TIMES * ours)

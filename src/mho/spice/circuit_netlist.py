@@ -25,7 +25,7 @@ def circuit_netlist(circuit: Circuit, inputs: ArrayLike | None = None, *, title:
         raise InputError("the circuit has amplifiers or controlled sources, which have no card here yet")
     sources = np.asarray(circuit.sources(inputs))
     if sources.ndim != 1:
-        raise InputError(f"inputs of shape {np.shape(inputs)}: a netlist holds one input, of shape (features,)")
+        raise InputError(f"inputs of shape {np.asarray(inputs).shape}: a netlist holds one input, of shape (features,)")
     name = [circuit.node_names[k] for k in range(circuit.nodes)]
     lines, models = [f"* {title}"], {}
     for number, branch in enumerate(circuit.branches):
