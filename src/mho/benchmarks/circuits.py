@@ -157,12 +157,13 @@ def table(rows: Sequence[Row]) -> list[str]:
             more = "more than " if stopped else ""
             lines.append(
                 f"{row['name']}, {row['nodes']} nodes, processor time: ngspice "
-                f"{row['ngspice_processor_seconds']:.3g} s, mho {row['processor_seconds']:.3g} s: {more}{row['times_faster_than_ngspice']:.3g} times faster; {told}"
+                f"{row['ngspice_processor_seconds']:.3g} s, mho {row['processor_seconds']:.3g} s: "
+                f"{more}{row['times_faster_than_ngspice']:.3g} times faster; {told}"
             )
     for row in rows:
         if "nodes" not in row:
             told = f"{row['name']}, processor time: mho {row['processor_seconds']:.3g} s"
-            if row["badcrossbar_seconds"] is None:
+            if row["badcrossbar_processor_seconds"] is None:
                 lines.append(f"{told}; badcrossbar is not installed (extra 'crossbar')")
             else:
                 lines.append(
