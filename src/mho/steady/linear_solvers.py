@@ -285,7 +285,7 @@ def _tolerance() -> Callable[[np.ndarray], float]:
 
     def tolerance(right: np.ndarray) -> float:
         nonlocal largest
-        norm = float(np.linalg.norm(right))
+        norm = _dot(right, right) ** 0.5
         largest = max(largest, norm)
         return min(max(norm / max(largest, np.finfo(np.float64).tiny), _CG_TOLERANCES[0]), _CG_TOLERANCES[1])
 
