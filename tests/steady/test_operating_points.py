@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from mho.elements import CurrentSource
 from mho.errors import MhoError
-from mho.learning import EnergyNudge, SquaredError
+from mho.learning import CrossEntropy, EnergyNudge, SquaredError
 from mho.precision import double
-from mho.steady import kirchhoff_residual, operating_point
+from mho.steady import kirchhoff_residual, load, operating_point, settle
 from random_circuits import BATCH, CLASSES, STRUCTURES, Structure, random_network, random_nudges, random_samples
+
+FLOAT32_RTOL = 1e-4
 
 seeds = st.integers(0, 2**32 - 10)
 
@@ -115,3 +117,28 @@ def test_too_strong_negative_nudging_is_refused():
             operating_point(network, inputs, nudge=nudge, max_sweeps=50)
     nudge = EnergyNudge(SquaredError(), np.full((BATCH, 1), -0.99 * conductance), targets, False)
     assert operating_point(network, inputs, nudge=nudge, max_sweeps=50).residual.max() <= 1e-13
+
+
+@pytest.mark.parametrize("name", ["paper", "paper-deep", "linear"])
+@settings(max_examples=5)
+@given(seed=seeds, gain=st.floats(0.5, 30.0))
+def test_float32_comes_to_the_same_states_in_steps(name, seed, gain):
+    """Nodes whose equations training solves a step at a time; what has not converged must say so."""
+    structure = STRUCTURES[name]
+    network = random_network(structure, seed)
+    inputs, _ = random_samples(structure, seed)
+    _, energy = random_nudges(structure, network, seed)
+    nudge = EnergyNudge(CrossEntropy(gain), np.abs(energy.strength), energy.target, energy.paired)
+    exact = operating_point(network, inputs, nudge=nudge).voltages
+    single = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), (network, inputs, nudge))
+    point = _float32_settled(*single)
+    settled = np.asarray(point.residual) <= FLOAT32_RTOL
+    assert settled.all(), (point.residual, point.sweeps)
+    for here, there in zip(point.voltages, exact, strict=True):
+        scale = np.abs(there).max(1) + 0.1
+        assert (np.abs(here - there).max(1) <= 0.02 * scale).all()
+
+
+@eqx.filter_jit
+def _float32_settled(network, inputs, nudge):
+    return settle(network, load(network, inputs), nudge=nudge, rtol=FLOAT32_RTOL, max_sweeps=300)

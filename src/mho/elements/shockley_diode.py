@@ -85,8 +85,13 @@ class ShockleyDiode(TwoTerminal):
     def _scale(self) -> Array:
         return self.ideality * thermal_voltage(self.temperature)
 
+    @property
+    def _steepness(self) -> Array:
+        # A factor, where a divisor would cost as much as the exponential.
+        return 1.0 / self._scale
+
     def _exponential(self, voltage: Array) -> Array:
-        return self.saturation_current * bounded_exp((self.polarity * voltage - self.bias) / self._scale)
+        return self.saturation_current * bounded_exp((self.polarity * voltage - self.bias) * self._steepness)
 
     def current(self, voltage: Array) -> Array:
         """Shockley's law."""
@@ -94,12 +99,17 @@ class ShockleyDiode(TwoTerminal):
 
     def slope(self, voltage: Array) -> Array:
         """di/dv."""
-        return self._exponential(voltage) / self._scale
+        return self._exponential(voltage) * self._steepness
 
     def co_content(self, voltage: Array) -> Array:
         """The integral of the law from 0 V."""
         rise = self._exponential(voltage) - self._exponential(namespace(voltage).zeros_like(voltage))
         return self._scale * rise - self.saturation_current * self.polarity * voltage
+
+    @property
+    def exact(self) -> bool:
+        """Not in float32."""
+        return False
 
     def conduction_bound(self, conductance: Array, current: Array) -> Array:
         """A bound on |v| of the node equation on the conducting side.
@@ -108,7 +118,7 @@ class ShockleyDiode(TwoTerminal):
         through the diode: the lesser voltage of the two. A little more than that, for rounding.
         """
         at_rest = self._exponential(jnp.zeros((), current.dtype))
-        rise = self._scale * jnp.log((current + at_rest) / self.saturation_current)
+        rise = self._scale * jnp.log((current + at_rest) * (1.0 / self.saturation_current))
         slack = 8 * jnp.finfo(current.dtype).eps * (jnp.abs(self.bias) + jnp.abs(rise))
         return jnp.minimum(current / conductance, jnp.maximum(self.bias + rise + slack, 0.0))
 
@@ -189,6 +199,11 @@ class AntiparallelDiodes(TwoTerminal):
     def co_content(self, voltage: Array) -> Array:
         """Sum of the two diodes' co-contents."""
         return self.up.co_content(voltage) + self.down.co_content(voltage)
+
+    @property
+    def exact(self) -> bool:
+        """Not in float32."""
+        return False
 
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
         """Newton's method from the conduction bound of whichever diode conducts."""

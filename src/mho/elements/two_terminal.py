@@ -67,6 +67,11 @@ class TwoTerminal(eqx.Module):
         total, _ = lax.scan(add, jnp.zeros_like(voltage), (nodes, weights))
         return 0.5 * voltage * total
 
+    @property
+    def exact(self) -> bool:
+        """Whether `node_voltage` solves to rounding at every call, in float32 too."""
+        return True
+
     def mismatch(self, voltage: Array, current: Array) -> Array:
         """How far a current [A] is from what the law allows at a voltage [V]."""
         return current - self.current(voltage)
@@ -76,7 +81,8 @@ class TwoTerminal(eqx.Module):
 
         This is the exact minimum of the energy over one node's voltage, its neighbours held. `conductance` [S] is
         positive, `current` [A] is what flows in from the neighbours, `start` [V] a first guess. Solved by Newton's
-        method inside a shrinking bracket, so it converges from any start.
+        method inside a shrinking bracket, so it converges from any start. An element that is not `exact` may in float32
+        take a few steps from `start` instead: exact once the neighbours have settled.
         """
         edge = (current - self.current(jnp.zeros_like(current))) / conductance
         return bracketed_root(

@@ -84,7 +84,7 @@ class Devices:
         parts = self.mesh.shape[_NODES]
 
         def spec(leaf: Any) -> PartitionSpec:
-            if leaf.ndim in (1, 2):
+            if 1 <= leaf.ndim <= 3:
                 for axis in reversed(range(leaf.ndim)):
                     if leaf.shape[axis] % parts == 0:
                         return PartitionSpec(*[None] * axis, _NODES)

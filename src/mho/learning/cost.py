@@ -2,15 +2,22 @@
 
 import abc
 from collections.abc import Sequence
+from typing import ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+_LONGEST_STEP = 4.0
+"""Of Newton's method in float32, in logits: a softmax's curvature changes by e^4 at the most."""
+
 
 class Cost(eqx.Module):
     """A differentiable, convex function C(p, y) of predictions p [V] and targets y, both (batch, classes)."""
+
+    closed_form: ClassVar[bool] = False
+    """Whether `nudged_gradient` is exact in any precision."""
 
     @abc.abstractmethod
     def value(self, prediction: Array, target: Array) -> Array:
@@ -25,7 +32,8 @@ class Cost(eqx.Module):
         """∂C/∂p at the p that solves p + reach·∂C/∂p = free: where the nudging leaves the outputs, hidden layers held.
 
         `reach` is the nudging factor times the resistance at the outputs, (batch, classes); `start` a first guess of p.
-        NaN where there is no stable solution, which a negative reach can bring about.
+        NaN where there is no stable solution, which a negative reach can bring about. In float32, for training, a step
+        towards p may do where there is no closed form: the sweeps call again, and measure what is left.
         """
 
     def gradient_expressions(self, predictions: Sequence[str], target: Sequence[str]) -> list[str]:
@@ -39,6 +47,8 @@ class Cost(eqx.Module):
 
 class SquaredError(Cost):
     """C = ½ Σ (p − y)²."""
+
+    closed_form = True
 
     def value(self, prediction: Array, target: Array) -> Array:
         """½ Σ (p − y)²."""
@@ -73,12 +83,30 @@ class CrossEntropy(Cost):
         return self.logit_gain * (jax.nn.softmax(self.logit_gain * prediction) * total - target)
 
     def nudged_gradient(self, free: Array, reach: Array, target: Array, start: Array) -> Array:
-        """By Newton's method, a step halved until it brings a sample's error down.
+        """By Newton's method, to rounding in float64; one step of it in float32, from `start`.
 
         The matrix of a step is diagonal plus rank one (Sherman-Morrison).
         """
-        gain = self.logit_gain
         total = jnp.sum(target, -1, keepdims=True)
+        solve = self._newton_step if free.dtype == jnp.float32 else self._newton
+        stable = 1.0 + self.logit_gain**2 * total * reach / 2.0 > 0.0
+        return jnp.where(stable, solve(free, reach, target, total, start), jnp.nan)
+
+    def _newton_step(self, free: Array, reach: Array, target: Array, total: Array, start: Array) -> Array:
+        # The gradient linearised at `start`: the step solves that. It is cut to what the linearisation is good for; the
+        # gradient returned is then the one that leaves p there.
+        gain = self.logit_gain
+        share = jax.nn.softmax(gain * start)
+        gradient = gain * (share * total - target)
+        curvature = gain**2 * total * share
+        step, mean = _step(start + reach * gradient - free, share, curvature * reach)
+        length = jnp.minimum(1.0, _LONGEST_STEP / (gain * jnp.max(jnp.abs(step), -1, keepdims=True)))
+        cut = (1.0 - length) * step / jnp.where(reach == 0.0, 1.0, reach)
+        return gradient + curvature * (step - mean) + cut
+
+    def _newton(self, free: Array, reach: Array, target: Array, total: Array, start: Array) -> Array:
+        # A step is halved until it brings a sample's error down.
+        gain = self.logit_gain
         enough = 8 * jnp.finfo(free.dtype).eps * (jnp.max(jnp.abs(free), -1, keepdims=True) + 1.0)
 
         def state(p: Array) -> tuple[Array, Array, Array, Array]:
@@ -89,12 +117,8 @@ class CrossEntropy(Cost):
         def advance(carry: tuple) -> tuple:
             here, length, count = carry
             p, share, error, size = here
-            pull = gain**2 * total * share * reach
-            diagonal = 1.0 + pull
-            solved, column = error / diagonal, pull / diagonal
-            rank_one = jnp.sum(share * solved, -1, keepdims=True)
-            step = solved + column * rank_one / (1.0 - jnp.sum(share * column, -1, keepdims=True))
-            there = state(p - length * step)
+            step, _ = _step(error, share, gain**2 * total * share * reach)
+            there = state(p + length * step)
             better = (there[-1] <= size) | (size <= enough)
             moved = tuple(jnp.where(better, new, old) for new, old in zip(there, here, strict=True))
             return moved, jnp.where(better, 1.0, 0.5 * length), count + 1
@@ -105,8 +129,7 @@ class CrossEntropy(Cost):
 
         first = (state(start), jnp.ones_like(total), jnp.int32(0))
         (_, share, _, _), _, _ = lax.while_loop(unsolved, advance, first)
-        stable = 1.0 + gain**2 * total * reach / 2.0 > 0.0
-        return jnp.where(stable, gain * (share * total - target), jnp.nan)
+        return gain * (share * total - target)
 
     def gradient_expressions(self, predictions: Sequence[str], target: Sequence[str]) -> list[str]:
         """K (Σy / Σ_j exp(k (p_j − p)) − y)."""
@@ -117,3 +140,10 @@ class CrossEntropy(Cost):
             return f"{gain:.17g}*(({total})/({partition}) - ({y}))"
 
         return [slope(p, y) for p, y in zip(predictions, target, strict=True)]
+
+
+def _step(error: Array, share: Array, pull: Array) -> tuple[Array, Array]:
+    """Newton's step −(1 + diag(pull) − pull ⊗ share)⁻¹ error, (batch, classes), and its mean weighted by `share`."""
+    solved, column = error / (1.0 + pull), pull / (1.0 + pull)
+    rank_one = jnp.sum(share * solved, -1, keepdims=True) / (1.0 - jnp.sum(share * column, -1, keepdims=True))
+    return -(solved + column * rank_one), -rank_one

@@ -36,6 +36,11 @@ class EnergyNudge(TwoTerminal):
     """(batch, classes)."""
     paired: bool = eqx.field(static=True)
 
+    @property
+    def exact(self) -> bool:
+        """Where the cost has a closed form."""
+        return self.cost.closed_form
+
     def current(self, voltage: Array) -> Array:
         """β ∂C/∂v at the output voltages [A]."""
         gradient = self.cost.gradient(self._prediction(voltage), self.target)

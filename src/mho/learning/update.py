@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
+from jax import lax
 
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
@@ -51,7 +52,7 @@ def optimizer(
     step = optax.scale(-rates) if one else scale_by_layer([-rate for rate in rates])
     stages = [OPTIMIZERS[name](), step]
     if decay != 1.0:
-        stages.append(optax.scale_by_schedule(lambda count: decay ** jnp.floor_divide(count, steps_per_epoch)))
+        stages.append(optax.scale_by_schedule(lambda count: decay ** lax.div(count, steps_per_epoch)))
     return optax.chain(*stages)
 
 

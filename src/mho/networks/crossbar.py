@@ -28,6 +28,9 @@ def outer_sum(rows: Array, columns: Array) -> Array:
     """
     if rows.shape[0] <= _FEW + 1:
         return sum((r[:, None] * c[None, :] for r, c in zip(rows, columns, strict=True)), start=jnp.zeros(()))
+    if columns.shape[1] < rows.shape[1]:
+        # XLA's CPU folds a bare transposition into the product, for which it has no fast kernel; the sign keeps it out.
+        return -((-columns.T) @ rows).T
     return rows.T @ columns
 
 
@@ -157,59 +160,63 @@ class MirroredCrossbar(Crossbar):
 
     mirrored = True
     resistors: ProgrammableResistor
-    """Conductances of shape (n, 2m): from the sources at +x, then from those at −x."""
+    """Conductances of shape (n, 2, m): from the sources at +x, and from those at −x."""
 
     @classmethod
     def joined(cls, plus: ProgrammableResistor, minus: ProgrammableResistor) -> "MirroredCrossbar":
         """From the resistors at the sources of either polarity, (n, m) each; bounds as those of `plus`."""
         parts = (plus.conductance, minus.conductance)
         # NumPy's float64 stays what it is, whatever JAX's precision.
-        join = np.concatenate if all(isinstance(part, np.ndarray) for part in parts) else jnp.concatenate
-        both = join(parts, 1)
+        stack = np.stack if all(isinstance(part, np.ndarray) for part in parts) else jnp.stack
+        both = stack(parts, 1)
         return cls(eqx.tree_at(lambda r: r.conductance, plus, both))
 
     @property
     def plus(self) -> ProgrammableResistor:
         """The resistors from the sources at +x, (n, m)."""
-        return eqx.tree_at(lambda r: r.conductance, self.resistors, self.resistors.conductance[:, : self.shape[1]])
+        return eqx.tree_at(lambda r: r.conductance, self.resistors, self.resistors.conductance[:, 0])
 
     @property
     def minus(self) -> ProgrammableResistor:
         """The resistors from the sources at −x, (n, m)."""
-        return eqx.tree_at(lambda r: r.conductance, self.resistors, self.resistors.conductance[:, self.shape[1] :])
+        return eqx.tree_at(lambda r: r.conductance, self.resistors, self.resistors.conductance[:, 1])
 
     @property
     def shape(self) -> tuple[int, int]:
         """Pairs of rows and columns."""
-        n, columns = self.resistors.conductance.shape
-        return n, columns // 2
+        n, _, m = self.resistors.conductance.shape
+        return n, m
+
+    @property
+    def _flat(self) -> Array:
+        """Both polarities side by side, (n, 2m): the same memory."""
+        n, m = self.shape
+        return self.resistors.conductance.reshape(n, 2 * m)
 
     def load(self, drive: Array) -> tuple[Array, Array]:
         """Currents and column sums; for a few samples from one pass over the conductances, the sums by a row of ones."""
         if drive.shape[0] > _FEW:
             return self.current(drive), self.column_conductance()
         ones = jnp.ones_like(drive[:1])
-        plus, minus = jnp.split(jnp.concatenate([drive, ones]) @ self.resistors.conductance, 2, -1)
+        plus, minus = jnp.split(jnp.concatenate([drive, ones]) @ self._flat, 2, -1)
         return plus[:-1] - minus[:-1], plus[-1] + minus[-1]
 
     def current(self, drive: Array) -> Array:
         """X · (G₊ − G₋)."""
-        plus, minus = jnp.split(self.resistors.conductance, 2, -1)
-        return drive @ (plus - minus)
+        return drive @ (self.resistors.conductance[:, 0] - self.resistors.conductance[:, 1])
 
     def reverse_current(self, voltage: Array) -> Array:
         """Voltage · (G₊ + G₋)ᵀ: what the pair of sources takes up together."""
-        return jnp.concatenate([voltage, voltage], -1) @ self.resistors.conductance.T
+        return jnp.concatenate([voltage, voltage], -1) @ self._flat.T
 
     def column_conductance(self) -> Array:
         """Column sums over both polarities."""
-        sums = jnp.ones(self.shape[0], self.resistors.conductance.dtype) @ self.resistors.conductance
-        plus, minus = jnp.split(sums, 2)
+        plus, minus = jnp.split(jnp.ones(self.shape[0], self._flat.dtype) @ self._flat, 2)
         return plus + minus
 
     def row_conductance(self) -> Array:
         """Each pair's total conductance."""
-        return self.resistors.conductance.sum(1)
+        return self.resistors.conductance.sum((1, 2))
 
     def co_content(self, drive: Array, voltage: Array) -> Array:
         """½ Σ [g₊ (x − v)² + g₋ (x + v)²], expanded."""
@@ -220,14 +227,19 @@ class MirroredCrossbar(Crossbar):
         self, drive: Array, voltage: Array, drive_change: Array | None, voltage_change: Array
     ) -> "MirroredCrossbar":
         """Σ (±u − v)(±δu − δv), expanded: the even part is common to both polarities, the odd part changes sign."""
-        # One sum of outer products over both polarities, the even part a row of ones' product.
         even = jnp.sum(voltage * voltage_change, 0)
-        rows = jnp.concatenate([drive, jnp.ones_like(drive[:1])])
-        columns = [jnp.vstack([sign * voltage_change, even]) for sign in (-1.0, 1.0)]
-        product = outer_sum(rows, jnp.concatenate(columns, 1))
+        if drive.shape[0] > _FEW:
+            odd = drive.T @ voltage_change
+            product = even + jnp.stack([-odd, odd], 1)
+        else:
+            # One sum of outer products over both polarities, the even part a row of ones' product.
+            rows = jnp.concatenate([drive, jnp.ones_like(drive[:1])])
+            columns = [jnp.vstack([sign * voltage_change, even]) for sign in (-1.0, 1.0)]
+            product = outer_sum(rows, jnp.concatenate(columns, 1)).reshape(self.resistors.conductance.shape)
         if drive_change is not None:
-            product += jnp.sum(drive * drive_change, 0)[:, None]
-            product += outer_sum(drive_change, jnp.concatenate([-voltage, voltage], 1))
+            product += jnp.sum(drive * drive_change, 0)[:, None, None]
+            odd = outer_sum(drive_change, voltage)
+            product += jnp.stack([-odd, odd], 1)
         return eqx.tree_at(lambda c: c.resistors.conductance, self, product)
 
     def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:

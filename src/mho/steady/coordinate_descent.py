@@ -28,6 +28,8 @@ class Load(eqx.Module):
     """From the sources into the first layer's grounded nodes [A], (batch, nodes)."""
     conductances: tuple[Array, ...]
     """Total conductance at the nodes of each layer [S], (nodes,)."""
+    phases: int = eqx.field(static=True, default=1)
+    """How often the same samples stand in the batch, one set after the other."""
 
     def repeated(self, times: int) -> "Load":
         """The same load for `times` batches stacked into one."""
@@ -35,6 +37,7 @@ class Load(eqx.Module):
             jnp.concatenate([self.sources] * times),
             jnp.concatenate([self.input_current] * times),
             self.conductances,
+            times * self.phases,
         )
 
     def energy(self, network: LayeredNetwork, voltages: Voltages) -> Array:
@@ -99,52 +102,70 @@ def settle(
         nudge: what the nudging attaches to the output nodes; None in the free phase.
         start: voltages to begin with; 0 V if None.
         rtol: tolerance of the residual; see `OperatingPoint`.
-        max_sweeps: sweeps at the most. Samples above the tolerance by then are the caller's to count or to refuse.
+        max_sweeps: sweeps at the most. Samples above the tolerance by then are the caller's to count or to refuse. The
+            first from 0 V never settles a network, and its residual is not computed.
     """
-    layers = network.layers
-    batch = load.input_current.shape[0]
-    dtype = load.input_current.dtype
-    if start is None:
-        start = tuple(jnp.zeros((batch, *a.shape), dtype) for a in load.conductances)
-        drawn = start[:-1]
-    else:
-        drawn = tuple(drawn_back(network, index, v) for index, v in enumerate(start[1:]))
+    layers, last = network.layers, len(network.layers) - 1
+    batch, dtype = load.input_current.shape[0], load.input_current.dtype
+
+    def ahead(index: int, before: Array) -> Array:
+        # Into a layer's grounded nodes, from the nodes of the layer before or, into the first, from the sources.
+        current = layers[index].crossbar.current(layers[index - 1].amplified(before)) if index > 0 else before
+        bias = layers[index].bias
+        return current if bias is None else current + bias.injected
+
+    def solved(index: int, current: Array, before: Array) -> Array:
+        element = nudge if index == last else layers[index].element
+        return node_voltage(element, load.conductances[index], current, before)
+
+    def first_sweep() -> tuple[Voltages, Voltages]:
+        # From 0 V nothing flows back yet, so hidden layers stand alike in all phases; and none is settled.
+        signal, voltages = load.input_current[: batch // load.phases], []
+        for index in range(last):
+            current = ahead(index, signal)
+            signal = solved(index, current, jnp.zeros_like(current))
+            voltages.append(signal)
+        drawn = [drawn_back(network, index, v) for index, v in enumerate(voltages[1:])]
+        current, *voltages = (jnp.concatenate([x] * load.phases) for x in (ahead(last, signal), *voltages))
+        outputs = solved(last, current, current / load.conductances[last])
+        drawn = [jnp.concatenate([x] * load.phases) for x in drawn]
+        if last > 0:
+            drawn.append(drawn_back(network, last - 1, outputs))
+        return (*voltages, outputs), tuple(drawn)
 
     def sweep(state: tuple[Voltages, Voltages, Array, Array]) -> tuple[Voltages, Voltages, Array, Array]:
         voltages, drawn, sweeps = list(state[0]), list(state[1]), state[3]
         residual, before = jnp.zeros(batch, dtype), load.input_current
-        for index, (layer, conductance) in enumerate(zip(layers, load.conductances, strict=True)):
-            last = index + 1 == len(layers)
-            if index == 0:
-                driven = load.input_current
-            else:
-                driven = layer.crossbar.current(layers[index - 1].amplified(voltages[index - 1]))
-            if layer.bias is not None:
-                driven = driven + layer.bias.injected
-            current = driven if last else driven + drawn[index]
-            voltages[index] = node_voltage(nudge if last else layer.element, conductance, current, voltages[index])
+        for index in range(last + 1):
+            driven = ahead(index, voltages[index - 1] if index > 0 else load.input_current)
+            current = driven if index == last else driven + drawn[index]
+            voltages[index] = solved(index, current, voltages[index])
             if index > 0:
                 # The layer before was in balance with this one's old voltages: what its current changes by is out of it.
                 drawn[index - 1] = drawn_back(network, index - 1, voltages[index])
                 residual = jnp.maximum(residual, imbalance(index - 1, before + drawn[index - 1], voltages[index - 1]))
             before = driven
-        if len(layers) == 1:
-            # Balanced at once, unless the nudging left no state to be in.
-            residual = jnp.max(0.0 * voltages[0], -1)
+        if last == 0 or (nudge is not None and not nudge.exact):
+            residual = jnp.maximum(residual, imbalance(last, before, voltages[last]))
         return tuple(voltages), tuple(drawn), residual, sweeps + 1
 
     def imbalance(index: int, current: Array, voltage: Array) -> Array:
         surplus = current - load.conductances[index] * voltage
-        element = layers[index].element
+        element = nudge if index == last else layers[index].element
         if element is not None:
             surplus = element.mismatch(voltage, surplus)
-        return largest(surplus) / (largest(current) + jnp.finfo(dtype).tiny)
+        out, driven = largest(surplus, current)
+        return out / (driven + jnp.finfo(dtype).tiny)
 
     def unsettled(state: tuple[Voltages, Voltages, Array, Array]) -> Array:
         return jnp.any(~(state[2] <= rtol)) & (state[3] < max_sweeps)
 
-    first = (start, drawn, jnp.full(batch, jnp.inf, dtype), jnp.int32(0))
-    voltages, _, residual, sweeps = lax.while_loop(unsettled, sweep, first)
+    if start is None:
+        begin = (*first_sweep(), jnp.full(batch, jnp.inf, dtype), jnp.int32(1))
+    else:
+        drawn = tuple(drawn_back(network, index, v) for index, v in enumerate(start[1:]))
+        begin = (start, drawn, jnp.full(batch, jnp.inf, dtype), jnp.int32(0))
+    voltages, _, residual, sweeps = lax.while_loop(unsettled, sweep, begin)
     return OperatingPoint(voltages, residual, sweeps)
 
 
@@ -158,10 +179,11 @@ def node_voltage(element: TwoTerminal | None, conductance: Array, current: Array
     return current / conductance if element is None else element.node_voltage(conductance, current, start)
 
 
-def largest(values: Array) -> Array:
-    """The largest magnitude in each row, by halving: maxima of whole halves are vectorised, a row's own are not."""
-    values = jnp.abs(values)
-    while (width := values.shape[-1]) > 16:
-        half = (width + 1) // 2
-        values = jnp.maximum(values[..., :half], values[..., width - half :])
-    return jnp.max(values, -1)
+def largest(*values: Array) -> tuple[Array, ...]:
+    """The largest magnitude in each row of some arrays of one shape, from one pass over all of them."""
+    zero = jnp.zeros((), values[0].dtype)
+
+    def greater(some: tuple[Array, ...], others: tuple[Array, ...]) -> tuple[Array, ...]:
+        return tuple(jnp.maximum(a, b) for a, b in zip(some, others, strict=True))
+
+    return tuple(lax.reduce(tuple(jnp.abs(v) for v in values), (zero,) * len(values), greater, (1,)))
