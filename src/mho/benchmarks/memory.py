@@ -32,13 +32,11 @@ def measure(data_dir: str | None = None) -> list[dict[str, float | str | None]]:
     Raises:
         MhoError: where a training fails, or the system has no /proc.
     """
-    if not Path("/proc/self/status").exists():
-        raise MhoError("mho bench memory: reads /proc/PID/status, which this system does not have")
-    peaks = {"idle": _peak(_LOAD)}
+    peaks = {"idle": measured(_LOAD)[1]}
     folder = [] if data_dir is None else ["--data-dir", data_dir]
     for name in EXPERIMENTS:
         with tempfile.TemporaryDirectory() as out:
-            peaks[name] = _peak(_TRAIN, "train", name, "--epochs", "1", "--out", out, *folder)
+            peaks[name] = measured(_TRAIN, "train", name, "--epochs", "1", "--out", out, *folder)[1]
     return [
         {"name": name, "peak_megabytes": peak, "above_idle_megabytes": peak - peaks["idle"]}
         for name, peak in peaks.items()
@@ -52,10 +50,18 @@ def table(rows: Sequence[dict[str, float | str | None]]) -> list[str]:
     return lines
 
 
-def _peak(program: str, *arguments: str) -> float:
+def measured(program: str, *arguments: str) -> tuple[str, float]:
+    """What a Python program printed in a process of its own, and the process's peak memory in megabytes.
+
+    Raises:
+        MhoError: where it fails, or the system has no /proc.
+    """
+    if not Path("/proc/self/status").exists():
+        raise MhoError("mho bench: peak memory is read from /proc/PID/status, which this system does not have")
     command = [sys.executable, "-c", f"{program}\n{_PEAK}", *arguments]
     finished = subprocess.run(command, capture_output=True, text=True)
     if finished.returncode != 0:
         said = finished.stderr.strip().splitlines() or ["no word of why"]
         raise MhoError(f"{' '.join(('mho', *arguments))}: {said[-1].removeprefix('mho: ')}")
-    return int(finished.stdout.split()[-1]) * 1024 / 1e6
+    printed, peak = finished.stdout.rstrip("\n").rpartition("\n")[::2]
+    return printed, int(peak) * 1024 / 1e6

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -17,8 +18,10 @@ BENCHMARKS = {
     "memory": "peak memory of training",
     "devices": "training shared out over four simulated devices, against one",
     "operating_point": "operating points of the paper's circuit, against ngspice",
+    "circuits": "lattices, random graphs and a crossbar of 100,000 nodes, against ngspice and badcrossbar",
 }
-"""Each is a module of `mho.benchmarks` with the functions `measure`, whose records --json prints, and `table`."""
+"""Each is a module of `mho.benchmarks` with the functions `measure`, whose records --json prints, `table`, and `plot` where
+it measures how something scales."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Options:
     """Print JSON instead of a table."""
     data_dir: str | None = None
     """Folder that holds the files of MNIST; they are downloaded and cached if it is not given."""
+    plot: Path | None = None
+    """Folder for plots on logarithmic axes, of the benchmarks that measure how something scales."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -40,8 +45,17 @@ def run(arguments: Sequence[str]) -> None:
     for name in options.names:
         if name not in BENCHMARKS:
             raise InputError(f"unknown benchmark {name!r}: known are {', '.join(BENCHMARKS)}")
+    if options.plot is not None:
+        try:
+            options.plot.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise InputError(f"--plot {options.plot}: {problem.strerror}") from problem
     modules = {name: importlib.import_module(f"mho.benchmarks.{name}") for name in options.names}
     results = {name: module.measure(options.data_dir) for name, module in modules.items()}
+    if options.plot is not None:
+        for name, module in modules.items():
+            if hasattr(module, "plot"):
+                module.plot(results[name], options.plot)
     if options.json:
         print(json.dumps(results))
         return
