@@ -6,7 +6,7 @@ As `mho.benchmarks.epoch`, with `drn-xs` (100 hidden nodes) and `drn-1h` (1024) 
 import dataclasses
 from collections.abc import Sequence
 
-from mho.benchmarks.epoch import PEER, Turn, jax_turn
+from mho.benchmarks.epoch import PEER, JaxTurn, Turn
 from mho.experiments.configuration import AnalogConfiguration, BaselineConfiguration
 from mho.experiments.data import load_dataset
 from mho.experiments.registry import experiment
@@ -36,7 +36,7 @@ def measure(data_dir: str | None = None) -> list[Row]:
             steps = max(10, round(WORK / (data.train_inputs.shape[1] * analog.hidden[0] * batch_size)))
             analog = dataclasses.replace(analog, batch_size=batch_size, rtol=RTOL)
             peer = dataclasses.replace(peer, batch_size=batch_size, hidden=analog.hidden)
-            turns: list[Turn] = [jax_turn(configuration, data, steps) for configuration in (peer, analog)]
+            turns: list[Turn] = [JaxTurn(configuration, data, steps) for configuration in (peer, analog)]
             best = [float("inf"), float("inf")]
             for _ in range(TURNS):
                 best = [min(b, turn()) for b, turn in zip(best, turns, strict=True)]

@@ -39,7 +39,7 @@ def measure(data_dir: str | None = None) -> list[dict[str, float | str | None]]:
     data = load_dataset("mnist", data_dir)
 
     def named(name: str) -> Turn:
-        return jax_turn(experiment(name).configuration, data, STEPS)
+        return JaxTurn(experiment(name).configuration, data, STEPS)
 
     contenders: dict[str, Turn] = {f"{PEER} (JAX)": named(PEER)}
     torch_turn = _torch(data)
@@ -74,32 +74,41 @@ def table(rows: Sequence[dict[str, float | str | None]]) -> list[str]:
     return lines
 
 
-def jax_turn(configuration: Configuration, data: Dataset, steps: int) -> Turn:
-    """A turn of that many steps of an experiment's configuration, compiled as `mho train` does."""
-    inputs, labels = jnp.asarray(data.train_inputs), jnp.asarray(data.train_targets)
-    assert data.classes is not None
-    steps_per_epoch = len(labels) // configuration.batch_size
-    learner = learner_of(configuration, inputs.shape[1], data.classes, steps_per_epoch)
-    state = initial_state(learner)
-    advance = compile_epoch(
-        learner,
-        state,
-        inputs,
-        labels,
-        classes=data.classes,
-        scale=data.scale,
-        batch_size=configuration.batch_size,
-    )
-    order, key = sample_order(0, 1, len(labels)), jax.random.key(0)
+class JaxTurn:
+    """A turn of some steps of an experiment's configuration, compiled as `mho train` does; each goes on from the last."""
 
-    def turn() -> float:
-        nonlocal state
-        state = TrainingState(state.network, state.optimizer_state, jnp.int32(0), fresh_tally())
+    def __init__(self, configuration: Configuration, data: Dataset, steps: int) -> None:
+        self._inputs, self._labels = jnp.asarray(data.train_inputs), jnp.asarray(data.train_targets)
+        assert data.classes is not None
+        steps_per_epoch = len(self._labels) // configuration.batch_size
+        learner = learner_of(configuration, self._inputs.shape[1], data.classes, steps_per_epoch)
+        self._state = initial_state(learner)
+        self._advance = compile_epoch(
+            learner,
+            self._state,
+            self._inputs,
+            self._labels,
+            classes=data.classes,
+            scale=data.scale,
+            batch_size=configuration.batch_size,
+        )
+        self._order, self._key = sample_order(0, 1, len(self._labels)), jax.random.key(0)
+        self._steps = jnp.int32(steps)
+
+    @property
+    def state(self) -> TrainingState:
+        """Where the training stands; the next turn takes its buffers."""
+        return self._state
+
+    def __call__(self) -> float:
+        """Make the steps."""
+        network, optimizer_state = self._state.network, self._state.optimizer_state
+        state = TrainingState(network, optimizer_state, jnp.int32(0), fresh_tally())
         begin = time.perf_counter()
-        state = jax.block_until_ready(advance(state, jnp.int32(steps), order, inputs, labels, key))
+        self._state = jax.block_until_ready(
+            self._advance(state, self._steps, self._order, self._inputs, self._labels, self._key)
+        )
         return time.perf_counter() - begin
-
-    return turn
 
 
 def _torch(data: Dataset) -> Turn | None:

@@ -32,11 +32,11 @@ def measure(data_dir: str | None = None) -> list[dict[str, float | str | None]]:
     Raises:
         MhoError: where a training fails, or the system has no /proc.
     """
-    peaks = {"idle": measured(_LOAD)[1]}
+    peaks = {"idle": idle_peak()}
     folder = [] if data_dir is None else ["--data-dir", data_dir]
     for name in EXPERIMENTS:
         with tempfile.TemporaryDirectory() as out:
-            peaks[name] = measured(_TRAIN, "train", name, "--epochs", "1", "--out", out, *folder)[1]
+            peaks[name] = training_peak(name, "--epochs", "1", "--out", out, *folder)
     return [
         {"name": name, "peak_megabytes": peak, "above_idle_megabytes": peak - peaks["idle"]}
         for name, peak in peaks.items()
@@ -48,6 +48,24 @@ def table(rows: Sequence[dict[str, float | str | None]]) -> list[str]:
     lines = [f"{'name':<22}{'peak [MB]':>11}{'above idle':>12}"]
     lines += [f"{row['name']:<22}{row['peak_megabytes']:>11.0f}{row['above_idle_megabytes']:>12.0f}" for row in rows]
     return lines
+
+
+def idle_peak() -> float:
+    """Peak memory [MB] of a process that has loaded all that training needs.
+
+    Raises:
+        MhoError: where the system has no /proc.
+    """
+    return measured(_LOAD)[1]
+
+
+def training_peak(*arguments: str) -> float:
+    """Peak memory [MB] of `mho train` with these arguments.
+
+    Raises:
+        MhoError: if it fails.
+    """
+    return measured(_TRAIN, "train", *arguments)[1]
 
 
 def measured(program: str, *arguments: str) -> tuple[str, float]:

@@ -21,6 +21,8 @@ from mho.learning import apply_updates, coordinate_slope
 
 _SLICED_BATCH = 8
 _TEST_BATCH = 1000
+_TEST_VOLTAGES = 2**21
+"""Samples times nodes of the widest layer in a batch of the test, which bounds its memory."""
 
 
 class Tally(eqx.Module):
@@ -217,7 +219,9 @@ def compile_test(
     """
     spread = one_device() if devices is None else devices
     samples = len(labels)
-    batch_size = -(-min(_TEST_BATCH, samples) // spread.sample_shares) * spread.sample_shares
+    widest = max(leaf.shape[-1] for leaf in jax.tree.leaves(learner.parameters(learner.network)) if leaf.ndim)
+    most = max(1, min(_TEST_BATCH, _TEST_VOLTAGES // widest, samples))
+    batch_size = -(-most // spread.sample_shares) * spread.sample_shares
     # The last batch is filled up with the last sample; `counted` leaves the filling out.
     index = jnp.arange(-(-samples // batch_size) * batch_size).reshape(-1, batch_size)
 

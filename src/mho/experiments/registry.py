@@ -90,6 +90,32 @@ EXPERIMENTS: dict[str, Experiment] = {
         "deep resistive network 1568-1024-10 of ideal diodes on MNIST",
         replace(_DEEP_RESISTIVE, hidden=(1024,), input_gain=480.0, epochs=50),
     ),
+    "drn-2h": Experiment(
+        "deep resistive network 1568-1024-1024-10 of ideal diodes on MNIST",
+        replace(
+            _DEEP_RESISTIVE,
+            hidden=(1024, 1024),
+            input_gain=2000.0,
+            learning_rates=(0.002, 0.006, 0.018),
+            epochs=50,
+        ),
+    ),
+    "drn-3h": Experiment(
+        "deep resistive network 1568-1024-1024-1024-10 of ideal diodes on MNIST",
+        # The published biases have a tenth of these rates.
+        replace(
+            _DEEP_RESISTIVE,
+            hidden=(1024, 1024, 1024),
+            input_gain=4000.0,
+            beta=2.0,
+            learning_rates=(0.005, 0.02, 0.08, 0.005),
+            epochs=50,
+        ),
+    ),
+    "drn-xl": Experiment(
+        "deep resistive network 1568-32768-10 of ideal diodes on MNIST, 51 million conductances",
+        replace(_DEEP_RESISTIVE, hidden=(32768,), input_gain=800.0, epochs=50),
+    ),
     "drn-digits": Experiment(
         "deep resistive network 128-32-10 on digits of 8 × 8 pixels, in a few seconds",
         # At β = 1 S a third of the seeds begin with outputs of less conductance than that: no state at −β.

@@ -328,6 +328,9 @@ class _Training:
 
     def _run(self, saved: Path | None) -> Finished:
         state = initial_state(self.learner)
+        # Of the network at its start the shapes are enough from here on; a wide one is most of the memory.
+        shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), self.learner.network)
+        self.learner = dataclasses.replace(self.learner, network=shapes)
         if saved is not None:
             bookmark = read_bookmark(saved)
             state = read_state(saved, state)

@@ -49,7 +49,7 @@ def coupled_learning(
     free = settle(network, driven, rtol=rtol, max_sweeps=max_sweeps)
     prediction = network.prediction(free.voltages)
     clamp = Clamp(prediction + eta * (targets - prediction), network.paired_outputs)
-    clamped = settle(network, driven, nudge=clamp, start=free.voltages, rtol=rtol, max_sweeps=max_sweeps)
+    clamped = settle(network, driven, nudge=clamp, start=free.start, rtol=rtol, max_sweeps=max_sweeps)
     weight = 1.0 / (eta * inputs.shape[0])
 
     def difference(varied: Network) -> Array:

@@ -17,7 +17,7 @@ from mho.learning.cost import Cost
 from mho.learning.gradient import Gradient, energy_slope
 from mho.learning.nudging import EnergyNudge, held_nudge
 from mho.networks import LayeredNetwork
-from mho.steady import Network, Settle, load
+from mho.steady import Network, Settle, load, settles_by_mean_field
 from mho.steady import settle as settle_by_kind
 
 Variant = Literal["positive", "negative", "random-sign", "centred"]
@@ -89,7 +89,11 @@ def equilibrium_propagation(
         return jnp.concatenate([x] * count)
 
     free: Any
-    if nudging == "energy" and isinstance(network, LayeredNetwork):
+    layered = isinstance(network, LayeredNetwork)
+    # A deep network's free phase is the better part of the way to the others; of a centred pair that begin there, what is
+    # left of the free phase's error cancels in the difference.
+    in_turn = layered and variant == "centred" and settles_by_mean_field(network, batch)
+    if nudging == "energy" and layered and not in_turn:
         # No phase needs another's result, so all settle as one batch: each sweep passes over the conductances once.
         nudge = EnergyNudge(cost, jnp.concatenate([0 * sign, strength]), copies(targets, 1 + times), paired)
         point = settle(network, driven.repeated(1 + times), nudge=nudge, rtol=rtol, max_sweeps=max_sweeps)
@@ -108,7 +112,7 @@ def equilibrium_propagation(
             network,
             driven.repeated(times),
             nudge=nudge,
-            start=jax.tree.map(lambda v: copies(v, times), free),
+            start=jax.tree.map(lambda v: copies(v, times), first.start),
             rtol=rtol,
             max_sweeps=max_sweeps,
         )

@@ -90,6 +90,14 @@ class Crossbar(eqx.Module):
         For checks, not for training: it visits every resistor of every sample, one row at a time.
         """
 
+    def balance(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
+        """Currents out of the rows, (batch, n), and into the columns, (batch, m), in amperes.
+
+        For checks, in the voltages' precision, which may be higher than the conductances'.
+        """
+        drawn = self.row_conductance() * drive - self.reverse_current(voltage)
+        return drawn, self.current(drive) - self.column_conductance() * voltage
+
     @abc.abstractmethod
     def single_resistors(self) -> tuple[SingleResistors, ...]:
         """Its resistors one by one; where it is mirrored, those at +x, then those at −x."""
@@ -136,10 +144,18 @@ class DenseCrossbar(Crossbar):
         self, drive: Array, voltage: Array, drive_change: Array | None, voltage_change: Array
     ) -> "DenseCrossbar":
         """Σ (u − v)(δu − δv), expanded: row sums, column sums and rank-batch products."""
-        product = jnp.sum(voltage * voltage_change, 0)[None, :] - outer_sum(drive, voltage_change)
-        if drive_change is not None:
-            product += jnp.sum(drive * drive_change, 0)[:, None] - outer_sum(drive_change, voltage)
+        product = jnp.sum(voltage * voltage_change, 0)[None, :]
+        if drive_change is None:
+            product -= outer_sum(drive, voltage_change)
+        else:
+            # Both sums as one: the array of products is written once.
+            rows, columns = jnp.concatenate([drive, drive_change]), jnp.concatenate([voltage_change, voltage])
+            product += jnp.sum(drive * drive_change, 0)[:, None] - outer_sum(rows, columns)
         return eqx.tree_at(lambda c: c.resistors.conductance, self, product)
+
+    def balance(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
+        """Row by row: the conductances are never converted all at once."""
+        return _balance(self.resistors.conductance, drive, voltage)
 
     def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
         """Row by row."""
@@ -242,6 +258,12 @@ class MirroredCrossbar(Crossbar):
             product += jnp.stack([-odd, odd], 1)
         return eqx.tree_at(lambda c: c.resistors.conductance, self, product)
 
+    def balance(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
+        """Row by row, both polarities; of a pair of rows what they give together, as `reverse_current` has it."""
+        plus_rows, plus_columns = _balance(self.plus.conductance, drive, voltage)
+        minus_rows, minus_columns = _balance(self.minus.conductance, -drive, voltage)
+        return plus_rows + minus_rows, plus_columns + minus_columns
+
     def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
         """Row by row, both polarities."""
         plus_rows, plus_columns = _largest(self.plus.conductance, drive, voltage)
@@ -261,6 +283,16 @@ def _largest(conductance: Array, drive: Array, voltage: Array) -> tuple[Array, A
 
     columns, rows = lax.scan(row, jnp.zeros_like(voltage), (conductance, drive.T))
     return rows.T, columns
+
+
+def _balance(conductance: Array, drive: Array, voltage: Array) -> tuple[Array, Array]:
+    def row(inflow: Array, entry: tuple[Array, Array]) -> tuple[Array, Array]:
+        conductances, potential = entry
+        branch = conductances.astype(voltage.dtype) * (potential[:, None] - voltage)
+        return inflow + branch, branch.sum(1)
+
+    inflow, rows = lax.scan(row, jnp.zeros_like(voltage), (conductance, drive.T))
+    return rows.T, inflow
 
 
 def _single(resistors: ProgrammableResistor) -> SingleResistors:

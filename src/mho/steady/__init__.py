@@ -2,6 +2,7 @@
 
 from mho.steady.clamp import Clamp
 from mho.steady.coordinate_descent import Load, OperatingPoint, Settle
+from mho.steady.layered import settles_by_mean_field
 from mho.steady.phase import Network, linear_response, load, settle
 from mho.steady.residual import kirchhoff_residual
 from mho.steady.solve import operating_point
@@ -17,4 +18,5 @@ __all__ = [
     "load",
     "operating_point",
     "settle",
+    "settles_by_mean_field",
 ]

@@ -55,6 +55,13 @@ class OperatingPoint(eqx.Module):
     of the same layer; (batch,)."""
     sweeps: Array
     """Sweeps made; Newton's steps where they are the method."""
+    kept: Any = None
+    """What the method keeps beside the voltages for another phase of the same sources, voltages included."""
+
+    @property
+    def start(self) -> Any:
+        """For another phase of the same sources to begin with."""
+        return self.voltages if self.kept is None else self.kept
 
 
 class Settle(Protocol):

@@ -10,7 +10,8 @@ from jax import Array
 
 from mho.elements import CurrentSource, TwoTerminal
 from mho.networks import LayeredNetwork, Voltages
-from mho.steady.coordinate_descent import Load, OperatingPoint, settle
+from mho.steady.coordinate_descent import Load, OperatingPoint
+from mho.steady.layered import settle_layered
 
 
 class Linearised(TwoTerminal):
@@ -60,4 +61,4 @@ def layered_response(
     )
     linear = eqx.tree_at(lambda n: n.layers, network, layers)
     grounded = Load(jnp.zeros_like(load.sources), jnp.zeros_like(load.input_current), load.conductances)
-    return settle(linear, grounded, nudge=CurrentSource(injected), rtol=rtol, max_sweeps=max_sweeps)
+    return settle_layered(linear, grounded, nudge=CurrentSource(injected), rtol=rtol, max_sweeps=max_sweeps)

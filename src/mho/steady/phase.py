@@ -1,6 +1,6 @@
 """A phase's steady states, of any kind of network by the method that suits it: what the learning rules call.
 
-Layered networks settle by block coordinate descent, circuits that have an energy by Newton's method with dense matrices.
+Layered networks settle by sweeps over their layers, circuits that have an energy by Newton's method with dense matrices.
 Voltages are a layered network's `mho.networks.Voltages` or a circuit's array of shape (batch, nodes).
 """
 
@@ -13,6 +13,7 @@ from mho.networks import Circuit, LayeredNetwork
 from mho.steady import coordinate_descent
 from mho.steady.coordinate_descent import Load, OperatingPoint
 from mho.steady.dense_newton import CircuitLoad, circuit_response, load_circuit, settle_circuit
+from mho.steady.layered import settle_layered
 from mho.steady.linear_response import layered_response
 
 Network = LayeredNetwork | Circuit
@@ -57,7 +58,7 @@ def settle(
         assert isinstance(load, CircuitLoad)
         return settle_circuit(network, load, nudge=nudge, start=start, rtol=rtol, max_sweeps=max_sweeps)
     assert isinstance(load, Load)
-    return coordinate_descent.settle(network, load, nudge=nudge, start=start, rtol=rtol, max_sweeps=max_sweeps)
+    return settle_layered(network, load, nudge=nudge, start=start, rtol=rtol, max_sweeps=max_sweeps)
 
 
 def linear_response(

@@ -1,16 +1,18 @@
 """Kirchhoff's current law, checked: what an operating point is judged by."""
 
+from functools import partial
+from typing import Any
+
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from mho.elements import TwoTerminal
-from mho.networks import LayeredNetwork, Voltages
+from mho.networks import DenseCrossbar, LayeredNetwork, MirroredCrossbar, Voltages
 from mho.precision import double
 
 
-@double
-@eqx.filter_jit
 def kirchhoff_residual(
     network: LayeredNetwork, sources: Array, voltages: Voltages, nudge: TwoTerminal | None = None
 ) -> Array:
@@ -28,21 +30,26 @@ def kirchhoff_residual(
     Returns:
         Relative residuals, (batch,).
     """
+    # The conductances of a wide layer are most of the memory: they keep their precision until a row is looked at.
+    return double(partial(_residual, network))(sources, voltages, nudge)
+
+
+@eqx.filter_jit
+def _residual(network: LayeredNetwork, sources: Array, voltages: Voltages, nudge: TwoTerminal | None) -> Array:
+    network = jax.tree.map(_widened, network, is_leaf=_visited_by_rows)
     layers = network.layers
     drives = network.drives(sources, voltages)
     worst = jnp.zeros(sources.shape[0])
     reach = [layer.crossbar.largest_branch_current(u, v) for layer, u, v in zip(layers, drives, voltages, strict=True)]
-    for index, (layer, drive, voltage) in enumerate(zip(layers, drives, voltages, strict=True)):
-        inflow = layer.crossbar.current(drive) - layer.crossbar.column_conductance() * voltage
+    balances = [layer.crossbar.balance(u, v) for layer, u, v in zip(layers, drives, voltages, strict=True)]
+    for index, (layer, voltage) in enumerate(zip(layers, voltages, strict=True)):
+        inflow = balances[index][1]
         largest = reach[index][1]
         if layer.bias is not None:
             inflow += layer.bias.injected
             largest = jnp.maximum(largest, jnp.abs(layer.bias.injected))
         if index + 1 < len(layers):
-            following = layers[index + 1].crossbar
-            drawn = following.row_conductance() * drives[index + 1]
-            drawn -= following.reverse_current(voltages[index + 1])
-            inflow -= layer.drawn(drawn)
+            inflow -= layer.drawn(balances[index + 1][0])
             largest = jnp.maximum(largest, jnp.abs(layer.drawn(reach[index + 1][0])))
         element = nudge if index + 1 == len(layers) else layer.element
         if element is not None:
@@ -52,3 +59,11 @@ def kirchhoff_residual(
         relative = jnp.abs(inflow) / jnp.maximum(largest, jnp.finfo(largest.dtype).tiny)
         worst = jnp.maximum(worst, relative.max(-1))
     return worst
+
+
+def _visited_by_rows(part: object) -> bool:
+    return isinstance(part, DenseCrossbar | MirroredCrossbar)
+
+
+def _widened(part: Any) -> Any:
+    return part if _visited_by_rows(part) else jnp.asarray(part, float)

@@ -9,7 +9,8 @@ from mho.elements import TwoTerminal
 from mho.errors import MhoError
 from mho.networks import LayeredNetwork, Voltages
 from mho.precision import double
-from mho.steady.coordinate_descent import OperatingPoint, load, settle
+from mho.steady.coordinate_descent import OperatingPoint, load
+from mho.steady.layered import settle_layered
 
 
 def operating_point(
@@ -59,4 +60,4 @@ def _solve(
     max_sweeps: int,
 ) -> OperatingPoint:
     sources = load(network, jnp.asarray(inputs))
-    return settle(network, sources, nudge=nudge, start=start, rtol=rtol, max_sweeps=max_sweeps)
+    return settle_layered(network, sources, nudge=nudge, start=start, rtol=rtol, max_sweeps=max_sweeps)

@@ -1,0 +1,138 @@
+"""Mean-field sweeps of deep networks: the states of plain sweeps, in fewer of them, with a residual that holds."""
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mho.elements import IdealDiode
+from mho.learning import SquaredError, equilibrium_propagation
+from mho.networks import layered_network
+from mho.precision import double
+from mho.steady import coordinate_descent, kirchhoff_residual, load, mean_field, operating_point
+from mho.steady.layered import settles_by_mean_field
+from random_circuits import BATCH, STRUCTURES, random_network, random_nudges, random_samples
+
+DEEP = {name: STRUCTURES[name] for name in ("paper-deep", "drn", "piecewise", "mixed")}
+
+
+@double
+@eqx.filter_jit
+def phases(network, inputs, nudge):
+    """A free phase from 0 V and a nudged one that begins there."""
+    driven, settings = load(network, inputs), {"rtol": 1e-13, "max_sweeps": 10_000}
+    free = mean_field.settle(network, driven, **settings)
+    return driven.sources, free, mean_field.settle(network, driven, nudge=nudge, start=free.start, **settings)
+
+
+@pytest.mark.parametrize("name", DEEP)
+@settings(max_examples=4)
+@given(seed=st.integers(0, 2**32 - 10))
+def test_states_are_those_of_plain_sweeps(name, seed):
+    network = random_network(DEEP[name], seed)
+    assert mean_field.suits(network) and not settles_by_mean_field(network, BATCH)
+    inputs, _ = random_samples(DEEP[name], seed)
+    nudge = random_nudges(DEEP[name], network, seed)[1]
+    sources, free, nudged = phases(network, inputs, nudge)
+    for point, attached in ((free, None), (nudged, nudge)):
+        assert point.residual.max() <= 1e-13
+        assert kirchhoff_residual(network, sources, point.voltages, attached).max() <= 1e-10
+    if name == "mixed":
+        for a, b in zip(free.voltages, operating_point(network, inputs).voltages, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
+
+
+def deep_network(widths: tuple[int, ...], seed: int):
+    elements = [IdealDiode(np.where(np.arange(n) < n // 2, 1.0, -1.0)) for n in widths[1:-1]]
+    return layered_network(widths, jax.random.key(seed), elements=elements, input_gain=100.0)
+
+
+def with_outstanding_modes(network, seed: int):
+    """Conductances with a few strong patterns beside the common one, as training leaves them."""
+    rng = np.random.default_rng(seed)
+
+    def patterned(leaf):
+        if np.ndim(leaf) != 2:
+            return leaf
+        n, m = leaf.shape
+        pattern = sum(np.outer(rng.normal(size=n), rng.normal(size=m)) for _ in range(3))
+        return np.maximum(np.asarray(leaf) + pattern * float(np.mean(leaf)), 1e-7)
+
+    return jax.tree.map(patterned, network)
+
+
+@double
+@eqx.filter_jit
+def ten_layers(network, inputs):
+    driven = load(network, inputs)
+    methods = (mean_field, coordinate_descent)
+    return driven.sources, [m.settle(network, driven, rtol=1e-8, max_sweeps=200) for m in methods]
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_ten_hidden_layers_settle_in_half_the_sweeps(trained):
+    network = deep_network((30, *(256,) * 10, 10), 0)
+    network = with_outstanding_modes(network, 0) if trained else network
+    sources, (ours, plain) = ten_layers(network, np.random.default_rng(0).normal(size=(4, 30)))
+    assert max(ours.residual.max(), plain.residual.max()) <= 1e-8
+    assert kirchhoff_residual(network, sources, ours.voltages).max() <= 1e-5
+    assert ours.sweeps <= plain.sweeps // 2
+
+
+@double
+@eqx.filter_jit
+def imbalance_after(network, inputs, sweeps):
+    """A state that has not settled: its residual as the method tells it, and what a plain sweep finds out of balance."""
+    driven = load(network, inputs)
+    point = mean_field.settle(network, driven, rtol=0.0, max_sweeps=sweeps)
+    voltages, worst = point.voltages, 0.0
+    for k in range(len(voltages) - 1):
+        layer, following = network.layers[k], network.layers[k + 1].crossbar
+        current = driven.input_current if k == 0 else layer.crossbar.current(voltages[k - 1])
+        current = current + layer.bias.injected + following.reverse_current(voltages[k + 1])
+        out = layer.element.mismatch(voltages[k], current - driven.conductances[k] * voltages[k])
+        worst = jax.numpy.maximum(worst, abs(out).max(-1) / abs(current).max(-1))
+    return point.residual, worst
+
+
+def test_residual_is_never_less_than_the_imbalance():
+    for seed in range(3):
+        network = with_outstanding_modes(deep_network((20, 64, 16, 32, 5), seed), seed)
+        inputs = np.random.default_rng(seed).normal(size=(8, 20))
+        for sweeps in (1, 2, 3):
+            told, found = imbalance_after(network, inputs, np.int32(sweeps))
+            assert (told >= found * (1 - 1e-9)).all(), sweeps
+            assert (told <= 100 * found + 1e-14).all(), sweeps
+
+
+@double
+@eqx.filter_jit
+def gradients(network, inputs, targets, rtol: float):
+    settings = {"beta": 0.05, "max_sweeps": 500}
+    return [
+        equilibrium_propagation(
+            network, inputs, targets, SquaredError(), rtol=tolerance, settle=method.settle, **settings
+        )
+        for method, tolerance in ((mean_field, rtol), (coordinate_descent, 1e-14))
+    ]
+
+
+def test_gradient_is_that_of_plain_sweeps():
+    """At a tolerance of 1e-4, too: the errors of a pair that begins at one free state cancel in its difference."""
+    network = deep_network((20, 128, 128, 128, 10), 3)
+    rng = np.random.default_rng(3)
+    inputs, targets = rng.normal(size=(64, 20)), np.eye(10)[rng.integers(10, size=64)]
+    assert settles_by_mean_field(network, 64) and not settles_by_mean_field(network, 4)
+    for rtol, accuracy in ((1e-4, 0.05), (1e-13, 1e-6)):
+        ours, exact = gradients(network, inputs, targets, rtol)
+        assert ours.unconverged == exact.unconverged == 0
+        for a, b in zip(jax.tree.leaves(ours.by_parameter), jax.tree.leaves(exact.by_parameter), strict=True):
+            assert np.linalg.norm(a - b) <= accuracy * np.linalg.norm(b), rtol
+
+
+def test_crossbars_that_the_mean_field_does_not_describe_are_left_to_plain_sweeps():
+    assert not mean_field.suits(random_network(STRUCTURES["convolutional"], 0))
+    assert not mean_field.suits(random_network(STRUCTURES["paper"], 0))
+    assert not mean_field.suits(random_network(STRUCTURES["linear"], 0))
