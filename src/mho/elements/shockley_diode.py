@@ -41,11 +41,11 @@ _STEPS = 2
 
 
 def _diode_root(excess: Callable[[Array], tuple[Array, Array]], bound: Array, last: Array, scale: Array) -> Array:
-    # The root lies between 0 V and the conduction bound. A few steps from the node's last voltage, or from the bound if it was
-    # never moved from 0 V: exact once the neighbours have settled, and while those still move more would be lost. A step
-    # that leaves the bracket is cut back at the end. Whatever is left shows in the steady state's residual, which is the
-    # law's own mismatch. In float64, where no circuit may be too hard, nodes that are not yet where Newton's method squares
-    # the error, within a part of the thermal voltage, are solved to rounding.
+    # The root lies between 0 V and the conduction bound. A few steps from the node's last voltage, or from the bound if it
+    # was never moved from 0 V: exact once the neighbours have settled, and while those still move more would be lost. A
+    # step that leaves the bracket is cut back at the end. Whatever is left shows in the steady state's residual, which is
+    # the law's own mismatch. In float64, where no circuit may be too hard, nodes that are not yet where Newton's method
+    # squares the error, within a part of the thermal voltage, are solved to rounding.
     moved = jnp.sign(bound) * jnp.finfo(bound.dtype).tiny
     low, high = jnp.minimum(bound, moved), jnp.maximum(bound, moved)
     begin = jnp.where(last == 0.0, bound, jnp.clip(last, low, high))
