@@ -37,7 +37,8 @@ def bounded_exp(x: Array) -> Array:
     return bounded * (1.0 + xp.maximum(x - limit, 0.0))
 
 
-_STEPS = 2
+_STEPS = {"float32": 2, "float64": 4}
+"""Of Newton's method a visit: what measured fastest."""
 
 
 def _diode_root(excess: Callable[[Array], tuple[Array, Array]], bound: Array, last: Array, scale: Array) -> Array:
@@ -49,10 +50,11 @@ def _diode_root(excess: Callable[[Array], tuple[Array, Array]], bound: Array, la
     moved = jnp.sign(bound) * jnp.finfo(bound.dtype).tiny
     low, high = jnp.minimum(bound, moved), jnp.maximum(bound, moved)
     begin = jnp.where(last == 0.0, bound, jnp.clip(last, low, high))
+    steps = _STEPS[bound.dtype.name]
     if bound.dtype == jnp.float32:
-        root = newton_root(excess, begin, steps=_STEPS)
+        root = newton_root(excess, begin, steps=steps)
         return jnp.where(jnp.isfinite(root), jnp.clip(root, low, high), bound)
-    before = newton_root(excess, begin, steps=_STEPS - 1)
+    before = newton_root(excess, begin, steps=steps - 1)
     root = jnp.clip(newton_root(excess, before, steps=1), low, high)
     near = jnp.abs(root - before) <= 0.1 * scale
     low, high = jnp.minimum(low, 0.0), jnp.maximum(high, 0.0)
