@@ -42,22 +42,24 @@ _STEPS = {"float32": 2, "float64": 4}
 
 
 def _diode_root(excess: Callable[[Array], tuple[Array, Array]], bound: Array, last: Array, scale: Array) -> Array:
-    # The root lies between 0 V and the conduction bound. A few steps from the node's last voltage, or from the bound if it
-    # was never moved from 0 V: exact once the neighbours have settled, and while those still move more would be lost. A
-    # step that leaves the bracket is cut back at the end. Whatever is left shows in the steady state's residual, which is
-    # the law's own mismatch. In float64, where no circuit may be too hard, nodes that are not yet where Newton's method
-    # squares the error, within a part of the thermal voltage, are solved to rounding.
-    moved = jnp.sign(bound) * jnp.finfo(bound.dtype).tiny
-    low, high = jnp.minimum(bound, moved), jnp.maximum(bound, moved)
-    begin = jnp.where(last == 0.0, bound, jnp.clip(last, low, high))
-    steps = _STEPS[bound.dtype.name]
+    # The root lies between 0 V and the conduction bound. A few steps from the node's last voltage, or from the bound if that
+    # lies outside: exact once the neighbours have settled, and while those still move more would be lost. A step that
+    # leaves the bracket is cut back at the end. Whatever is left shows in the steady state's residual, which is the law's
+    # own mismatch. In float64, where no circuit may be too hard, nodes that are not yet where Newton's method squares the
+    # error, within a part of the thermal voltage, are solved to rounding.
+    side = jnp.sign(bound)
+
+    def kept(root: Array, outside: Array) -> Array:
+        return jnp.where((jnp.sign(root) == side) & (jnp.abs(root) <= jnp.abs(bound)), root, outside)
+
+    begin, steps = kept(last, bound), _STEPS[bound.dtype.name]
     if bound.dtype == jnp.float32:
         root = newton_root(excess, begin, steps=steps)
-        return jnp.where(jnp.isfinite(root), jnp.clip(root, low, high), bound)
+        return kept(root, jnp.where(side * root <= 0.0, side * jnp.finfo(bound.dtype).tiny, bound))
     before = newton_root(excess, begin, steps=steps - 1)
-    root = jnp.clip(newton_root(excess, before, steps=1), low, high)
-    near = jnp.abs(root - before) <= 0.1 * scale
-    low, high = jnp.minimum(low, 0.0), jnp.maximum(high, 0.0)
+    root = newton_root(excess, before, steps=1)
+    near = (jnp.abs(root - before) <= 0.1 * scale) & (kept(root, begin) == root)
+    low, high = jnp.minimum(bound, 0.0), jnp.maximum(bound, 0.0)
     return lax.cond(jnp.all(near), lambda: root, lambda: bracketed_root(excess, low, high, begin, scale))
 
 
