@@ -14,12 +14,23 @@ import numpy as np
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 def _widen(leaf: object) -> object:
     if isinstance(leaf, jax.Array | np.ndarray) and jnp.issubdtype(leaf.dtype, jnp.floating):
-        return np.asarray(leaf, np.float64)
+        wide = isinstance(leaf, jax.Array) and leaf.dtype == np.float64
+        return leaf if wide else np.asarray(leaf, np.float64)
     return leaf
+
+
+def widened(tree: T) -> T:
+    """A network, or any pytree, with its floating arrays in float64 on the device: for many calls of `double` functions.
+
+    Each of them would otherwise widen and move the network anew.
+    """
+    with jax.enable_x64(True):
+        return jax.tree.map(lambda leaf: leaf if (wide := _widen(leaf)) is leaf else jnp.asarray(wide), tree)
 
 
 def _to_host(leaf: object) -> object:

@@ -123,7 +123,7 @@ def test_every_field_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
         ("train --resume run --resume nowhere", "nowhere: holds no run"),
         ("train --resume nowhere", "nowhere: holds no run (config.json is missing)"),
         ("train --resume damaged", "damaged/config.json: not JSON: "),
-        ("train --resume run --beta 2", "--beta 2.0: run was begun with 1.0, and a resumed run may change --epochs"),
+        ("train --resume run --beta 2", "--beta 2.0: run was begun with 0.5, and a resumed run may change --epochs"),
         ("train --resume run --hidden 3 4", "--hidden 3 4: run was begun with 32"),
         ("train --resume run --out other", "--out other: a resumed run stays in its folder, run"),
         ("train drn-xs --resume run", "--resume run: is a run of drn-digits, not of drn-xs"),

@@ -56,9 +56,7 @@ def idle_peak() -> float:
     Raises:
         MhoError: where the system has no /proc.
     """
-    if not Path("/proc/self/status").exists():
-        raise MhoError("peak memory is read from /proc/PID/status, which this system does not have")
-    return _peak(_LOAD)
+    return measured(_LOAD)[1]
 
 
 def training_peak(*arguments: str) -> float:
@@ -67,13 +65,21 @@ def training_peak(*arguments: str) -> float:
     Raises:
         MhoError: if it fails.
     """
-    return _peak(_TRAIN, "train", *arguments)
+    return measured(_TRAIN, "train", *arguments)[1]
 
 
-def _peak(program: str, *arguments: str) -> float:
+def measured(program: str, *arguments: str) -> tuple[str, float]:
+    """What a Python program printed in a process of its own, and the process's peak memory in megabytes.
+
+    Raises:
+        MhoError: where it fails, or the system has no /proc.
+    """
+    if not Path("/proc/self/status").exists():
+        raise MhoError("mho bench: peak memory is read from /proc/PID/status, which this system does not have")
     command = [sys.executable, "-c", f"{program}\n{_PEAK}", *arguments]
     finished = subprocess.run(command, capture_output=True, text=True)
     if finished.returncode != 0:
         said = finished.stderr.strip().splitlines() or ["no word of why"]
         raise MhoError(f"{' '.join(('mho', *arguments))}: {said[-1].removeprefix('mho: ')}")
-    return int(finished.stdout.split()[-1]) * 1024 / 1e6
+    printed, peak = finished.stdout.rstrip("\n").rpartition("\n")[::2]
+    return printed, int(peak) * 1024 / 1e6

@@ -20,6 +20,7 @@ BENCHMARKS = {
     "memory": "peak memory of training",
     "devices": "training shared out over four simulated devices, against one",
     "operating_point": "operating points of the paper's circuit, against ngspice",
+    "circuits": "lattices, random graphs and a crossbar of 100,000 nodes, against ngspice and badcrossbar",
 }
 """Each is a module of `mho.benchmarks` with the functions `measure`, whose records --json prints, `table`, and `plot` where
 it measures how something scales."""

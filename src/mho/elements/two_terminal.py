@@ -69,7 +69,7 @@ class TwoTerminal(eqx.Module):
 
     @property
     def exact(self) -> bool:
-        """Whether `node_voltage` solves to rounding at every call, in float32 too."""
+        """Whether `node_voltage` solves to rounding at every call and in every precision."""
         return True
 
     def mismatch(self, voltage: Array, current: Array) -> Array:
@@ -81,7 +81,7 @@ class TwoTerminal(eqx.Module):
 
         This is the exact minimum of the energy over one node's voltage, its neighbours held. `conductance` [S] is
         positive, `current` [A] is what flows in from the neighbours, `start` [V] a first guess. Solved by Newton's
-        method inside a shrinking bracket, so it converges from any start. An element that is not `exact` may in float32
+        method inside a shrinking bracket, so it converges from any start. An element that is not `exact` may
         take a few steps from `start` instead: exact once the neighbours have settled.
         """
         edge = (current - self.current(jnp.zeros_like(current))) / conductance

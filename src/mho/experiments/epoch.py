@@ -219,7 +219,8 @@ def compile_test(
     """
     spread = one_device() if devices is None else devices
     samples = len(labels)
-    widest = max(leaf.shape[-1] for leaf in jax.tree.leaves(learner.parameters(learner.network)) if leaf.ndim)
+    leaves = jax.tree.leaves(learner.parameters(learner.network))
+    widest = max((leaf.shape[-1] for leaf in leaves if leaf.ndim), default=1)
     most = max(1, min(_TEST_BATCH, _TEST_VOLTAGES // widest, samples))
     batch_size = -(-most // spread.sample_shares) * spread.sample_shares
     # The last batch is filled up with the last sample; `counted` leaves the filling out.

@@ -5,6 +5,7 @@ import numpy as np
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
 from mho.networks.circuit_builder import CircuitBuilder
+from mho.networks.lattice import lattice_edges
 
 
 def square_lattice(
@@ -56,8 +57,7 @@ def square_lattice(
     edge = np.concatenate([number[0, :-1], number[:-1, -1], number[-1, :0:-1], number[:0:-1, 0]])
     sources = edge[np.arange(count) * len(edge) // count].tolist()
     builder = CircuitBuilder()
-    first = np.concatenate([number[:, :-1].ravel(), number[:-1].ravel()])
-    second = np.concatenate([number[:, 1:].ravel(), number[1:].ravel()])
+    first, second = lattice_edges((side, side))
     values = conductance * random.uniform(0.5, 1.5, len(first))
     builder.add_resistors(first, second, values, programmable=True, lower=lower, upper=upper)
     held = [0.0] * features + ([] if bias_line is None else [bias_line]) + [0.0]

@@ -11,7 +11,7 @@ from mho.networks.circuit import Circuit
 from mho.networks.circuit_builder import CircuitBuilder
 from mho.spice.netlist import Diodes, Netlist, VoltageControlled
 
-_ZERO_CELSIUS = 273.15
+ZERO_CELSIUS = 273.15
 _BREAKDOWN_ACCURACY = 1e-9
 
 
@@ -30,7 +30,7 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
     for celsius in np.unique(netlist.diodes.temperature):
         rows = np.flatnonzero(netlist.diodes.temperature == celsius)
         anode, cathode = nodes[netlist.diodes.nodes[rows]].T
-        diode = _junction_diodes(netlist, netlist.diodes, rows, float(celsius))
+        diode = junction_diodes(netlist, netlist.diodes, rows, float(celsius))
         builder.add_diodes(anode, cathode, diode, name=f"diodes at {celsius:.17g} °C")
     if len(currents):
         first, second = nodes[currents.nodes].T
@@ -58,7 +58,8 @@ def nodeset_voltages(netlist: Netlist, circuit: Circuit) -> np.ndarray | None:
     return start
 
 
-def _junction_diodes(netlist: Netlist, diodes: Diodes, rows: np.ndarray, celsius: float) -> JunctionDiode:
+def junction_diodes(netlist: Netlist, diodes: Diodes, rows: np.ndarray, celsius: float) -> JunctionDiode:
+    """The elements of some diodes, (rows,), of one temperature [°C]."""
     model = diodes.model[rows]
 
     def parameter(field: str) -> np.ndarray:
@@ -74,8 +75,8 @@ def _junction_diodes(netlist: Netlist, diodes: Diodes, rows: np.ndarray, celsius
         breakdown_current=parameter("breakdown_current"),
         activation_energy=parameter("activation_energy"),
         saturation_exponent=parameter("saturation_exponent"),
-        nominal_temperature=parameter("nominal_temperature") + _ZERO_CELSIUS,
-        temperature=celsius + _ZERO_CELSIUS,
+        nominal_temperature=parameter("nominal_temperature") + ZERO_CELSIUS,
+        temperature=celsius + ZERO_CELSIUS,
         area=diodes.area[rows] / multiplier,
         multiplier=multiplier,
         gmin=netlist.gmin,

@@ -14,10 +14,11 @@ from jax import Array
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
 from mho.spice.netlist import Netlist, Sources
-from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages
+from mho.spice.netlist_circuit import ZERO_CELSIUS, junction_diodes, netlist_circuit, nodeset_voltages
 from mho.spice.waveforms import Transient
 from mho.steady.newton import solve_circuit
 from mho.transient.dynamics import Dynamics, circuit_dynamics
+from mho.transient.junction_charge import JunctionCharge, heated
 from mho.transient.simulate import simulator
 
 _MOST_POINTS = 1_000_000
@@ -41,7 +42,7 @@ def netlist_transient(netlist: Netlist, *, capacitance: float = 0.0) -> NetlistT
         capacitance: of one more capacitor from every node to ground [F].
 
     Raises:
-        InputError: if there is no `.tran` card, nothing to follow in time, or a diode with a capacitance of its own.
+        InputError: if there is no `.tran` card, nothing to follow in time, or a diode with TT and without CJO.
         MhoError: if there is no operating point to start from, or the integration fails.
     """
     card = netlist.transient
@@ -49,18 +50,18 @@ def netlist_transient(netlist: Netlist, *, capacitance: float = 0.0) -> NetlistT
         raise InputError(f"{netlist.files[0]}: no .tran card; write .tran STEP STOP")
     if not (np.isfinite(capacitance) and capacitance >= 0):
         raise InputError(f"--capacitance {capacitance}: must be finite and not negative")
-    for k, model in enumerate(netlist.diodes.model):
-        held = netlist.models[model]
-        if held.junction_capacitance > 0 or held.transit_time > 0:
-            raise InputError(
-                f"{netlist.where(netlist.diodes, k)}: {netlist.diodes.names[k]}: a transient takes no CJO or TT of model "
-                f"{held.name}; put a capacitor across the diode"
-            )
+    inner = -len(netlist.nodes)
+    netlist = _with_junctions(netlist)
+    inner += len(netlist.nodes)
     beginning = _at_start(netlist)
     circuit = netlist_circuit(beginning)
     numbers = np.array([circuit.node_names.index(name, "node") for name in netlist.nodes])
     first, second, farads = _capacitors(netlist, numbers, capacitance)
-    dynamics = circuit_dynamics(circuit, (first, second, farads))
+    charge = _charge(netlist, numbers)
+    dynamics = circuit_dynamics(circuit, (first, second, farads), charge=charge)
+    if charge is not None:
+        first, second = np.append(first, charge.first), np.append(second, charge.second)
+        farads = np.append(farads, charge.reference)
     if card.use_initial:
         start = _initial_state(netlist, dynamics, numbers, (first, second, farads))
     else:
@@ -75,8 +76,83 @@ def netlist_transient(netlist: Netlist, *, capacitance: float = 0.0) -> NetlistT
         max_step=card.max_step or card.stop / 50,
     )
     found = waveforms.unknowns[-len(times) :]
-    nodes = {name: found[:, n - 1] for name, n in zip(netlist.nodes, numbers, strict=True) if n}
+    given = len(netlist.nodes) - inner
+    named = zip(netlist.nodes[:given], numbers[:given], strict=True)
+    nodes = {name: found[:, n - 1] for name, n in named if n}
     return NetlistTransient(times, nodes)
+
+
+def _charged(netlist: Netlist) -> np.ndarray:
+    """Which diodes hold a charge of their own."""
+    charged = [m.junction_capacitance > 0 or m.transit_time > 0 for m in netlist.models]
+    return np.flatnonzero(np.array(charged, bool)[netlist.diodes.model])
+
+
+def _with_junctions(netlist: Netlist) -> Netlist:
+    """The netlist with the series resistance of each charged diode as a resistor: the charge is that of the junction."""
+    diodes, resistors = netlist.diodes, netlist.resistors
+    series = np.array([m.series_resistance for m in netlist.models])
+    rows = _charged(netlist)
+    rows = rows[series[diodes.model[rows]] > 0]
+    if not len(rows):
+        return netlist
+    inner = len(netlist.nodes) + np.arange(len(rows), dtype=np.int32)
+    names = [f"{diodes.names[k]}#junction" for k in rows]
+    bare = [dataclasses.replace(m, series_resistance=0.0) for m in netlist.models]
+    model, nodes = diodes.model.copy(), diodes.nodes.copy()
+    model[rows] += len(bare)
+    nodes[rows, 0] = inner
+    return dataclasses.replace(
+        netlist,
+        nodes=[*netlist.nodes, *names],
+        models=[*netlist.models, *bare],
+        diodes=dataclasses.replace(diodes, model=model, nodes=nodes),
+        resistors=dataclasses.replace(
+            resistors,
+            names=[*resistors.names, *names],
+            nodes=np.concatenate([resistors.nodes, np.stack([diodes.nodes[rows, 0], inner], 1)]),
+            file=np.append(resistors.file, diodes.file[rows]),
+            line=np.append(resistors.line, diodes.line[rows]),
+            resistance=np.append(resistors.resistance, series[diodes.model[rows]] / diodes.area[rows]),
+        ),
+    )
+
+
+def _charge(netlist: Netlist, numbers: np.ndarray) -> JunctionCharge | None:
+    """What the junctions hold, None where none holds anything."""
+    diodes, rows = netlist.diodes, _charged(netlist)
+    if not len(rows):
+        return None
+
+    def parameter(field: str) -> np.ndarray:
+        return np.array([getattr(m, field) for m in netlist.models], np.float64)[diodes.model[rows]]
+
+    for k in rows[parameter("junction_capacitance") == 0]:
+        model = netlist.models[diodes.model[k]].name
+        raise InputError(
+            f"{netlist.where(diodes, k)}: {diodes.names[k]}: a transient takes no TT of model {model} without a CJO: "
+            f"below 0 V the junction would hold no charge at all"
+        )
+    celsius = diodes.temperature[rows]
+    if len(np.unique(celsius)) > 1:
+        raise InputError(
+            "diodes with CJO or TT at different temperatures: a transient takes one temperature for them all"
+        )
+    kelvin = celsius + ZERO_CELSIUS
+    nominal, grading = parameter("nominal_temperature") + ZERO_CELSIUS, parameter("grading")
+    capacitance, potential = parameter("junction_capacitance") * diodes.area[rows], parameter("junction_potential")
+    capacitance, potential = heated(capacitance, potential, grading, nominal, kelvin)
+    first, second = numbers[diodes.nodes[rows]].T
+    return JunctionCharge(
+        first=first,
+        second=second,
+        diode=junction_diodes(netlist, diodes, rows, float(celsius[0])),
+        transit_time=parameter("transit_time"),
+        zero_bias=capacitance,
+        potential=potential,
+        grading=grading,
+        forward_bias=parameter("forward_bias"),
+    )
 
 
 def _at_start(netlist: Netlist) -> Netlist:

@@ -103,7 +103,7 @@ def operating_point(netlist_text: str, *, gmin: float = 1e-12, timeout: float = 
         SpiceError: ngspice does not converge, dies, or takes too long.
 
     """
-    deck = _deck(netlist_text, [_tolerances(gmin), ".op"], dropped=_ANALYSES | _OUTPUTS)
+    deck = _deck(netlist_text, [tolerance_card(gmin), ".op"], dropped=_ANALYSES | _OUTPUTS)
     variables, points, warnings = _run(deck, timeout)
     if len(points) != 1:
         raise SpiceError(f"ngspice returned {len(points)} operating points instead of 1")
@@ -131,7 +131,7 @@ def operating_points(
     process: NgspiceProcess | None = None
     try:
         for text, gmin in netlists:
-            deck = _deck(text, [_tolerances(gmin), ".op"], dropped=_ANALYSES | _OUTPUTS)
+            deck = _deck(text, [tolerance_card(gmin), ".op"], dropped=_ANALYSES | _OUTPUTS)
             process = process or NgspiceProcess(_deadline(timeout))
             try:
                 variables, points, warnings = _analysis(process, deck, _deadline(timeout))
@@ -210,7 +210,7 @@ class NgspiceSession:
         if len(set(queries)) < len(queries):
             twice = next(name for name in self.elements if self.elements.count(name) > 1)
             raise InputError(f"element {twice!r} is listed twice; list each element once")
-        cards = [_tolerances(gmin), f"V{_SWEEP} {_SWEEP} 0 0", f".dc V{_SWEEP} 0 1e15 1"]
+        cards = [tolerance_card(gmin), f"V{_SWEEP} {_SWEEP} 0 0", f".dc V{_SWEEP} 0 1e15 1"]
         cards += [f".save v({node})" for node in self.nodes]
         deck = _deck(netlist_text, cards, dropped=_ANALYSES | _OUTPUTS)
         deadline = _deadline(timeout)
@@ -457,7 +457,12 @@ def _keyword(line: str) -> str:
     return line.split(maxsplit=1)[0].lower() if line.strip() else ""
 
 
-def _tolerances(gmin: float) -> str:
+def tolerance_card(gmin: float = 1e-12) -> str:
+    """The card that sets the tolerances of `operating_point`, and gmin [S].
+
+    Raises:
+        InputError: for a gmin that is negative or not finite.
+    """
     if not (np.isfinite(gmin) and gmin >= 0):
         raise InputError(f"gmin = {gmin!r} S; it must be finite and not negative")
     return f".options noacct reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 itl2=500 gmin={float(gmin)!r}"

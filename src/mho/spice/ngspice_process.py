@@ -172,6 +172,14 @@ class NgspiceProcess:
         del self._heard[: end + len(done)]
         return answer
 
+    def processor_seconds(self) -> float:
+        """What the process has used of the processor so far, from /proc (proc(5)); 0 once it is gone."""
+        try:
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def kill(self) -> None:
         """Kill the process group, from any thread; a `command` under way in another then ends with an error."""
         _kill(self._process)

@@ -19,7 +19,7 @@ from mho.networks.circuit import Circuit
 from mho.precision import double
 from mho.steady.energy_descent import descend
 from mho.steady.equations import System, Tangents, correction, from_rest, imbalance, move, tangents
-from mho.steady.linear_solvers import LinearSolve, Method, linear_solver
+from mho.steady.linear_solvers import LinearSolve, Method, Work, linear_solver
 from mho.steady.modified_system import modified_system
 from mho.steady.reduced_system import reduced_system, source_currents
 from mho.steady.residual_descent import damped
@@ -46,6 +46,10 @@ class CircuitSolution(eqx.Module):
     """Largest imbalance of Kirchhoff's current law at a node, relative to the largest branch current there; (...)."""
     iterations: np.ndarray
     """Linear circuits solved, (...)."""
+    factorisations: np.ndarray
+    """Matrices factored for them, dense ones not counted, (...)."""
+    gradient_steps: np.ndarray
+    """Steps of conjugate gradients for them, (...)."""
 
 
 def solve_circuit(
@@ -100,16 +104,20 @@ def _solve(
     batch = sources.reshape(-1, sources.shape[-1])
     with_energy = circuit.ties is not None
     make = reduced_system if with_energy else modified_system
-    linear = linear_solver(make(circuit, batch[0]), method, symmetric=with_energy)
+    work = Work()
+    linear = linear_solver(make(circuit, batch[0]), method, symmetric=with_energy, work=work)
     nodes, branches = circuit.nodes, len(circuit.branch_names)
     voltages, currents = np.empty((len(batch), nodes)), np.empty((len(batch), branches))
     residuals, counts = np.empty(len(batch)), np.empty(len(batch), np.int64)
+    efforts = np.empty((len(batch), 2), np.int64)
     for k, row in enumerate(batch):
         system = make(circuit, row)
         if with_energy:
             y, counts[k] = _minimise(system, linear, _start(circuit, system, row, start), rtol)
         else:
             y, counts[k] = _without_energy(system, nodes - 1, linear, start, rtol)
+        efforts[k] = work.factorisations, work.gradient_steps
+        work.factorisations = work.gradient_steps = 0
         residuals[k] = imbalance(system, y)[1]
         if not residuals[k] <= rtol:
             raise MhoError(
@@ -127,6 +135,8 @@ def _solve(
         source_currents=currents.reshape(*shape, -1),
         residual=residuals.reshape(shape),
         iterations=counts.reshape(shape),
+        factorisations=efforts[:, 0].reshape(shape),
+        gradient_steps=efforts[:, 1].reshape(shape),
     )
 
 

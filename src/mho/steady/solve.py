@@ -1,6 +1,6 @@
 """The one entry to steady states: operating points in float64, refused if they do not obey Kirchhoff's laws."""
 
-import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
@@ -50,7 +50,7 @@ def operating_point(
 
 
 @double
-@eqx.filter_jit
+@jax.jit
 def _solve(
     network: LayeredNetwork,
     inputs: ArrayLike,

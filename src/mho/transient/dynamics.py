@@ -13,6 +13,10 @@ make an ODE of this differential-algebraic equation:
    solved with the capacitors as voltage sources. The index is 1 (Hairer and Wanner, Solving Ordinary Differential Equations
    II, chapter VI.1), since the laws of the elements increase.
 
+Junctions whose charge is no multiple of their voltage (`JunctionCharge`) enter C with a constant capacitance C₀ each. With B
+their incidence and D = diag(C(v) − C₀) at their voltages v = Bᵀ y, the law above becomes Wᵀ (C + B D Bᵀ) dy/dt = …: for the
+state, (1 + G D H) da/dt = −Σ⁻¹ U₁ᵀ Wᵀ (f + K y − r) − G D E dr/dt, with G = Σ⁻¹ U₁ᵀ Wᵀ B and dv/dt = H da/dt + E dr/dt.
+
 An amplifier with a bandwidth B [Hz] amplifies u instead of its near side's voltage v, with τ du/dt = v − u, τ = 1/(2π B):
 one pole, and a buffer that draws nothing.
 """
@@ -32,6 +36,7 @@ from mho.errors import InputError
 from mho.networks.circuit import Circuit
 from mho.steady.equations import System, from_rest, move, tangents
 from mho.steady.modified_system import modified_system
+from mho.transient.junction_charge import JunctionCharge
 
 _NEWTON_STEPS = 60
 _SMALL_STEP = 1e-10
@@ -64,6 +69,11 @@ class Dynamics(eqx.Module):
     """From what the kept laws leave over to the sources' currents, (sources, size)."""
     capacitance: Any
     """C [F], (size, size)."""
+    charge: JunctionCharge | None
+    charge_push: Any
+    """G, (states, diodes)."""
+    charge_voltage: tuple[Any, Any, Any]
+    """Bᵀ, (diodes, size), H, (diodes, states), and E, (diodes, size)."""
 
     @property
     def states(self) -> int:
@@ -125,8 +135,18 @@ class Dynamics(eqx.Module):
         return step(y, self.system.drops(lax.stop_gradient(y)))
 
     def rate(self, state: Array, r: Array) -> Array:
-        """da/dt [V/s]."""
-        return self.drive @ self.imbalance(self.unknowns(state, r), r)
+        """da/dt [V/s], the sources at rest."""
+        return self.rate_at(self.unknowns(state, r), r, jnp.zeros_like(r))
+
+    def rate_at(self, y: Array, r: Array, r_rate: Array) -> Array:
+        """da/dt [V/s], at the unknowns y of a state, the sources' values and their time derivatives."""
+        plain = self.drive @ self.imbalance(y, r)
+        if self.charge is None:
+            return plain
+        at_junction, by_state, by_source = self.charge_voltage
+        pushed = self.charge_push * (self.charge.capacitance(at_junction @ y) - self.charge.reference)
+        matrix = jnp.eye(self.states) + pushed @ by_state
+        return jnp.linalg.solve(matrix, plain - pushed @ (by_source @ r_rate))
 
 
 def _gather(matrix: Any, index: Any) -> Any:
@@ -139,6 +159,7 @@ def circuit_dynamics(
     capacitors: tuple[ArrayLike, ArrayLike, ArrayLike],
     *,
     bandwidth: float | None = None,
+    charge: JunctionCharge | None = None,
 ) -> Dynamics:
     """The ODE of a circuit with capacitors.
 
@@ -146,6 +167,7 @@ def circuit_dynamics(
         circuit: the circuit.
         capacitors: node numbers of their two ends, and their capacitances [F], each (capacitors,).
         bandwidth: of all amplifiers [Hz]; None for infinite.
+        charge: junctions with a charge of their own; `capacitors` leaves them out.
 
     Raises:
         InputError: if there is no capacitor that a voltage can change, a capacitance is negative or the bandwidth not
@@ -158,6 +180,9 @@ def circuit_dynamics(
     extra = np.arange(nodes, size)  # currents
     stiffness = np.zeros((size, size))
     np.add.at(stiffness, (np.asarray(system.rows), np.asarray(system.columns)), np.asarray(system.values))
+    if charge is not None:
+        held = zip(capacitors, (charge.first, charge.second, charge.reference), strict=True)
+        capacitors = tuple(np.append(c, more) for c, more in held)  # pyright: ignore[reportAssignmentType]
     capacitance = _capacitance(size, *capacitors)
     if bandwidth is not None:
         if not (bandwidth > 0 and np.isfinite(bandwidth)):
@@ -189,21 +214,38 @@ def circuit_dynamics(
     if beside > 1e-9 * capacitance.max():
         raise InputError("capacitors cancel each other by an amplifier: the circuit's voltages may jump at any time")
     projection = (left[:, :rank] / singular[:rank]).T @ laws.T
+    held_back = projection @ capacitance @ from_sources
+    from_states = free @ right[:rank].T
+    incidence = np.zeros((0, size)) if charge is None else _incidence(size, charge.first, charge.second)
+    if np.abs(balance @ incidence.T).max(initial=0.0) > 1e-9:
+        raise InputError("a diode with CJO or TT beside an amplifier or controlled source that no capacitor can follow")
     source_rows = nodes + np.arange(len(sources))
     return Dynamics(
         system=system,
         stiffness=stiffness,
-        from_states=free @ right[:rank].T,
+        from_states=from_states,
         from_rest=free @ right[rank:].T,
         from_sources=from_sources,
-        held_back=projection @ capacitance @ from_sources,
+        held_back=held_back,
         projection=projection @ capacitance,
         drive=-projection,
         balance=balance,
         source_rows=source_rows,
         source_current=source_current[source_rows],
         capacitance=capacitance,
+        charge=charge,
+        charge_push=projection @ incidence.T,
+        charge_voltage=(incidence, incidence @ from_states, incidence @ (from_sources - from_states @ held_back)),
     )
+
+
+def _incidence(size: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Bᵀ: +1 at the first unknown and −1 at the second, (branches, size), of node numbers; ground has none."""
+    branch = np.arange(len(first))
+    matrix = np.zeros((len(first), size + 1))
+    np.add.at(matrix, (branch, np.asarray(first) - 1), 1.0)
+    np.add.at(matrix, (branch, np.asarray(second) - 1), -1.0)
+    return matrix[:, :size]
 
 
 def _capacitance(size: int, first: ArrayLike, second: ArrayLike, farads: ArrayLike) -> np.ndarray:

@@ -68,9 +68,9 @@ def simulator(
             return sources(begin + span * time, argument)
 
         def rate(time: Any, state: tuple[Array, Array], args: object) -> tuple[Array, Array]:
-            r = at(time)
+            r, r_rate = jax.jvp(at, (time,), (jnp.ones_like(time),))  # per span
             y = dynamics.unknowns(state[0], r)
-            return span * (dynamics.drive @ dynamics.imbalance(y, r)), span * tally(y, r)
+            return span * dynamics.rate_at(y, r, r_rate / span), span * tally(y, r)
 
         tallies = jax.eval_shape(tally, jnp.zeros(dynamics.system.size), at(begin)).shape
         controller = diffrax.PIDController(
