@@ -21,6 +21,9 @@ from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network,
 from mho.spice.layered_simulation import SimulatedNetwork
 from mho.steady import Load, OperatingPoint, Settle, kirchhoff_residual, load, settle
 
+_PROBED_VOLTAGES = 2**18
+"""Samples times nodes of the widest layer whose residual is computed at once, which bounds its memory."""
+
 
 def hidden_element(configuration: AnalogConfiguration, nodes: int) -> TwoTerminal | None:
     """What stands at the nodes of a hidden layer of that many nodes."""
@@ -136,8 +139,11 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
     probe = jax.jit(free_phase) if simulated is None else free_phase
 
     def residual(network: LayeredNetwork, inputs: Array) -> float:
-        driven, point = probe(network, inputs)
-        return float(np.max(kirchhoff_residual(network, driven.sources, point.voltages)))
+        worst, pieces = 0.0, max(1, len(inputs) * max(network.widths[1:]) // _PROBED_VOLTAGES)
+        for some in jnp.array_split(inputs, min(pieces, len(inputs))):
+            driven, point = probe(network, some)
+            worst = np.maximum(worst, np.max(kirchhoff_residual(network, driven.sources, point.voltages)))
+        return float(worst)
 
     return Learner(
         network=network,

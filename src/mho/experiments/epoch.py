@@ -21,7 +21,7 @@ from mho.learning import apply_updates, coordinate_slope
 
 _SLICED_BATCH = 8
 _TEST_BATCH = 1000
-_TEST_VOLTAGES = 2**21
+_TEST_VOLTAGES = 2**20
 """Samples times nodes of the widest layer in a batch of the test, which bounds its memory."""
 
 
