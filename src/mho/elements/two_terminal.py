@@ -187,10 +187,9 @@ def newton_root(excess: Callable[[Array], tuple[Array, Array]], start: Array, st
         steps: number of steps.
     """
 
-    def advance(_: Array, point: Array) -> Array:
+    # Unrolled, XLA makes one piece of work of it, and spreads that over the cores where it is worth it.
+    point = start
+    for _ in range(steps):
         value, slope = excess(point)
-        return point - value / slope
-
-    # A loop, though a short one: unrolled, XLA makes one piece of work of it and spreads that over threads, whose meeting
-    # costs more than the work of a small batch.
-    return lax.fori_loop(0, steps, advance, start)
+        point = point - value / slope
+    return point
