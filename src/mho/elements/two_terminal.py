@@ -186,7 +186,6 @@ def newton_root(excess: Callable[[Array], tuple[Array, Array]], start: Array, st
         start: first guesses.
         steps: number of steps.
     """
-
     # Unrolled, XLA makes one piece of work of it, and spreads that over the cores where it is worth it.
     point = start
     for _ in range(steps):
