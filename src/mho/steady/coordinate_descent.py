@@ -150,19 +150,18 @@ def settle(
             if index > 0:
                 # The layer before was in balance with this one's old voltages: what its current changes by is out of it.
                 drawn[index - 1] = drawn_back(network, index - 1, voltages[index])
-                residual = jnp.maximum(residual, imbalance(index - 1, before + drawn[index - 1], voltages[index - 1]))
+                residual = jnp.maximum(
+                    residual, out_of_balance(index - 1, before + drawn[index - 1], voltages[index - 1])
+                )
             before = driven
         if last == 0 or (nudge is not None and not nudge.exact):
-            residual = jnp.maximum(residual, imbalance(last, before, voltages[last]))
+            residual = jnp.maximum(residual, out_of_balance(last, before, voltages[last]))
         return tuple(voltages), tuple(drawn), residual, sweeps + 1
 
-    def imbalance(index: int, current: Array, voltage: Array) -> Array:
-        surplus = current - load.conductances[index] * voltage
+    def out_of_balance(index: int, current: Array, voltage: Array) -> Array:
         element = nudge if index == last else layers[index].element
-        if element is not None:
-            surplus = element.mismatch(voltage, surplus)
-        out, driven = largest(surplus, current)
-        return out / (driven + jnp.finfo(dtype).tiny)
+        out, total = imbalance(element, load.conductances[index], current, voltage)
+        return out / total
 
     def unsettled(state: tuple[Voltages, Voltages, Array, Array]) -> Array:
         return jnp.any(~(state[2] <= rtol)) & (state[3] < max_sweeps)
@@ -184,6 +183,13 @@ def drawn_back(network: LayeredNetwork, index: int, following: Array) -> Array:
 def node_voltage(element: TwoTerminal | None, conductance: Array, current: Array, start: Array) -> Array:
     """Voltages of nodes [V] with an element to ground, or none."""
     return current / conductance if element is None else element.node_voltage(conductance, current, start)
+
+
+def imbalance(element: TwoTerminal | None, conductance: Array, current: Array, voltage: Array) -> tuple[Array, Array]:
+    """Largest current out of balance in a layer, and largest that its neighbours drive into it [A], (batch,) each."""
+    surplus = current - conductance * voltage
+    out, driven = largest(surplus if element is None else element.mismatch(voltage, surplus), current)
+    return out, driven + jnp.finfo(voltage.dtype).tiny
 
 
 def largest(*values: Array) -> tuple[Array, ...]:

@@ -33,7 +33,7 @@ from jax import Array, lax
 
 from mho.elements import TwoTerminal
 from mho.networks import DenseCrossbar, LayeredNetwork, Voltages
-from mho.steady.coordinate_descent import Load, OperatingPoint, drawn_back, largest, node_voltage
+from mho.steady.coordinate_descent import Load, OperatingPoint, drawn_back, imbalance, largest, node_voltage
 
 _LAST_PASSES = 2
 """Passes over the last hidden layer and the outputs in a half sweep."""
@@ -160,17 +160,14 @@ def settle(
     def balanced(index: int, current: Array, voltage: Array) -> Array:
         return node_voltage(elements[index], load.conductances[index], current, voltage)
 
-    def imbalance(index: int, current: Array, voltage: Array) -> tuple[Array, Array]:
-        """Largest current out of balance in a layer, and largest current that its neighbours drive into it [A], (batch,)."""
-        surplus, element = current - load.conductances[index] * voltage, elements[index]
-        out, driven = largest(surplus if element is None else element.mismatch(voltage, surplus), current)
-        return out, driven + jnp.finfo(dtype).tiny
+    def out_of_balance(index: int, current: Array, voltage: Array) -> tuple[Array, Array]:
+        return imbalance(elements[index], load.conductances[index], current, voltage)
 
     def outputs_imbalance(ahead: Sequence[Array], voltages: Sequence[Array]) -> Array:
         """The outputs stand in balance, unless their element is solved by a step at a time."""
         if nudge is None or nudge.exact:
             return jnp.zeros(batch, dtype)
-        out, total = imbalance(last, driven(last, ahead), voltages[last])
+        out, total = out_of_balance(last, driven(last, ahead), voltages[last])
         return out / total
 
     def compliances(voltages: Sequence[Array]) -> list[Array]:
@@ -201,7 +198,7 @@ def settle(
                 back[index] = drawn_back(network, index, voltages[index + 1])
                 current = driven(index, ahead) + back[index]
                 if not turn:
-                    out, total = imbalance(index, current, voltages[index])
+                    out, total = out_of_balance(index, current, voltages[index])
                     found = jnp.maximum(found, out / total)
                     stands = stands & jnp.all(found <= rtol)
                 if index:
@@ -237,7 +234,7 @@ def settle(
             moved = layers[index].drawn(voltages[index + 1] - (seen if index + 1 == last else before[index + 1]))
             if index + 1 < last:
                 moved = moved - shift[index][:, None]
-            out, total = imbalance(index, currents[index], voltages[index])
+            out, total = out_of_balance(index, currents[index], voltages[index])
             residual = jnp.maximum(residual, (out + reach[index] * largest(moved)[0]) / total)
         return tuple(voltages), tuple(ahead), residual
 
