@@ -18,7 +18,9 @@ SingleResistors = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Row, column and conductance [S] of resistors, each an array of one entry a resistor."""
 
 _FEW = 8
-"""Samples up to which sums over a batch are written out: XLA fuses them with what they are for."""
+"""Samples up to which sums over a batch may be written out: XLA fuses them with what they are for."""
+_NARROW, _WIDE = 32, 256
+"""Columns between which that beats a matrix product, which is written to memory and read again."""
 
 
 def outer_sum(rows: Array, columns: Array) -> Array:
@@ -26,12 +28,20 @@ def outer_sum(rows: Array, columns: Array) -> Array:
 
     A few samples are added up as outer products, which fuse with whatever uses the sum; many as a matrix product.
     """
-    if rows.shape[0] <= _FEW + 1:
+    width = columns.shape[1]
+    if rows.shape[0] <= _FEW + 1 and _NARROW < width <= _WIDE or rows.shape[0] == 1:
         return sum((r[:, None] * c[None, :] for r, c in zip(rows, columns, strict=True)), start=jnp.zeros(()))
-    if columns.shape[1] < rows.shape[1]:
-        # XLA's CPU folds a bare transposition into the product, for which it has no fast kernel; the sign keeps it out.
-        return -((-columns.T) @ rows).T
+    # XLA's CPU folds a bare transposition into the product, for which it has slower kernels or, with few columns, none.
+    if width <= _NARROW:
+        return lax.optimization_barrier(lax.optimization_barrier(columns.T) @ rows).T
+    if width > _WIDE:
+        return lax.optimization_barrier(rows.T) @ columns
     return rows.T @ columns
+
+
+def batch_sum(values: Array) -> Array:
+    """Σ_b values[b], by a matrix product: XLA's CPU draws a reduction into the large array that it is needed for."""
+    return jnp.ones(values.shape[0], values.dtype) @ values
 
 
 class Crossbar(eqx.Module):
@@ -144,13 +154,13 @@ class DenseCrossbar(Crossbar):
         self, drive: Array, voltage: Array, drive_change: Array | None, voltage_change: Array
     ) -> "DenseCrossbar":
         """Σ (u − v)(δu − δv), expanded: row sums, column sums and rank-batch products."""
-        product = jnp.sum(voltage * voltage_change, 0)[None, :]
+        product = batch_sum(voltage * voltage_change)[None, :]
         if drive_change is None:
             product -= outer_sum(drive, voltage_change)
         else:
             # Both sums as one: the array of products is written once.
             rows, columns = jnp.concatenate([drive, drive_change]), jnp.concatenate([voltage_change, voltage])
-            product += jnp.sum(drive * drive_change, 0)[:, None] - outer_sum(rows, columns)
+            product += batch_sum(drive * drive_change)[:, None] - outer_sum(rows, columns)
         return eqx.tree_at(lambda c: c.resistors.conductance, self, product)
 
     def balance(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
@@ -243,9 +253,9 @@ class MirroredCrossbar(Crossbar):
         self, drive: Array, voltage: Array, drive_change: Array | None, voltage_change: Array
     ) -> "MirroredCrossbar":
         """Σ (±u − v)(±δu − δv), expanded: the even part is common to both polarities, the odd part changes sign."""
-        even = jnp.sum(voltage * voltage_change, 0)
-        if drive.shape[0] > _FEW:
-            odd = drive.T @ voltage_change
+        even = batch_sum(voltage * voltage_change)
+        if drive.shape[0] > _FEW or voltage.shape[1] > _WIDE:
+            odd = outer_sum(drive, voltage_change)
             product = even + jnp.stack([-odd, odd], 1)
         else:
             # One sum of outer products over both polarities, the even part a row of ones' product.
@@ -253,7 +263,7 @@ class MirroredCrossbar(Crossbar):
             columns = [jnp.vstack([sign * voltage_change, even]) for sign in (-1.0, 1.0)]
             product = outer_sum(rows, jnp.concatenate(columns, 1)).reshape(self.resistors.conductance.shape)
         if drive_change is not None:
-            product += jnp.sum(drive * drive_change, 0)[:, None, None]
+            product += batch_sum(drive * drive_change)[:, None, None]
             odd = outer_sum(drive_change, voltage)
             product += jnp.stack([-odd, odd], 1)
         return eqx.tree_at(lambda c: c.resistors.conductance, self, product)
