@@ -92,23 +92,22 @@ def batch_index(order: Array, step: Array, samples: int, batch_size: int) -> Arr
     return lax.dynamic_slice_in_dim(order, step // steps * samples + step % steps * batch_size, batch_size)
 
 
+Batch = tuple[Array, Array]
+"""A batch's inputs, (batch, features), and labels, (batch,), or a regression's targets, (batch, outputs)."""
+
+
+def fetch_batch(inputs: Array, labels: Array, index: Array, scale: float, devices: Devices) -> Batch:
+    """The samples at an index; the other arguments as in `compile_epoch`."""
+    return devices.shared_samples(take_rows(inputs, index).astype(float) * scale), take_rows(labels, index)
+
+
 def train_step(
-    learner: Learner,
-    state: TrainingState,
-    index: Array,
-    inputs: Array,
-    labels: Array,
-    key: Array,
-    *,
-    classes: int | None,
-    scale: float,
-    devices: Devices,
+    learner: Learner, state: TrainingState, batch: Batch, key: Array, *, classes: int | None, devices: Devices
 ) -> TrainingState:
-    """One update from the samples at `index`; the other arguments as in `compile_epoch`."""
-    batch = devices.shared_samples(take_rows(inputs, index).astype(float) * scale)
-    expected = take_rows(labels, index)
+    """One update from a batch; the other arguments as in `compile_epoch`."""
+    inputs, expected = batch
     targets = devices.shared_samples(target_voltages(expected, classes, learner.target_voltage))
-    gradient: Any = learner.gradient(state.network, batch, targets, jax.random.fold_in(key, state.step))
+    gradient: Any = learner.gradient(state.network, inputs, targets, jax.random.fold_in(key, state.step))
     updates: Any
     slope = coordinate_slope(state.network, gradient.by_parameter)
     updates, optimizer_state = learner.optimizer.update(slope, state.optimizer_state)
@@ -158,26 +157,33 @@ def compile_epoch(
     spread = one_device() if devices is None else devices
     samples = len(labels)
 
-    def step(state: TrainingState, order: Array, inputs: Array, labels: Array, key: Array) -> TrainingState:
-        index = batch_index(order, state.step, samples, batch_size)
-        return train_step(learner, state, index, inputs, labels, key, classes=classes, scale=scale, devices=spread)
+    def fetch(step: Array, order: Array, inputs: Array, labels: Array) -> Batch:
+        return fetch_batch(inputs, labels, batch_index(order, step, samples, batch_size), scale, spread)
+
+    def update(state: TrainingState, batch: Batch, key: Array) -> TrainingState:
+        return train_step(learner, state, batch, key, classes=classes, devices=spread)
+
+    def going(state: TrainingState, stop: Array) -> Array:
+        return (state.step < stop) & jnp.isfinite(state.tally.loss)
 
     def advance(
         state: TrainingState, stop: Array, order: Array, inputs: Array, labels: Array, key: Array
     ) -> TrainingState:
-        return lax.while_loop(
-            lambda state: (state.step < stop) & jnp.isfinite(state.tally.loss),
-            lambda state: step(state, order, inputs, labels, key),
-            state,
-        )
+        # The next batch is carried along: else XLA converts it anew wherever a sample is read.
+        def step(carry: tuple[TrainingState, Batch]) -> tuple[TrainingState, Batch]:
+            state, batch = carry
+            return update(state, batch, key), fetch(state.step + 1, order, inputs, labels)
+
+        first = fetch(state.step, order, inputs, labels)
+        return lax.while_loop(lambda carry: going(carry[0], stop), step, (state, first))[0]
 
     if not learner.traceable:
 
         def advance_outside(
             state: TrainingState, stop: Array, order: Array, inputs: Array, labels: Array, key: Array
         ) -> TrainingState:
-            while state.step < stop and jnp.isfinite(state.tally.loss):
-                state = step(state, order, inputs, labels, key)
+            while going(state, stop):
+                state = update(state, fetch(state.step, order, inputs, labels), key)
             return state
 
         return advance_outside

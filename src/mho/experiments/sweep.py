@@ -23,7 +23,15 @@ from mho.errors import InputError
 from mho.experiments.analog import layer_rates
 from mho.experiments.configuration import AnalogConfiguration, CircuitConfiguration, Configuration, option
 from mho.experiments.devices import one_device
-from mho.experiments.epoch import TrainingState, batch_index, compile_test, fresh_tally, sample_order, train_step
+from mho.experiments.epoch import (
+    TrainingState,
+    batch_index,
+    compile_test,
+    fetch_batch,
+    fresh_tally,
+    sample_order,
+    train_step,
+)
 from mho.experiments.error import error_scale
 from mho.experiments.learner import Learner
 from mho.experiments.training import experiment_data, learner, untrained_network
@@ -123,10 +131,8 @@ def sweep(
 
     def step(state: TrainingState, rates: Array, beta: Array, order: Array, key: Array) -> TrainingState:
         index = batch_index(order, state.step, samples, batch_size)
-        own = _with(common, rates, beta)
-        return train_step(
-            own, state, index, inputs, labels, key, classes=classes, scale=data.scale, devices=one_device()
-        )
+        batch = fetch_batch(inputs, labels, index, data.scale, one_device())
+        return train_step(_with(common, rates, beta), state, batch, key, classes=classes, devices=one_device())
 
     @functools.partial(jax.jit, donate_argnums=0)
     def epoch(state: TrainingState, rates: Array, betas: Array, orders: Array, keys: Array) -> TrainingState:

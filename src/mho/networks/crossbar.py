@@ -29,7 +29,7 @@ def outer_sum(rows: Array, columns: Array) -> Array:
     A few samples are added up as outer products, which fuse with whatever uses the sum; many as a matrix product.
     """
     width = columns.shape[1]
-    if rows.shape[0] <= _FEW + 1 and _NARROW < width <= _WIDE or rows.shape[0] == 1:
+    if (rows.shape[0] <= _FEW + 1 and _NARROW < width <= _WIDE) or rows.shape[0] == 1:
         return sum((r[:, None] * c[None, :] for r, c in zip(rows, columns, strict=True)), start=jnp.zeros(()))
     # XLA's CPU folds a bare transposition into the product, for which it has slower kernels or, with few columns, none.
     if width <= _NARROW:
