@@ -138,6 +138,43 @@ def test_node_equation_is_solved_to_rounding_at_the_extremes(kind, dtype, seed):
     )
 
 
+@eqx.filter_jit
+def _deviation(element, conductance, current, change):
+    """A node's voltage, and how far a change of its current moves it, as a deviation and by two whole node equations."""
+
+    def settled(current):
+        voltage = current / conductance
+        for _ in range(8):  # an element may take a few steps at a time
+            voltage = element.node_voltage(conductance, current, voltage)
+        return voltage
+
+    rest, whole = settled(current), settled(current + change)
+    deviating = element.deviating(rest, current - conductance * rest)
+    moved = deviating.node_voltage(conductance, change, jnp.zeros_like(change))
+    return rest, moved, whole, deviating.mismatch(moved, change - conductance * moved)
+
+
+@pytest.mark.parametrize("kind", ELEMENTS)
+@settings(max_examples=10)
+@given(seed=seeds)
+def test_deviations_lead_from_one_node_voltage_to_the_other(kind, seed):
+    """Small ones to their own digits, where the law has a change of its own: there it is the slope times them."""
+    rng = np.random.default_rng(seed)
+    element, conductance = ELEMENTS[kind](rng, POINTS), log_uniform(rng, 1e-4, 1e-1, POINTS)
+    current = conductance * rng.uniform(-1, 1, POINTS)
+    change = polarities(rng, POINTS) * log_uniform(rng, 1e-3, 1e1, POINTS) * np.abs(current)
+    rest, moved, whole, left = _deviation(element, conductance, current, change)
+    np.testing.assert_allclose(rest + moved, whole, rtol=1e-8, atol=1e-10)
+    assert (np.abs(left) <= 1e-9 * (np.abs(change) + np.abs(current))).all()
+    if type(element).change is TwoTerminal.change and kind != "ideal":
+        return
+    tiny = 1e-12 * change
+    rest, moved, _, _ = _deviation(element, conductance, current, tiny)
+    blocked = np.isinf(slope := np.asarray(element.slope(rest)))
+    np.testing.assert_allclose(moved[~blocked], (tiny / (conductance + slope))[~blocked], rtol=1e-6)
+    assert (np.asarray(moved)[blocked] == 0).all()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @settings(max_examples=10)
 @given(seed=seeds)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.elements import IdealDiode
+from mho.elements import AntiparallelDiodes, IdealDiode
 from mho.learning import SquaredError, equilibrium_propagation
 from mho.networks import layered_network
 from mho.precision import double
-from mho.steady import coordinate_descent, kirchhoff_residual, load, mean_field, operating_point
+from mho.steady import coordinate_descent, kirchhoff_residual, load, mean_field, operating_point, settle_deviation
 from mho.steady.layered import settles_by_mean_field
 from random_circuits import BATCH, STRUCTURES, random_network, random_nudges, random_samples
 
@@ -21,10 +21,12 @@ DEEP = {name: STRUCTURES[name] for name in ("paper-deep", "drn", "piecewise", "m
 @double
 @eqx.filter_jit
 def phases(network, inputs, nudge):
-    """A free phase from 0 V and a nudged one that begins there."""
+    """A free phase from 0 V, a nudged one that begins there, and its deviations."""
     driven, settings = load(network, inputs), {"rtol": 1e-13, "max_sweeps": 10_000}
     free = mean_field.settle(network, driven, **settings)
-    return driven.sources, free, mean_field.settle(network, driven, nudge=nudge, start=free.start, **settings)
+    nudged = mean_field.settle(network, driven, nudge=nudge, start=free.start, **settings)
+    pull = eqx.tree_at(lambda n: n.rest, nudge, free.voltages[-1], is_leaf=lambda x: x is None)
+    return driven.sources, free, nudged, settle_deviation(network, driven, free.start, nudge=pull, **settings)
 
 
 @pytest.mark.parametrize("name", DEEP)
@@ -35,7 +37,10 @@ def test_states_are_those_of_plain_sweeps(name, seed):
     assert mean_field.suits(network) and not settles_by_mean_field(network, BATCH)
     inputs, _ = random_samples(DEEP[name], seed)
     nudge = random_nudges(DEEP[name], network, seed)[1]
-    sources, free, nudged = phases(network, inputs, nudge)
+    sources, free, nudged, moved = phases(network, inputs, nudge)
+    assert moved.residual.max() <= 1e-13
+    for v, a, b in zip(free.voltages, moved.voltages, nudged.voltages, strict=True):
+        np.testing.assert_allclose(v + a, b, rtol=1e-9, atol=1e-10)
     for point, attached in ((free, None), (nudged, nudge)):
         assert point.residual.max() <= 1e-13
         assert kirchhoff_residual(network, sources, point.voltages, attached).max() <= 1e-10
@@ -44,8 +49,16 @@ def test_states_are_those_of_plain_sweeps(name, seed):
             np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
 
 
-def deep_network(widths: tuple[int, ...], seed: int):
-    elements = [IdealDiode(np.where(np.arange(n) < n // 2, 1.0, -1.0)) for n in widths[1:-1]]
+def ideal(nodes: int):
+    return IdealDiode(np.where(np.arange(nodes) < nodes // 2, 1.0, -1.0))
+
+
+def antiparallel(nodes: int):
+    return AntiparallelDiodes.symmetric(nodes, saturation_current=1e-3)
+
+
+def deep_network(widths: tuple[int, ...], seed: int, element=ideal):
+    elements = [element(n) for n in widths[1:-1]]
     return layered_network(widths, jax.random.key(seed), elements=elements, input_gain=100.0)
 
 
@@ -107,29 +120,31 @@ def test_residual_is_never_less_than_the_imbalance():
             assert (told <= 100 * found + 1e-14).all(), sweeps
 
 
-@double
 @eqx.filter_jit
-def gradients(network, inputs, targets, rtol: float):
-    settings = {"beta": 0.05, "max_sweeps": 500}
-    return [
-        equilibrium_propagation(
-            network, inputs, targets, SquaredError(), rtol=tolerance, settle=method.settle, **settings
-        )
-        for method, tolerance in ((mean_field, rtol), (coordinate_descent, 1e-14))
-    ]
+def gradient(network, inputs, targets, rtol, variant, nudging, settle=None):
+    settings = {"beta": 0.05, "variant": variant, "nudging": nudging, "rtol": rtol, "max_sweeps": 500}
+    settings |= {} if settle is None else {"settle": settle}
+    return equilibrium_propagation(network, inputs, targets, SquaredError(), **settings)
 
 
-def test_gradient_is_that_of_plain_sweeps():
-    """At a tolerance of 1e-4, too: the errors of a pair that begins at one free state cancel in its difference."""
-    network = deep_network((20, 128, 128, 128, 10), 3)
+@pytest.mark.parametrize(
+    ("element", "variant", "nudging"),
+    [(ideal, "centred", "energy"), (ideal, "negative", "held"), (antiparallel, "centred", "energy")],
+)
+def test_gradient_by_deviations_is_that_of_whole_phases(element, variant, nudging):
+    """In float32, too, where the first layers' voltages are alike to rounding in all phases."""
+    network = deep_network((20, 128, 128, 128, 10), 3, element)
     rng = np.random.default_rng(3)
     inputs, targets = rng.normal(size=(64, 20)), np.eye(10)[rng.integers(10, size=64)]
     assert settles_by_mean_field(network, 64) and not settles_by_mean_field(network, 4)
-    for rtol, accuracy in ((1e-4, 0.05), (1e-13, 1e-6)):
-        ours, exact = gradients(network, inputs, targets, rtol)
-        assert ours.unconverged == exact.unconverged == 0
-        for a, b in zip(jax.tree.leaves(ours.by_parameter), jax.tree.leaves(exact.by_parameter), strict=True):
-            assert np.linalg.norm(a - b) <= accuracy * np.linalg.norm(b), rtol
+    args = (inputs, targets)
+    exact = double(gradient)(network, *args, 1e-14, variant, nudging, coordinate_descent.settle)
+    fine = double(gradient)(network, *args, 1e-13, variant, nudging)
+    coarse = gradient(network, *(x.astype(np.float32) for x in args), 1e-4, variant, nudging)
+    for found, accuracy in ((fine, 1e-6), (coarse, 0.05)):
+        assert found.unconverged == exact.unconverged == 0
+        for a, b in zip(jax.tree.leaves(found.by_parameter), jax.tree.leaves(exact.by_parameter), strict=True):
+            assert np.linalg.norm(a - b) <= accuracy * np.linalg.norm(b)
 
 
 def test_crossbars_that_the_mean_field_does_not_describe_are_left_to_plain_sweeps():

@@ -39,8 +39,44 @@ class IdealDiode(TwoTerminal):
         """The linear node voltage, clamped to the allowed side."""
         return self.polarity * jnp.maximum(self.polarity * current / conductance, 0.0)
 
+    def deviating(self, voltage: Array, current: Array) -> TwoTerminal:
+        """Linear as long as the node stays on its side; see `IdealDiodeDeviation`."""
+        carried = jnp.where(self.polarity * voltage > 0, 0.0, current)
+        return IdealDiodeDeviation(self, voltage, carried)
+
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """A behavioural source of 1e9 S in forward direction: SPICE's diodes have no ideal limit."""
         drop = f"V({node},{reference})"
         forward = f"{drop} < 0" if entry(self.polarity, index) > 0 else f"{drop} > 0"
         return [f"B{name} {node} {reference} I = {forward} ? 1e9*{drop} : 0"]
+
+
+class IdealDiodeDeviation(TwoTerminal):
+    """Ideal diodes seen from an operating point: δ ≥ −v where they block, and what they carry there decides at v = 0.
+
+    With s = +1: a diode that blocks at v > 0 lets δ follow the current down to δ = −v. One that conducts at v = 0 carries a
+    current that holds its node there until the change of the current is larger.
+    """
+
+    diode: IdealDiode
+    rest: Array
+    """v [V], in the deviations' shape."""
+    carried: Array
+    """At v [A]; 0 A where the diode blocks."""
+
+    def current(self, voltage: Array) -> Array:
+        """0 A where it blocks; elsewhere the circuit decides."""
+        return jnp.zeros_like(voltage)
+
+    def slope(self, voltage: Array) -> Array:
+        """The diode's, at v + δ."""
+        return self.diode.slope(self.rest + voltage)
+
+    def mismatch(self, voltage: Array, current: Array) -> Array:
+        """The diode's, with what it carries."""
+        return self.diode.mismatch(self.rest + voltage, self.carried + current)
+
+    def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
+        """The linear deviation, clamped where v + δ = 0."""
+        sign = self.diode.polarity
+        return sign * jnp.maximum(sign * (current + self.carried) / conductance, -sign * self.rest)

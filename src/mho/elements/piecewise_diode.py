@@ -49,6 +49,12 @@ class PiecewiseDiode(TwoTerminal):
         on = self.polarity * voltage > self.threshold
         return namespace(on).where(on, 1.0 / self.on_resistance, 1.0 / self.off_resistance)
 
+    def change(self, voltage: Array, deviation: Array) -> Array:
+        """Segment by segment: no difference of currents on the same one."""
+        above, move = self.polarity * voltage - self.threshold, self.polarity * deviation
+        step = jnp.where(above > 0, jnp.maximum(move, -above), jnp.maximum(above + move, 0.0))
+        return deviation / self.off_resistance + self.polarity * self._step * step
+
     def co_content(self, voltage: Array) -> Array:
         """The integral of the law from 0 V."""
         return 0.5 * voltage**2 / self.off_resistance + 0.5 * self._step * self._above(voltage) ** 2

@@ -114,6 +114,14 @@ class ShockleyDiode(TwoTerminal):
         rise = self._exponential(voltage) - self._exponential(namespace(voltage).zeros_like(voltage))
         return self._scale * rise - self.saturation_current * self.polarity * voltage
 
+    def change(self, voltage: Array, deviation: Array) -> Array:
+        """exp(x)·(exp(dx) − 1), within the range of the exponential."""
+        rise = self.polarity * deviation * self._steepness
+        near = self._exponential(voltage) * jnp.expm1(jnp.minimum(rise, 1.0))
+        return self.polarity * jnp.where(
+            rise < 1.0, near, self._exponential(voltage + deviation) - self._exponential(voltage)
+        )
+
     @property
     def exact(self) -> bool:
         """A few steps at a time."""
@@ -203,6 +211,10 @@ class AntiparallelDiodes(TwoTerminal):
     def slope(self, voltage: Array) -> Array:
         """Sum of the two diodes' slopes."""
         return self.up.slope(voltage) + self.down.slope(voltage)
+
+    def change(self, voltage: Array, deviation: Array) -> Array:
+        """Sum of the two diodes' changes."""
+        return self.up.change(voltage, deviation) + self.down.change(voltage, deviation)
 
     def co_content(self, voltage: Array) -> Array:
         """Sum of the two diodes' co-contents."""

@@ -92,6 +92,23 @@ class TwoTerminal(eqx.Module):
             start,
         )
 
+    def change(self, voltage: Array, deviation: Array) -> Array:
+        """i(v + δ) − i(v) [A] from a voltage v and a deviation δ [V].
+
+        Override it where the two currents' difference loses the digits of a small deviation.
+        """
+        return self.current(voltage + deviation) - self.current(voltage)
+
+    def deviating(self, voltage: Array, current: Array) -> "TwoTerminal":
+        """The element as deviations from an operating point meet it: their law δ ↦ i(v + δ) − i(v).
+
+        Args:
+            voltage: v, where the element stands [V].
+            current: that its node's neighbours drive into the node there, at 0 V, net of conductance·v: what an element
+                without a law of its own at v carries [A].
+        """
+        return Deviation(self, voltage)
+
     def voltage_near(self, current: Array, stand: Array, drop: Array) -> Array:
         """A voltage near the one at which the elements carry `current` [A], between `stand` and `drop` [V], by bisection.
 
@@ -122,6 +139,25 @@ class TwoTerminal(eqx.Module):
             NotImplementedError: where the element has none; override it to export circuits with such an element.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no SPICE card")
+
+
+class Deviation(TwoTerminal):
+    """An element seen from an operating point: voltages and currents are deviations δ and i(v + δ) − i(v).
+
+    Increasing as the law is, 0 A at 0 V; slope i'(v + δ).
+    """
+
+    element: TwoTerminal
+    rest: Array
+    """v [V], in the deviations' shape."""
+
+    def current(self, voltage: Array) -> Array:
+        """i(v + δ) − i(v)."""
+        return self.element.change(self.rest, voltage)
+
+    def slope(self, voltage: Array) -> Array:
+        """The element's, at v + δ."""
+        return self.element.slope(self.rest + voltage)
 
 
 def bracketed_root(

@@ -7,6 +7,7 @@ difference of a positively and a negatively nudged phase and has a bias of O(β�
 
 from typing import Any, Literal, get_args
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -17,7 +18,7 @@ from mho.learning.cost import Cost
 from mho.learning.gradient import Gradient, energy_slope
 from mho.learning.nudging import EnergyNudge, held_nudge
 from mho.networks import LayeredNetwork
-from mho.steady import Network, Settle, load, settles_by_mean_field
+from mho.steady import Network, Settle, load, settle_deviation, settles_by_mean_field
 from mho.steady import settle as settle_by_kind
 
 Variant = Literal["positive", "negative", "random-sign", "centred"]
@@ -81,66 +82,101 @@ def equilibrium_propagation(
         if key is None:
             raise InputError("the random-sign variant needs a random key")
         sign = jax.random.rademacher(key, (batch, 1), sign.dtype)
-    times = 2 if variant == "centred" else 1
-    strength = beta * (jnp.concatenate([sign, -sign]) if times == 2 else sign)
-    paired = network.paired_outputs
-
-    def copies(x: Array, count: int) -> Array:
-        return jnp.concatenate([x] * count)
-
-    free: Any
-    layered = isinstance(network, LayeredNetwork)
-    # A deep network's free phase is the better part of the way to the others; of a centred pair that begin there, what is
-    # left of the free phase's error cancels in the difference.
-    in_turn = layered and variant == "centred" and settles_by_mean_field(network, batch)
-    if nudging == "energy" and layered and not in_turn:
-        # No phase needs another's result, so all settle as one batch: each sweep passes over the conductances once.
-        nudge = EnergyNudge(cost, jnp.concatenate([0 * sign, strength]), copies(targets, 1 + times), paired)
-        point = settle(network, driven.repeated(1 + times), nudge=nudge, rtol=rtol, max_sweeps=max_sweeps)
-        free = tuple(v[:batch] for v in point.voltages)
-        nudged = tuple(v[batch:] for v in point.voltages)
-        residual, sweeps = point.residual, point.sweeps
-    else:
-        first = settle(network, driven, rtol=rtol, max_sweeps=max_sweeps)
-        free = first.voltages
-        if nudging == "energy":
-            # Newton's method has but a step or two to go from the free phase.
-            nudge = EnergyNudge(cost, strength, copies(targets, times), paired)
-        else:
-            nudge = held_nudge(cost, strength, copies(network.prediction(free), times), copies(targets, times), paired)
-        second = settle(
-            network,
-            driven.repeated(times),
-            nudge=nudge,
-            start=jax.tree.map(lambda v: copies(v, times), first.start),
-            rtol=rtol,
-            max_sweeps=max_sweeps,
-        )
-        nudged = second.voltages
-        residual = jnp.concatenate([first.residual, second.residual])
-        sweeps = first.sweeps + second.sweeps
-    here = jax.tree.map(lambda v: v[:batch], nudged)
-    there = jax.tree.map(lambda v: v[batch:], nudged) if times == 2 else free
-    prediction = network.prediction(free)
-    weight = sign / (times * beta * batch)
+    signs = jnp.concatenate([sign, -sign]) if variant == "centred" else sign
+    phases = _phases(
+        network, driven, targets, cost, beta * signs, nudging=nudging, rtol=rtol, max_sweeps=max_sweeps, settle=settle
+    )
+    prediction = network.prediction(phases.free)
+    weight = sign / (len(signs) * beta)
 
     def difference(varied: Network) -> Array:
-        change = driven.energy(varied, here) - driven.energy(varied, there)
-        return jnp.sum(weight[:, 0] * change)
+        here, there = (driven.energy(varied, phases.voltages(phase)) for phase in (phases.here, phases.there))
+        return jnp.sum(weight[:, 0] * (here - there))
 
     slope = energy_slope(
         network,
         trained,
         driven,
-        jax.tree.map(lambda a, b: 0.5 * (a + b), here, there),
-        jax.tree.map(lambda a, b: weight * (a - b), here, there),
+        phases.voltages(jax.tree.map(lambda a, b: 0.5 * (a + b), phases.here, phases.there)),
+        jax.tree.map(lambda a, b: weight * (a - b), phases.here, phases.there),
         difference,
     )
+    residual = phases.residual
     return Gradient(
         by_parameter=slope,
         cost=jnp.mean(cost.value(prediction, targets)),
         prediction=prediction,
         residual=jnp.max(residual),
         unconverged=jnp.sum(~(residual <= rtol)),
-        sweeps=sweeps,
+        sweeps=phases.sweeps,
     )
+
+
+class _Phases(eqx.Module):
+    """The two phases whose energies are compared, as deviations from `rest`, and the free one."""
+
+    free: Any
+    rest: Any
+    """The free phase, or None: then the deviations are from 0 V."""
+    here: Any
+    there: Any
+    residual: Array
+    """Of all phases' samples."""
+    sweeps: Array
+
+    def voltages(self, deviations: Any) -> Any:
+        """Node voltages [V]."""
+        return deviations if self.rest is None else jax.tree.map(jnp.add, self.rest, deviations)
+
+
+def _phases(
+    network: Network,
+    driven: Any,
+    targets: Array,
+    cost: Cost,
+    strength: Array,
+    *,
+    nudging: Nudging,
+    rtol: float,
+    max_sweeps: int,
+    settle: Settle,
+) -> _Phases:
+    """Settle the free phase and those nudged by `strength`, (batch, 1) or, if there are two, (2 · batch, 1)."""
+    batch = targets.shape[0]
+    times = strength.shape[0] // batch
+    paired = network.paired_outputs
+    tolerance = {"rtol": rtol, "max_sweeps": max_sweeps}
+
+    def copies(tree: Any) -> Any:
+        return jax.tree.map(lambda x: jnp.concatenate([x] * times), tree)
+
+    def compared(free: Any, nudged: Any, rest: Any, residual: Array, sweeps: Array) -> _Phases:
+        other = jax.tree.map(lambda v: v[batch:], nudged)
+        if times == 1:
+            other = free if rest is None else jax.tree.map(jnp.zeros_like, free)
+        return _Phases(free, rest, jax.tree.map(lambda v: v[:batch], nudged), other, residual, sweeps)
+
+    layered = isinstance(network, LayeredNetwork)
+    # Of a deep network float32 tells the nudged phases from the free one as deviations from it alone.
+    deviating = settle is settle_by_kind and layered and settles_by_mean_field(network, batch)
+    if nudging == "energy" and layered and not deviating:
+        # No phase needs another's result, so all settle as one batch: each sweep passes over the conductances once.
+        everyone = jnp.concatenate([jnp.zeros((batch, 1), strength.dtype), strength])
+        nudge = EnergyNudge(cost, everyone, jnp.concatenate([targets, copies(targets)]), paired)
+        point = settle(network, driven.repeated(1 + times), nudge=nudge, **tolerance)
+        free, nudged = (jax.tree.map(lambda v, s=s: v[s], point.voltages) for s in (slice(batch), slice(batch, None)))
+        return compared(free, nudged, None, point.residual, point.sweeps)
+    first = settle(network, driven, **tolerance)
+    free: Any = first.voltages
+    if nudging == "held":
+        nudge = held_nudge(cost, strength, copies(network.prediction(free)), copies(targets), paired)
+    else:
+        nudge = EnergyNudge(cost, strength, copies(targets), paired, copies(free[-1]) if deviating else None)
+    if deviating:
+        assert isinstance(network, LayeredNetwork)
+        second = settle_deviation(network, driven, first.start, nudge=nudge, times=times, **tolerance)
+    else:
+        # From the free phase: Newton's method has but a step or two to go.
+        second = settle(network, driven.repeated(times), nudge=nudge, start=copies(first.start), **tolerance)
+    residual = jnp.concatenate([first.residual, second.residual])
+    return compared(free, second.voltages, free if deviating else None, residual, first.sweeps + second.sweeps)

@@ -35,6 +35,8 @@ class EnergyNudge(TwoTerminal):
     target: Array
     """(batch, classes)."""
     paired: bool = eqx.field(static=True)
+    rest: Array | None = None
+    """Output voltages that those given are deviations from [V], (batch, outputs)."""
 
     @property
     def exact(self) -> bool:
@@ -47,6 +49,7 @@ class EnergyNudge(TwoTerminal):
         return self.strength * at_outputs(gradient, self.paired)
 
     def _prediction(self, voltage: Array) -> Array:
+        voltage = voltage if self.rest is None else self.rest + voltage
         half = voltage.shape[-1] // 2
         return voltage[..., :half] - voltage[..., half:] if self.paired else voltage
 

@@ -2,6 +2,7 @@
 
 from mho.steady.clamp import Clamp
 from mho.steady.coordinate_descent import Load, OperatingPoint, Settle
+from mho.steady.deviation import settle_deviation
 from mho.steady.layered import settles_by_mean_field
 from mho.steady.phase import Network, linear_response, load, settle
 from mho.steady.residual import kirchhoff_residual
@@ -18,5 +19,6 @@ __all__ = [
     "load",
     "operating_point",
     "settle",
+    "settle_deviation",
     "settles_by_mean_field",
 ]

@@ -38,6 +38,10 @@ from mho.steady.coordinate_descent import Load, OperatingPoint, drawn_back, imba
 _LAST_PASSES = 2
 """Passes over the last hidden layer and the outputs in a half sweep."""
 
+_SIGNAL = 1e4
+"""By how much deviations may be further from balance, relative to their own currents, than a whole phase relative to its
+own: they are one batch's learning signal, and what is known of their imbalance is an upper bound."""
+
 
 def suits(network: LayeredNetwork) -> bool:
     """Whether the method can do its work: between two hidden layers or more, dense crossbars throughout.
@@ -54,12 +58,17 @@ class Standing(eqx.Module):
     voltages: Voltages
     ahead: tuple[Array, ...]
     """Currents into each layer but the first from the one before [A]."""
+    driven: tuple[Array, ...]
+    """Currents that neighbours and bias sources drove into each hidden layer's grounded nodes when it was last balanced
+    [A]."""
 
 
 class _State(eqx.Module):
     voltages: Voltages
     ahead: tuple[Array, ...]
     """As in `Standing`; those of the voltages."""
+    driven: tuple[Array, ...]
+    """As in `Standing`."""
     used: tuple[Array, ...]
     """Mean-field voltages of the currents driven back that the last half sweep used [V]."""
     residual: Array
@@ -133,6 +142,7 @@ def settle(
     start: Voltages | Standing | None = None,
     rtol: float,
     max_sweeps: int,
+    scales: Sequence[Array] | None = None,
 ) -> OperatingPoint:
     """Sweep backward and forward until every sample's residual is at most `rtol`, or `max_sweeps` times.
 
@@ -140,6 +150,8 @@ def settle(
     phases of a centred pair and cancels in their difference; every phase is swept through backward and forward once at
     the least, so that what nudges the outputs has come to all layers. Arguments and result are those of
     `mho.steady.coordinate_descent.settle`; from an operating point's own `start` less work is left than from its voltages.
+    With `scales` [A], (batch,) a layer, an imbalance counts relative to a layer's own, kept between the largest current that
+    neighbours drive and `_SIGNAL` times that.
     """
     layers = network.layers
     last = len(layers) - 1
@@ -161,14 +173,16 @@ def settle(
         return node_voltage(elements[index], load.conductances[index], current, voltage)
 
     def out_of_balance(index: int, current: Array, voltage: Array) -> tuple[Array, Array]:
-        return imbalance(elements[index], load.conductances[index], current, voltage)
+        out, total = imbalance(elements[index], load.conductances[index], current, voltage)
+        return out, total if scales is None else jnp.clip(scales[index], total, _SIGNAL * total)
 
     def outputs_imbalance(ahead: Sequence[Array], voltages: Sequence[Array]) -> Array:
         """The outputs stand in balance, unless their element is solved by a step at a time."""
         if nudge is None or nudge.exact:
             return jnp.zeros(batch, dtype)
         out, total = out_of_balance(last, driven(last, ahead), voltages[last])
-        return out / total
+        # Where no current comes from the hidden layer, it is the nudge's that flows.
+        return out / jnp.maximum(total, largest(load.conductances[last] * voltages[last])[0])
 
     def compliances(voltages: Sequence[Array]) -> list[Array]:
         pairs = zip(load.conductances[:-1], elements, voltages, strict=False)
@@ -209,8 +223,8 @@ def settle(
 
     def forward(
         voltages: Sequence[Array], back: Sequence[Array], shift: Sequence[Array]
-    ) -> tuple[Voltages, tuple[Array, ...], Array]:
-        """Voltages, currents driven forward, residual."""
+    ) -> tuple[Voltages, tuple[Array, ...], tuple[Array, ...], Array]:
+        """Voltages, currents driven forward, currents that the hidden layers were balanced with, residual."""
         before, voltages, ahead, currents = voltages, list(voltages), [], []
         for index in range(last):
             if index:
@@ -236,7 +250,7 @@ def settle(
                 moved = moved - shift[index][:, None]
             out, total = out_of_balance(index, currents[index], voltages[index])
             residual = jnp.maximum(residual, (out + reach[index] * largest(moved)[0]) / total)
-        return tuple(voltages), tuple(ahead), residual
+        return tuple(voltages), tuple(ahead), tuple(currents), residual
 
     def sweep(state: _State) -> _State:
         voltages, back, lag, found, stands = backward(state)
@@ -245,8 +259,8 @@ def settle(
             trusted = state.trusted & ~(found >= state.imbalance)
             shift = trusting(field.balance(compliances(voltages), lag, None)[1], trusted)
             used = tuple(now + moved for now, moved in zip(field.voltages(voltages)[1], shift, strict=True))
-            new, ahead, residual = forward(voltages, back, shift)
-            return _State(new, ahead, used, residual, found, trusted, state.sweeps + 1)
+            new, ahead, balanced_with, residual = forward(voltages, back, shift)
+            return _State(new, ahead, balanced_with, used, residual, found, trusted, state.sweeps + 1)
 
         def stand() -> _State:
             return eqx.tree_at(lambda s: s.residual, state, found)
@@ -261,6 +275,7 @@ def settle(
     if isinstance(start, Standing):
         begun = 0
         voltages, ahead, residual = start.voltages, start.ahead, unknown
+        balanced_with = start.driven
         used = field.voltages(voltages)[1]
     else:
         begun = 1
@@ -270,7 +285,7 @@ def settle(
         else:
             here, back = start, [drawn_back(network, index, v) for index, v in enumerate(start[1:])]
         used = field.voltages(here)[1]
-        voltages, ahead, residual = forward(here, back, [jnp.zeros(batch, dtype)] * len(used))
-    first = _State(voltages, ahead, tuple(used), residual, unknown, everyone, jnp.int32(begun))
+        voltages, ahead, balanced_with, residual = forward(here, back, [jnp.zeros(batch, dtype)] * len(used))
+    first = _State(voltages, ahead, balanced_with, tuple(used), residual, unknown, everyone, jnp.int32(begun))
     end = lax.while_loop(unsettled, sweep, first)
-    return OperatingPoint(end.voltages, end.residual, end.sweeps, Standing(end.voltages, end.ahead))
+    return OperatingPoint(end.voltages, end.residual, end.sweeps, Standing(end.voltages, end.ahead, end.driven))
