@@ -4,6 +4,7 @@ Every contender makes the same number of steps on the same batches of MNIST, in 
 which is what is left when other work on the machine is taken away. An epoch's time is that of a step times its steps.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mho.experiments.configuration import Configuration
+from mho.experiments.configuration import BaselineConfiguration, Configuration
 from mho.experiments.data import Dataset, load_dataset
 from mho.experiments.epoch import TrainingState, compile_epoch, fresh_tally, initial_state, sample_order
 from mho.experiments.registry import experiment
@@ -42,9 +43,11 @@ def measure(data_dir: str | None = None) -> list[dict[str, float | str | None]]:
         return JaxTurn(experiment(name).configuration, data, STEPS)
 
     contenders: dict[str, Turn] = {f"{PEER} (JAX)": named(PEER)}
-    torch_turn = _torch(data)
-    if torch_turn is not None:
-        contenders["mlp-mnist (PyTorch)"] = torch_turn
+    peer = experiment(PEER).configuration
+    assert isinstance(peer, BaselineConfiguration)
+    theirs_in_torch = torch_turn(data, peer, STEPS)
+    if theirs_in_torch is not None:
+        contenders["mlp-mnist (PyTorch)"] = theirs_in_torch
     contenders |= {name: named(name) for name in ANALOG}
     best = dict.fromkeys(contenders, float("inf"))
     for _ in range(TURNS):
@@ -111,23 +114,28 @@ class JaxTurn:
         return time.perf_counter() - begin
 
 
-def _torch(data: Dataset) -> Turn | None:
+def torch_turn(data: Dataset, configuration: BaselineConfiguration, steps: int) -> Turn | None:
     """The same MLP in PyTorch, written as its users write it; None where PyTorch is not installed."""
     try:
         import torch  # pyright: ignore[reportMissingImports]
     except ImportError:
         return None
-    batch_size = experiment(PEER).configuration.batch_size
+    batch_size = configuration.batch_size
+    assert data.classes is not None
     torch.manual_seed(0)
-    model = torch.nn.Sequential(torch.nn.Linear(784, 100), torch.nn.ReLU(), torch.nn.Linear(100, 10))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+    widths = [data.train_inputs.shape[1], *configuration.hidden, data.classes]
+    layers: list[torch.nn.Module] = []
+    for n, m in itertools.pairwise(widths):
+        layers += [torch.nn.Linear(n, m), torch.nn.ReLU()]
+    model = torch.nn.Sequential(*layers[:-1])
+    optimizer = torch.optim.SGD(model.parameters(), lr=configuration.rates[0])
     images = torch.from_numpy(np.array(data.train_inputs))
     labels = torch.from_numpy(np.array(data.train_targets, np.int64))
     order = torch.randperm(len(labels))
 
     def turn() -> float:
         begin = time.perf_counter()
-        for step in range(STEPS):
+        for step in range(steps):
             index = order[step * batch_size : (step + 1) * batch_size]
             loss = torch.nn.functional.cross_entropy(model(images[index].float() * data.scale), labels[index])
             optimizer.zero_grad()
