@@ -256,17 +256,21 @@ class PoolingCrossbar(Crossbar):
         down, across = self.planes.steps
         return self.planes.rows, self.planes.channels * down * across
 
+    def by_window(self, rows: Array) -> Array:
+        """What stands at the rows, (..., rows), by window: (..., window², columns)."""
+        planes, (down, across) = self.planes, self.planes.steps
+        n, before = planes.window, rows.shape[:-1]
+        images = rows.reshape(-1, planes.channels, planes.height, planes.width)[..., : n * down, : n * across]
+        windows = images.reshape(-1, planes.channels, down, n, across, n).transpose(0, 3, 5, 1, 2, 4)
+        return windows.reshape(*before, n * n, -1)
+
     def load(self, drive: Array) -> tuple[Array, Array]:
         """Window sums and the windows' conductance."""
         return self.current(drive), self.column_conductance()
 
     def current(self, drive: Array) -> Array:
         """Sums over the windows."""
-        planes, (down, across) = self.planes, self.planes.steps
-        n = planes.window
-        images = drive.reshape(-1, planes.channels, planes.height, planes.width)[..., : n * down, : n * across]
-        sums = images.reshape(-1, planes.channels, down, n, across, n).sum((3, 5))
-        return self.conductance * sums.reshape(len(drive), -1)
+        return self.conductance * self.by_window(drive).sum(-2)
 
     def reverse_current(self, voltage: Array) -> Array:
         """Each window's voltage at all its rows."""
@@ -300,11 +304,7 @@ class PoolingCrossbar(Crossbar):
     def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
         """Each row has one resistor."""
         branch = jnp.abs(drive * self.row_conductance() - self.reverse_current(voltage))
-        planes, (down, across) = self.planes, self.planes.steps
-        n = planes.window
-        images = branch.reshape(-1, planes.channels, planes.height, planes.width)[..., : n * down, : n * across]
-        largest = images.reshape(-1, planes.channels, down, n, across, n).max((3, 5))
-        return branch, largest.reshape(voltage.shape)
+        return branch, self.by_window(branch).max(-2)
 
     def single_resistors(self) -> tuple[SingleResistors, ...]:
         """Resistor by resistor."""
