@@ -54,6 +54,10 @@ class _Nodes:
         """Voltages of the last layer's nodes [V], given all currents into them at 0 V."""
         return node_voltage(self._element, self._conductance, current, voltage)
 
+    def resting(self, voltage: Array, back: Array) -> tuple[Array, None]:
+        """What `follow` would have to return for the nodes to stay where they are, given what flows back into them [A]."""
+        return self._conductance * voltage - back, None
+
     def head_voltage(self, ahead: Array, voltage: Array) -> Array:
         """Voltages of the first layer's nodes [V]."""
         return voltage
@@ -103,6 +107,9 @@ class _Windows:
 
     def settled(self, current: Array, slope: Array, voltage: Array) -> Array:
         return voltage + (current - self._conductance * voltage) / slope
+
+    def resting(self, voltage: Array, back: Array) -> tuple[Array, Array]:
+        return self._conductance * voltage - back, jnp.broadcast_to(self._conductance, voltage.shape)
 
     def head_voltage(self, ahead: Array, voltage: Array) -> Array:
         current = _repeated(ahead, voltage) + drawn_back(self._network, self.head, voltage)
@@ -182,15 +189,14 @@ def settle(
         return jnp.any(~(state[3] <= rtol)) & (state[4] < max_sweeps)
 
     if start is None:
-        # From 0 V all phases begin alike; computed once, not wherever a copy is read.
         begin = [jnp.zeros((batch, layers[part.index].crossbar.shape[1]), dtype) for part in parts]
         drawn = [jnp.zeros_like(v) for v in begin[:-1]]
-        alike = lax.optimization_barrier(parts[0].follow(arranged, begin[0][: len(inflow)]))
-        standing = jax.tree.map(lambda x: _repeated(x, begin[0]), alike)
     else:
         begin = [start[part.index] for part in parts]
         drawn = [back(k, start[part.head]) for k, part in enumerate(parts[1:])]
-        standing = parts[0].follow(arranged, begin[0])
+    # The first sweep leaves the first part as it is and finds what its windows' nodes make of that: outside the loop, XLA
+    # would compute that from sources' currents that are not in order yet, which takes it several times as long.
+    standing = parts[0].resting(begin[0], drawn[0])
     none = jnp.full(batch, jnp.inf, dtype)
     voltages, _, _, residual, sweeps = lax.while_loop(
         unsettled, sweep, (tuple(begin), tuple(drawn), standing, none, jnp.int32(0))
