@@ -68,6 +68,26 @@ def test_states_are_those_of_plain_sweeps(element, filters):
         np.testing.assert_allclose(a, c, rtol=1e-9, atol=1e-9)
 
 
+def test_nodes_in_the_dark_are_in_balance_too():
+    """In float32, where nearly no current flows; and one that is a thousandth off is reported."""
+    subject = network("ideal", (4,))
+    inputs = np.zeros((BATCH, 10, 9), np.float32)
+    inputs[:, 3:5, 3:5] = np.random.default_rng(0).uniform(size=(BATCH, 2, 2))
+    inputs = inputs.reshape(BATCH, -1)
+    residual = {}
+    for method in (pooled, coordinate_descent):
+        settle = jax.jit(lambda n, x, m=method: m.settle(n, load(n, x), rtol=1e-5, max_sweeps=100))
+        voltages = settle(subject, inputs).voltages
+        residual[method] = kirchhoff_residual(subject, inputs * subject.input_gain, voltages).max()
+    assert residual[pooled] < 1e-4 < residual[coordinate_descent]
+    point = settled(pooled, subject, inputs, None, 1)
+    dark = np.abs(point.voltages[1]).min(0).argmin()
+    moved = point.voltages[1].copy()
+    moved[:, dark] *= 1.001
+    wrong = (point.voltages[0], moved, *point.voltages[2:])
+    assert kirchhoff_residual(subject, inputs * subject.input_gain, wrong).max() > 1e-4
+
+
 def test_what_it_is_not_for():
     """Nodes that are solved in a few steps from where they stand, nodes that pool and carry an element, and no pooling."""
     assert pooled.suits(random_network(STRUCTURES["pooled"], 0))

@@ -16,6 +16,9 @@ from mho.elements import TwoTerminal
 from mho.networks import LayeredNetwork, PoolingCrossbar, Voltages
 from mho.steady.coordinate_descent import Load, OperatingPoint, drawn_back, imbalance, node_voltage
 
+_ULPS = 8
+"""Of the largest voltage in the next layer: what float arithmetic leaves of these voltages' own equations."""
+
 
 def suits(network: LayeredNetwork) -> bool:
     """Whether the method can do its work.
@@ -62,8 +65,8 @@ class _Nodes:
         """Voltages of the first layer's nodes [V]."""
         return voltage
 
-    def out_of_balance(self, current: Array, voltage: Array) -> Array:
-        """Each sample's residual, (batch,)."""
+    def out_of_balance(self, current: Array, voltage: Array, following: Array | None) -> Array:
+        """Each sample's residual, (batch,), given what is driven into the nodes and the next layer's voltages."""
         out, total = imbalance(self._element, self._conductance, current, voltage)
         return out / total
 
@@ -81,6 +84,7 @@ class _Windows:
         self.head, self.index = index - 1, index
         self._network, self._pool = network, pool
         self._conductance, self._nodes, self._windows = load.conductances[index], nodes, by_window(nodes)
+        self._back = network.layers[index].drawn(network.layers[index + 1].crossbar.row_conductance())
         self._element = jax.tree.map(by_window, network.layers[index - 1].element)
 
     def arranged(self, ahead: Array) -> Array:
@@ -116,9 +120,15 @@ class _Windows:
         element = self._network.layers[self.head].element
         return node_voltage(element, self._nodes, current, jnp.zeros_like(current))
 
-    def out_of_balance(self, current: Array, voltage: Array) -> Array:
-        out, total = imbalance(None, self._conductance, current, voltage)
-        return out / total
+    def out_of_balance(self, current: Array, voltage: Array, following: Array) -> Array:
+        drawn = self._conductance * voltage
+        # Where an image is black, what flows back from the outputs is all there is: a tolerance relative to the largest
+        # current of the layer would leave these nodes anywhere. Conductances are positive, so voltages' magnitudes in
+        # their place give the sum of the magnitudes of the currents back.
+        own = jnp.abs(current) + jnp.abs(drawn) + drawn_back(self._network, self.index, jnp.abs(following))
+        rounding = self._back * jnp.max(jnp.abs(following), 1, keepdims=True) * (_ULPS * jnp.finfo(own.dtype).eps)
+        out = jnp.maximum(jnp.abs(current - drawn) - rounding, 0.0)
+        return jnp.max(out / (own + jnp.finfo(own.dtype).tiny), 1)
 
 
 def _repeated(ahead: Array, voltage: Array) -> Array:
@@ -137,7 +147,8 @@ def settle(
     """Sweep until every sample's residual is at most `rtol`, or `max_sweeps` times.
 
     For networks that `suits`; see `mho.steady.coordinate_descent.settle` for the arguments. The windows' nodes are in
-    balance to rounding after each sweep, so the residual is the other nodes'.
+    balance to rounding after each sweep, so the residual is the other nodes'. At a pooling node it is relative to the
+    currents at that node, and what rounding of the next layer's voltages explains does not count.
     """
     layers = network.layers
     batch, dtype = load.input_current.shape[0], load.input_current.dtype
@@ -177,12 +188,13 @@ def settle(
                 standing = followed
             else:
                 # The part before was in balance with this one's old voltages: what its current changes by is out of it.
-                drawn[k - 1] = back(k - 1, part.head_voltage(incoming, voltages[k]))
-                out = parts[k - 1].out_of_balance(before + drawn[k - 1], voltages[k - 1])
+                following = part.head_voltage(incoming, voltages[k])
+                drawn[k - 1] = back(k - 1, following)
+                out = parts[k - 1].out_of_balance(before + drawn[k - 1], voltages[k - 1], following)
                 residual = jnp.maximum(residual, out)
             before = followed[0]
         if nudge is not None and not nudge.exact:
-            residual = jnp.maximum(residual, parts[last].out_of_balance(before, voltages[last]))
+            residual = jnp.maximum(residual, parts[last].out_of_balance(before, voltages[last], None))
         return tuple(voltages), tuple(drawn), standing, residual, sweeps + 1
 
     def unsettled(state: tuple) -> Array:
