@@ -123,9 +123,8 @@ class _Windows:
     def out_of_balance(self, current: Array, voltage: Array, following: Array) -> Array:
         drawn = self._conductance * voltage
         # Where an image is black, what flows back from the outputs is all there is: a tolerance relative to the largest
-        # current of the layer would leave these nodes anywhere. Conductances are positive, so voltages' magnitudes in
-        # their place give the sum of the magnitudes of the currents back.
-        own = jnp.abs(current) + jnp.abs(drawn) + drawn_back(self._network, self.index, jnp.abs(following))
+        # current of the layer would leave these nodes anywhere.
+        own = jnp.abs(current) + jnp.abs(drawn)
         rounding = self._back * jnp.max(jnp.abs(following), 1, keepdims=True) * (_ULPS * jnp.finfo(own.dtype).eps)
         out = jnp.maximum(jnp.abs(current - drawn) - rounding, 0.0)
         return jnp.max(out / (own + jnp.finfo(own.dtype).tiny), 1)
