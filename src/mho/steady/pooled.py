@@ -8,6 +8,8 @@ A − Σ_k g²/(a_k + i'(v_k)), lies between 0 and A; with half of A at the leas
 nodes, most of the network, are passed over once a sweep and not written: they follow from p.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -53,7 +55,7 @@ class _Nodes:
         """Currents into the last layer's nodes at 0 V [A]."""
         return _repeated(ahead, voltage), None
 
-    def settled(self, current: Array, slope: None, voltage: Array) -> Array:
+    def settled(self, current: Array, slope: Any, voltage: Array) -> Array:
         """Voltages of the last layer's nodes [V], given all currents into them at 0 V."""
         return node_voltage(self._element, self._conductance, current, voltage)
 
@@ -109,7 +111,7 @@ class _Windows:
         slope = jnp.maximum(self._conductance - yielding.reshape(voltage.shape), 0.5 * self._conductance)
         return (driven if bias is None else driven + bias.injected), slope
 
-    def settled(self, current: Array, slope: Array, voltage: Array) -> Array:
+    def settled(self, current: Array, slope: Any, voltage: Array) -> Array:
         return voltage + (current - self._conductance * voltage) / slope
 
     def resting(self, voltage: Array, back: Array) -> tuple[Array, Array]:
@@ -120,7 +122,8 @@ class _Windows:
         element = self._network.layers[self.head].element
         return node_voltage(element, self._nodes, current, jnp.zeros_like(current))
 
-    def out_of_balance(self, current: Array, voltage: Array, following: Array) -> Array:
+    def out_of_balance(self, current: Array, voltage: Array, following: Array | None) -> Array:
+        assert following is not None, "an output layer does not pool"
         drawn = self._conductance * voltage
         # Where an image is black, what flows back from the outputs is all there is: a tolerance relative to the largest
         # current of the layer would leave these nodes anywhere.
