@@ -79,7 +79,7 @@ def table(rows: Sequence[Row]) -> list[str]:
 def logits(weights: Weights, images: Array, pooling: int) -> Array:
     """Of a convolution, ReLU units, mean pooling and a dense layer, (batch, classes); images (batch, 1, height, width)."""
     kernel, kernel_bias, dense, bias = weights
-    planes = Planes(1, *images.shape[2:], kernel.shape[-1], 1)
+    planes = Planes(1, images.shape[2], images.shape[3], kernel.shape[-1], 1)
     patches = planes.patches(images.reshape(len(images), -1))
     sums = jnp.einsum("fe,bew->bfw", kernel.reshape(len(kernel), -1), patches) + kernel_bias[:, None]
     units = jax.nn.relu(sums).reshape(len(images), -1, *planes.steps)
