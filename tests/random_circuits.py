@@ -149,6 +149,9 @@ STRUCTURES = {
         cost=CrossEntropy(2.0),
         filters=(2,),
     ),
+    "pooled": Structure(
+        (24, 4, 3), ("piecewise", None, "ideal"), (True, True, False), None, True, cost=CrossEntropy(2.0), filters=(2,)
+    ),
     "user-defined": Structure((4, 4), ("cubic", None), (True, False), bias_currents=True, input_gain=2.0),
 }
 

@@ -1,5 +1,6 @@
 """`mho export`: ngspice, run unchanged on what a run learned, finds mho's voltages in both phases."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.usefixtures("compiled_once")
 SAMPLE = 3
 RUNS = {
     "energy": AnalogConfiguration(dataset="digits", hidden=(12,), input_gain=20.0, beta=0.1, epochs=1),
+    "convolutional": dataclasses.replace(EXPERIMENTS["drn-conv-digits"].configuration, epochs=1),
     "held": AnalogConfiguration(
         dataset="iris",
         hidden=(16,),

@@ -87,6 +87,7 @@ def test_convolutional_network_learns_digits(tmp_path: Path) -> None:
     metrics = read_metrics(tmp_path / "run")
     assert metrics[-1]["test_error"] < 0.2
     assert metrics[-1]["unconverged"] == metrics[-1]["test_unconverged"] == 0
+    assert 0 < metrics[-1]["residual"] < 3e-4, "pooling nodes of black pixels carry next to no current"
 
 
 def test_events_hold_the_metrics(drn_run: Path) -> None:

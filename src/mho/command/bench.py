@@ -15,6 +15,7 @@ from mho.errors import InputError
 BENCHMARKS = {
     "epoch": "an epoch of training, against backpropagation in MLPs in JAX and PyTorch",
     "batch": "a step at batches of 1 to 4096, against backpropagation in MLPs and what the machine can do",
+    "convolution": "a step of a convolutional network, against backpropagation in a CNN of the same shape in JAX",
     "depth": "deep networks: mean-field sweeps against plain ones, and a step against an MLP of the same size in JAX",
     "width": "seconds and memory of a step from 100 to 32768 hidden nodes",
     "memory": "peak memory of training",

@@ -12,7 +12,6 @@ convolutional energies with shared weights: Ernoult et al. 2019, arXiv:1905.1363
 from dataclasses import dataclass
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -58,15 +57,40 @@ class Planes:
         return result.reshape(result.shape[0], -1)
 
     def spread(self, kernel: Array, voltage: Array) -> Array:
-        """The transpose of `convolve` in the drive: (batch, filters · windows) to (batch, rows)."""
-        drive = jax.ShapeDtypeStruct((voltage.shape[0], self.rows), voltage.dtype)
-        return jax.linear_transpose(lambda u: self.convolve(kernel, u), drive)(voltage)[0]
+        """The transpose of `convolve` in the drive: (batch, filters · windows) to (batch, rows).
+
+        A product with the kernel, whose entries' planes are then added up where they lie: XLA's CPU convolutions are
+        slower at it.
+        """
+        (down, across), n, s = self.steps, self.window, self.stride
+        planes = voltage.reshape(len(voltage), len(kernel), -1)
+        entries = jnp.einsum("fe,bfw->bew", kernel.reshape(len(kernel), -1), planes)
+        entries = entries.reshape(-1, self.channels, n, n, down, across)
+        zero, total = jnp.zeros((), entries.dtype), jnp.zeros(())
+        for k, l in np.ndindex(n, n):
+            below, right = self.height - k - s * (down - 1) - 1, self.width - l - s * (across - 1) - 1
+            total += lax.pad(entries[:, :, k, l], zero, ((0, 0, 0), (0, 0, 0), (k, below, s - 1), (l, right, s - 1)))
+        return total.reshape(len(voltage), -1)
 
     def correlate(self, drive: Array, voltage: Array) -> Array:
-        """The transpose of `convolve` in the kernel: Σ u·v over the batch and the windows, in the kernel's shape."""
-        filters = voltage.shape[1] // (self.steps[0] * self.steps[1])
-        kernel = jax.ShapeDtypeStruct((filters, self.channels, self.window, self.window), drive.dtype)
-        return jax.linear_transpose(lambda g: self.convolve(g, drive), kernel)(voltage)[0]
+        """The transpose of `convolve` in the kernel: Σ u·v over the batch and the windows, in the kernel's shape.
+
+        As a product with the patches: XLA's CPU convolution takes many times as long for a large batch.
+        """
+        down, across = self.steps
+        planes = voltage.reshape(len(voltage), -1, down * across)
+        product = lax.dot_general(planes, self.patches(drive), (((0, 2), (0, 2)), ((), ())))
+        return product.reshape(-1, self.channels, self.window, self.window)
+
+    def patches(self, drive: Array) -> Array:
+        """What each entry of the kernel meets at each place, (batch, channels · window², windows)."""
+        (down, across), s = self.steps, self.stride
+        images = drive.reshape(-1, self.channels, self.height, self.width)
+        entries = [
+            images[:, :, k : k + s * (down - 1) + 1 : s, l : l + s * (across - 1) + 1 : s]
+            for k, l in np.ndindex(self.window, self.window)
+        ]
+        return jnp.stack(entries, 2).reshape(len(drive), -1, down * across)
 
     def over_windows(self, by_filter: Array) -> Array:
         """A number a filter, (..., filters), at each of its nodes, (..., filters · windows)."""
@@ -256,17 +280,21 @@ class PoolingCrossbar(Crossbar):
         down, across = self.planes.steps
         return self.planes.rows, self.planes.channels * down * across
 
+    def by_window(self, rows: Array) -> Array:
+        """What stands at the rows, (..., rows), by window: (..., window², columns)."""
+        planes, (down, across) = self.planes, self.planes.steps
+        n, before = planes.window, rows.shape[:-1]
+        images = rows.reshape(-1, planes.channels, planes.height, planes.width)[..., : n * down, : n * across]
+        windows = images.reshape(-1, planes.channels, down, n, across, n).transpose(0, 3, 5, 1, 2, 4)
+        return windows.reshape(*before, n * n, -1)
+
     def load(self, drive: Array) -> tuple[Array, Array]:
         """Window sums and the windows' conductance."""
         return self.current(drive), self.column_conductance()
 
     def current(self, drive: Array) -> Array:
         """Sums over the windows."""
-        planes, (down, across) = self.planes, self.planes.steps
-        n = planes.window
-        images = drive.reshape(-1, planes.channels, planes.height, planes.width)[..., : n * down, : n * across]
-        sums = images.reshape(-1, planes.channels, down, n, across, n).sum((3, 5))
-        return self.conductance * sums.reshape(len(drive), -1)
+        return self.conductance * self.by_window(drive).sum(-2)
 
     def reverse_current(self, voltage: Array) -> Array:
         """Each window's voltage at all its rows."""
@@ -300,11 +328,7 @@ class PoolingCrossbar(Crossbar):
     def largest_branch_current(self, drive: Array, voltage: Array) -> tuple[Array, Array]:
         """Each row has one resistor."""
         branch = jnp.abs(drive * self.row_conductance() - self.reverse_current(voltage))
-        planes, (down, across) = self.planes, self.planes.steps
-        n = planes.window
-        images = branch.reshape(-1, planes.channels, planes.height, planes.width)[..., : n * down, : n * across]
-        largest = images.reshape(-1, planes.channels, down, n, across, n).max((3, 5))
-        return branch, largest.reshape(voltage.shape)
+        return branch, self.by_window(branch).max(-2)
 
     def single_resistors(self) -> tuple[SingleResistors, ...]:
         """Resistor by resistor."""

@@ -52,7 +52,7 @@ class OperatingPoint(eqx.Module):
     """Of each layer's nodes [V], (batch, nodes); of all nodes in one array where there are no layers."""
     residual: Array
     """Largest current imbalance at a node of each sample, relative to the largest current that neighbours drive into a node
-    of the same layer; (batch,)."""
+    of the same layer (at a pooling node, see `mho.steady.pooled.settle`, at that node); (batch,)."""
     sweeps: Array
     """Sweeps made; Newton's steps where they are the method."""
     kept: Any = None

@@ -5,7 +5,7 @@ from typing import Any
 
 from mho.elements import TwoTerminal
 from mho.networks import LayeredNetwork
-from mho.steady import coordinate_descent, mean_field
+from mho.steady import coordinate_descent, mean_field, pooled
 from mho.steady.coordinate_descent import Load, OperatingPoint
 
 _WORTH = 2**19
@@ -30,6 +30,13 @@ def settle_layered(
     rtol: float,
     max_sweeps: int,
 ) -> OperatingPoint:
-    """Mean-field sweeps where they are worth it, plain ones elsewhere; see `mho.steady.coordinate_descent.settle`."""
-    method = mean_field if settles_by_mean_field(network, load.input_current.shape[0]) else coordinate_descent
+    """Sweeps by pooling windows or by mean field where these are worth it, plain ones elsewhere.
+
+    See `mho.steady.coordinate_descent.settle` for the arguments.
+    """
+    method: Any = coordinate_descent
+    if pooled.suits(network):
+        method = pooled
+    elif settles_by_mean_field(network, load.input_current.shape[0]):
+        method = mean_field
     return method.settle(network, load, nudge=nudge, start=start, rtol=rtol, max_sweeps=max_sweeps)
