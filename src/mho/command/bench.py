@@ -10,7 +10,8 @@ from typing import Annotated
 import tyro
 
 from mho.command.options import parse
-from mho.errors import InputError
+from mho.errors import InputError, MhoError
+from mho.experiments.atomic_file import write_atomically
 
 BENCHMARKS = {
     "epoch": "an epoch of training, against backpropagation in MLPs in JAX and PyTorch",
@@ -35,6 +36,8 @@ class Options:
     """Benchmarks; all of them if none is named."""
     json: bool = False
     """Print JSON instead of a table."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """File for the records as JSON, beside what is printed."""
     data_dir: str | None = None
     """Folder that holds the files of MNIST; they are downloaded and cached if it is not given."""
     plot: Path | None = None
@@ -44,7 +47,9 @@ class Options:
 def run(arguments: Sequence[str]) -> None:
     """Run the benchmarks that are named, and print what they measured."""
     listed = "; ".join(f"{name}: {summary}" for name, summary in BENCHMARKS.items())
-    options = parse(Options, arguments, prog="mho bench", description=f"{listed}. Example: mho bench epoch --json")
+    options = parse(
+        Options, arguments, prog="mho bench", description=f"{listed}. Example: mho bench epoch -o epoch.json"
+    )
     for name in options.names:
         if name not in BENCHMARKS:
             raise InputError(f"unknown benchmark {name!r}: known are {', '.join(BENCHMARKS)}")
@@ -53,12 +58,20 @@ def run(arguments: Sequence[str]) -> None:
             options.plot.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise InputError(f"--plot {options.plot}: {problem.strerror}") from problem
+    if options.output is not None and not options.output.absolute().parent.is_dir():
+        raise InputError(f"--output {options.output}: there is no folder {options.output.parent}")
     modules = {name: importlib.import_module(f"mho.benchmarks.{name}") for name in options.names}
     results = {name: module.measure(options.data_dir) for name, module in modules.items()}
     if options.plot is not None:
         for name, module in modules.items():
             if hasattr(module, "plot"):
                 module.plot(results[name], options.plot)
+    if options.output is not None:
+        records = json.dumps(results, indent=1).encode()
+        try:
+            write_atomically(options.output, lambda file: file.write(records))
+        except OSError as problem:
+            raise MhoError(f"--output {options.output}: {problem.strerror}") from problem
     if options.json:
         print(json.dumps(results))
         return

@@ -109,7 +109,7 @@ class LayeredNetwork(eqx.Module):
         return output[..., :half] - output[..., half:]
 
 
-_DRAWN_AT_ONCE = 2**18
+_DRAWN_AT_ONCE = 2**22
 """Conductances up to which they are drawn at once, which takes four times their memory; beyond, a row at a time."""
 
 
