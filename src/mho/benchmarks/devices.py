@@ -44,7 +44,8 @@ def measure(data_dir: str | None = None) -> list[dict[str, Any]]:
 
     Returns:
         A record a way: name, seconds a step, their ratio to one device's, and the relative difference of the
-        first step's loss from one device's, and the largest of all steps': training amplifies rounding.
+        first step's loss from one device's, and the largest of all steps', in float32 and in float64: training amplifies
+        rounding.
 
     Raises:
         MhoError: if the process fails.
@@ -69,6 +70,11 @@ def tell(data_dir: str | None = None) -> None:
         name: run_steps(mesh_devices(count, tensor_parallel=columns), configuration, data, STEPS)
         for name, (count, columns) in MESHES.items()
     }
+    with jax.enable_x64(True):
+        double = {
+            name: run_steps(mesh_devices(count, tensor_parallel=columns), configuration, data, STEPS)[0]
+            for name, (count, columns) in MESHES.items()
+        }
     losses, seconds = found["1 device"]
     records = [
         {
@@ -77,6 +83,7 @@ def tell(data_dir: str | None = None) -> None:
             "ratio": took / seconds,
             "first_loss_difference": abs(float(theirs[0] / losses[0] - 1.0)),
             "loss_difference": float(np.max(np.abs(theirs / losses - 1.0))),
+            "double_loss_difference": float(np.max(np.abs(double[name] / double["1 device"] - 1.0))),
         }
         for name, (theirs, took) in found.items()
     ]
@@ -87,10 +94,11 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Lines to print."""
     lines = [
         f"{f'{EXPERIMENT}, batch {BATCH_SIZE}':<28}{'ms/step':>9}{'to one':>8}{'loss differs by: first':>24}{'largest':>9}"
+        f"{'in float64':>12}"
     ]
     for row in rows:
         told = f"{1000 * row['seconds_per_step']:>9.2f}{row['ratio']:>8.2f}{row['first_loss_difference']:>24.1e}"
-        told += f"{row['loss_difference']:>9.1e}"
+        told += f"{row['loss_difference']:>9.1e}{row['double_loss_difference']:>12.1e}"
         lines.append(f"{row['name']:<28}{told}")
     return lines
 

@@ -52,7 +52,9 @@ def optimizer(
     step = optax.scale(-rates) if one else scale_by_layer([-rate for rate in rates])
     stages = [OPTIMIZERS[name](), step]
     if decay != 1.0:
-        stages.append(optax.scale_by_schedule(lambda count: decay ** lax.div(count, steps_per_epoch)))
+        stages.append(
+            optax.scale_by_schedule(lambda count: decay ** lax.div(count, jnp.asarray(steps_per_epoch, count.dtype)))
+        )
     return optax.chain(*stages)
 
 
