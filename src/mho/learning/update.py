@@ -52,9 +52,12 @@ def optimizer(
     step = optax.scale(-rates) if one else scale_by_layer([-rate for rate in rates])
     stages = [OPTIMIZERS[name](), step]
     if decay != 1.0:
-        stages.append(
-            optax.scale_by_schedule(lambda count: decay ** lax.div(count, jnp.asarray(steps_per_epoch, count.dtype)))
-        )
+
+        def decayed(steps: Any) -> Any:
+            count = jnp.asarray(steps)
+            return decay ** lax.div(count, jnp.asarray(steps_per_epoch, count.dtype))
+
+        stages.append(optax.scale_by_schedule(decayed))
     return optax.chain(*stages)
 
 
