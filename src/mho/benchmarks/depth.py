@@ -85,7 +85,7 @@ def table(result: Result) -> list[str]:
 
 
 def _settling_table(rows: list[Row]) -> list[str]:
-    """A column for each method in each of three groups; the ratio is mean-field's to plain sweeps' time; > above tolerance."""
+    """A column for each method in each of three groups, the ratio of mean-field to plain time; > not settled."""
     groups = {"sweeps to 1e-4": "sweeps", "sweeps to 1e-8 (float64)": "fine_sweeps", "to 1e-4 [ms]": "seconds"}
     columns = {key: [name for name in COLUMNS if key == "seconds" or name != DIRECT] for key in groups.values()}
     heads = [f"{title:>{9 * len(columns[key])}}" for title, key in groups.items()]
