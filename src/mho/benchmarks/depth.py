@@ -1,8 +1,9 @@
 """Deep networks: mean-field sweeps against plain block coordinate descent, and a step of training against an MLP's.
 
-Settling: the free phase of a batch of MNIST images from 0 V, by either method, in networks of 1 to 10 hidden layers of 256
-ideal-diode nodes, at random conductances and after some steps of training: sweeps and time to 1e-4 in float32, sweeps to
-1e-8 in float64. A sweep is one product forward and one backward with each crossbar in either method.
+Settling: the free phase of a batch of MNIST images from 0 V, by either method, in networks of 1 to 10 hidden layers of
+256 ideal-diode nodes, at random conductances and after some steps of training: sweeps and time to 1e-4 in float32,
+sweeps to 1e-8 in float64. A sweep is one product forward and one backward with each crossbar in either method. The
+other exact methods of `rivals` settle the same batch, Newton's with a direct solve for its time only.
 
 Steps: `drn-2h` and `drn-3h` converged to 1e-4 relative, against backpropagation in a JAX MLP of the same hidden layers and
 batch, at first and after some training; and the residual where the 5 or 6 sweeps of the published code (Scellier 2024,
@@ -22,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from mho.benchmarks import rivals
 from mho.benchmarks.epoch import PEER, JaxTurn
 from mho.benchmarks.scaling import exponent, plot_scaling
 from mho.experiments.configuration import AnalogConfiguration, BaselineConfiguration
@@ -38,6 +40,10 @@ TRAINED_STEPS = 500
 NETWORKS = {"drn-2h": 5, "drn-3h": 6}
 """Sweeps of the published code."""
 BATCHES = (32, 128)
+DIRECT = "newton_direct"
+"""Its work is in its eliminations: sweeps do not tell it."""
+RIVALS = {"anderson": rivals.anderson, "newton_krylov": rivals.newton_krylov, DIRECT: rivals.newton_direct}
+COLUMNS = {"plain": "plain", "mean_field": "field", "anderson": "Anderson", "newton_krylov": "N-CG", DIRECT: "N-direct"}
 RTOL, FINE_RTOL = 1e-4, 1e-8
 MOST_SWEEPS = 1000
 TURN_SAMPLES = 1280
@@ -62,20 +68,7 @@ def measure(data_dir: str | None = None) -> Result:
 
 def table(result: Result) -> list[str]:
     """Lines to print."""
-    ways = f"{'plain':>11}{'mean field':>11}"
-    lines = [
-        f"{f'hidden layers of {WIDTH}':<22}{'sweeps to 1e-4':>22}{'to 1e-8 (float64)':>22}{'to 1e-4 [ms]':>22}",
-        f"{'':<22}{ways * 3}{'ratio':>8}",
-    ]
-    for row in result["settling"]:
-        plain, field = row["plain"], row["mean_field"]
-        told = f"{row['hidden_layers']:>3}, {row['conductances']:<17}"
-        for key in ("sweeps", "fine_sweeps"):
-            told += f"{plain[key]:>11}{'' if field is None else field[key]:>11}"
-        told += f"{1e3 * plain['seconds']:>11.2f}"
-        if field is not None:
-            told += f"{1e3 * field['seconds']:>11.2f}{field['seconds'] / plain['seconds']:>8.2f}"
-        lines.append(told)
+    lines = _settling_table(result["settling"])
     exponents = [f"{name} {exponent(*_sweeps(result, name, kind)):.2f} ({kind})" for name, kind in _SERIES]
     lines.append(f"exponents of the sweeps to 1e-8 in the hidden layers: {', '.join(exponents)}")
     lines.append(
@@ -89,6 +82,31 @@ def table(result: Result) -> list[str]:
             f"  {row['fixed_residual']:.0e} after {row['fixed_sweeps']}"
         )
     return lines
+
+
+def _settling_table(rows: list[Row]) -> list[str]:
+    """A column for each method in each of three groups, the ratio of mean-field to plain time; > not settled."""
+    groups = {"sweeps to 1e-4": "sweeps", "sweeps to 1e-8 (float64)": "fine_sweeps", "to 1e-4 [ms]": "seconds"}
+    columns = {key: [name for name in COLUMNS if key == "seconds" or name != DIRECT] for key in groups.values()}
+    heads = [f"{title:>{9 * len(columns[key])}}" for title, key in groups.items()]
+    names = [f"{COLUMNS[name]:>9}" for key in columns for name in columns[key]]
+    lines = [f"{f'hidden layers of {WIDTH}':<20}{''.join(heads)}", f"{'':<20}{''.join(names)}{'ratio':>7}"]
+    for row in rows:
+        told = f"{row['hidden_layers']:>3}, {row['conductances']:<15}"
+        for key, methods in columns.items():
+            told += "".join(f"{_entry(row[name], key):>9}" for name in methods)
+        field = row["mean_field"]
+        lines.append(told + ("" if field is None else f"{field['seconds'] / row['plain']['seconds']:>7.2f}"))
+    return lines
+
+
+def _entry(settled: Row | None, key: str) -> str:
+    if settled is None:
+        return ""
+    if key == "seconds":
+        return f"{1e3 * settled[key]:.2f}" + ("" if settled["residual"] <= RTOL else ">")
+    reached = settled["residual"] <= RTOL if key == "sweeps" else settled["fine_residual"] <= FINE_RTOL
+    return f"{settled[key]}" + ("" if reached else ">")
 
 
 def plot(result: Result, folder: Path) -> None:
@@ -129,30 +147,30 @@ def _settling(data: Dataset) -> list[Row]:
                     "conductances": kind,
                     "plain": _settled(coordinate_descent.settle, network, images),
                     "mean_field": _settled(mean_field.settle, network, images) if suited else None,
+                    **{name: _settled(rival, network, images, name != DIRECT) for name, rival in RIVALS.items()},
                 }
             )
     return rows
 
 
-def _settled(settle: Callable[..., OperatingPoint], network: LayeredNetwork, images: np.ndarray) -> Row:
+def _settled(
+    settle: Callable[..., OperatingPoint], network: LayeredNetwork, images: np.ndarray, finely: bool = True
+) -> Row:
     def free_phase(network: LayeredNetwork, inputs: Array, rtol: float) -> OperatingPoint:
         return settle(network, load(network, inputs), rtol=rtol, max_sweeps=MOST_SWEEPS)
 
     compiled = eqx.filter_jit(free_phase)
-    fine: Any = double(compiled)(network, images, FINE_RTOL)  # pyright: ignore[reportArgumentType]
     inputs, best = jnp.asarray(images, jnp.float32), math.inf
     point = compiled(network, inputs, RTOL)
     for _ in range(TURNS):
         begin = time.perf_counter()
         point = jax.block_until_ready(compiled(network, inputs, RTOL))
         best = min(best, time.perf_counter() - begin)
-    return {
-        "sweeps": int(point.sweeps),
-        "residual": float(jnp.max(point.residual)),
-        "seconds": best,
-        "fine_sweeps": int(fine.sweeps),
-        "fine_residual": float(np.max(fine.residual)),
-    }
+    row = {"sweeps": int(point.sweeps), "residual": float(jnp.max(point.residual)), "seconds": best}
+    if finely:
+        fine: Any = double(compiled)(network, images, FINE_RTOL)  # pyright: ignore[reportArgumentType]
+        row |= {"fine_sweeps": int(fine.sweeps), "fine_residual": float(np.max(fine.residual))}
+    return row
 
 
 def _steps(data: Dataset) -> list[Row]:
