@@ -2,7 +2,7 @@
 
 `drn-xs` (1568-100-10) and `drn-1h` (1568-1024-10), three phases converged to 1e-4 relative, take turns with three peers: a
 JAX MLP of equal size (1568 inputs: the images and their negatives, as many weights as there are conductances), a JAX MLP of
-the same hidden layer that has the images alone and so half the weights, and the latter in PyTorch.
+the same hidden layer that has the images alone and so half the weights, and the latter in PyTorch, in a process of its own.
 
 The arithmetic that is counted is what a step cannot do without: the products of the batch with each crossbar that drive it
 and that update it, and those of the sweeps with the outputs' crossbar. The memory traffic that is counted is the
@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from mho.benchmarks.epoch import PEER, JaxTurn, Turn, torch_turn
+from mho.benchmarks.epoch import PEER, JaxTurn, torch_seconds
 from mho.benchmarks.scaling import plot_scaling
 from mho.experiments.configuration import AnalogConfiguration, BaselineConfiguration
 from mho.experiments.data import Dataset, load_dataset
@@ -55,7 +55,7 @@ def measure(data_dir: str | None = None) -> Result:
     """
     data = load_dataset("mnist", data_dir)
     machine = {"gigaflops": _matrix_product(), "gigabytes": _copy()}
-    rows = [_step(name, batch_size, data) for name in NETWORKS for batch_size in BATCHES]
+    rows = [_step(name, batch_size, data, data_dir) for name in NETWORKS for batch_size in BATCHES]
     for row in rows:
         seconds = 1e-6 * row["microseconds"]
         row["gigaflops"] = 1e-9 * row.pop("operations") / seconds
@@ -95,7 +95,7 @@ def plot(result: Result, folder: Path) -> None:
     plot_scaling(series, size="batch", value="time of a step [s]", path=folder / "batch.png")
 
 
-def _step(name: str, batch_size: int, data: Dataset) -> Row:
+def _step(name: str, batch_size: int, data: Dataset, data_dir: str | None) -> Row:
     analog, peer = experiment(name).configuration, experiment(PEER).configuration
     assert isinstance(analog, AnalogConfiguration) and isinstance(peer, BaselineConfiguration)
     features, hidden, outputs = data.train_inputs.shape[1], analog.hidden[0], data.classes or 1
@@ -103,24 +103,22 @@ def _step(name: str, batch_size: int, data: Dataset) -> Row:
     analog = dataclasses.replace(analog, batch_size=batch_size, rtol=RTOL)
     peer = dataclasses.replace(peer, batch_size=batch_size, hidden=analog.hidden)
     ours = JaxTurn(analog, data, steps)
-    turns: dict[str, Turn | None] = {
-        "equal": JaxTurn(peer, _with_negatives(data), steps),
-        "half": JaxTurn(peer, data, steps),
-        "torch": torch_turn(data, peer, steps),
-    }
-    took = {"": float("inf")} | {key: float("inf") for key, turn in turns.items() if turn is not None}
+    turns = {"equal": JaxTurn(peer, _with_negatives(data), steps), "half": JaxTurn(peer, data, steps), "": ours}
+    took: dict[str, float | None] = dict.fromkeys(turns)
     for _ in range(TURNS):
-        for key, turn in (*turns.items(), ("", ours)):
-            if turn is not None:
-                took[key] = min(took[key], turn() / steps)
+        for key, turn in turns.items():
+            took[key] = min(took[key] or float("inf"), turn() / steps)
+    theirs = torch_seconds(peer, steps, TURNS, data_dir)
+    took["torch"] = None if theirs is None else theirs / steps
+    seconds = took.pop("") or float("inf")
     sweeps = int(ours.state.tally.sweeps) / steps
     first, last = features * hidden, hidden * outputs
     return {
         "name": name,
         "batch_size": batch_size,
-        "microseconds": 1e6 * took[""],
-        **{f"{key}_microseconds": 1e6 * took[key] if key in took else None for key in turns},
-        **{f"ratio_to_{key}": took[""] / took[key] if key in took else None for key in turns},
+        "microseconds": 1e6 * seconds,
+        **{f"{key}_microseconds": None if other is None else 1e6 * other for key, other in took.items()},
+        **{f"ratio_to_{key}": None if other is None else seconds / other for key, other in took.items()},
         "sweeps": sweeps,
         # A multiplication and an addition each: in, out and back in every sweep of three phases, two outer products.
         "operations": 2 * batch_size * (2 * first + (2 * 3 * sweeps + 2) * last),
