@@ -3,7 +3,7 @@
 Settling: the free phase of a batch of MNIST images from 0 V, by either method, in networks of 1 to 10 hidden layers of
 256 ideal-diode nodes, at random conductances and after some steps of training: sweeps and time to 1e-4 in float32,
 sweeps to 1e-8 in float64. A sweep is one product forward and one backward with each crossbar in either method. The
-other exact methods of `rivals` settle the same batch, Newton's with a direct solve for its time only.
+other exact methods of `rivals` settle the same batch.
 
 Steps: `drn-2h` and `drn-3h` converged to 1e-4 relative, against backpropagation in a JAX MLP of the same hidden layers and
 batch, at first and after some training; and the residual where the 5 or 6 sweeps of the published code (Scellier 2024,
@@ -40,10 +40,8 @@ TRAINED_STEPS = 500
 NETWORKS = {"drn-2h": 5, "drn-3h": 6}
 """Sweeps of the published code."""
 BATCHES = (32, 128)
-DIRECT = "newton_direct"
-"""Its work is in its eliminations: sweeps do not tell it."""
-RIVALS = {"anderson": rivals.anderson, "newton_krylov": rivals.newton_krylov, DIRECT: rivals.newton_direct}
-COLUMNS = {"plain": "plain", "mean_field": "field", "anderson": "Anderson", "newton_krylov": "N-CG", DIRECT: "N-direct"}
+RIVALS = {"anderson": rivals.anderson, "newton_krylov": rivals.newton_krylov}
+COLUMNS = {"plain": "plain", "mean_field": "field", "anderson": "Anderson", "newton_krylov": "N-CG"}
 RTOL, FINE_RTOL = 1e-4, 1e-8
 MOST_SWEEPS = 1000
 TURN_SAMPLES = 1280
@@ -87,7 +85,7 @@ def table(result: Result) -> list[str]:
 def _settling_table(rows: list[Row]) -> list[str]:
     """A column for each method in each of three groups, the ratio of mean-field to plain time; > not settled."""
     groups = {"sweeps to 1e-4": "sweeps", "sweeps to 1e-8 (float64)": "fine_sweeps", "to 1e-4 [ms]": "seconds"}
-    columns = {key: [name for name in COLUMNS if key == "seconds" or name != DIRECT] for key in groups.values()}
+    columns = {key: list(COLUMNS) for key in groups.values()}
     heads = [f"{title:>{9 * len(columns[key])}}" for title, key in groups.items()]
     names = [f"{COLUMNS[name]:>9}" for key in columns for name in columns[key]]
     lines = [f"{f'hidden layers of {WIDTH}':<20}{''.join(heads)}", f"{'':<20}{''.join(names)}{'ratio':>7}"]
@@ -147,15 +145,13 @@ def _settling(data: Dataset) -> list[Row]:
                     "conductances": kind,
                     "plain": _settled(coordinate_descent.settle, network, images),
                     "mean_field": _settled(mean_field.settle, network, images) if suited else None,
-                    **{name: _settled(rival, network, images, name != DIRECT) for name, rival in RIVALS.items()},
+                    **{name: _settled(rival, network, images) for name, rival in RIVALS.items()},
                 }
             )
     return rows
 
 
-def _settled(
-    settle: Callable[..., OperatingPoint], network: LayeredNetwork, images: np.ndarray, finely: bool = True
-) -> Row:
+def _settled(settle: Callable[..., OperatingPoint], network: LayeredNetwork, images: np.ndarray) -> Row:
     def free_phase(network: LayeredNetwork, inputs: Array, rtol: float) -> OperatingPoint:
         return settle(network, load(network, inputs), rtol=rtol, max_sweeps=MOST_SWEEPS)
 
@@ -166,11 +162,14 @@ def _settled(
         begin = time.perf_counter()
         point = jax.block_until_ready(compiled(network, inputs, RTOL))
         best = min(best, time.perf_counter() - begin)
-    row = {"sweeps": int(point.sweeps), "residual": float(jnp.max(point.residual)), "seconds": best}
-    if finely:
-        fine: Any = double(compiled)(network, images, FINE_RTOL)  # pyright: ignore[reportArgumentType]
-        row |= {"fine_sweeps": int(fine.sweeps), "fine_residual": float(np.max(fine.residual))}
-    return row
+    fine: Any = double(compiled)(network, images, FINE_RTOL)  # pyright: ignore[reportArgumentType]
+    return {
+        "sweeps": int(point.sweeps),
+        "residual": float(jnp.max(point.residual)),
+        "seconds": best,
+        "fine_sweeps": int(fine.sweeps),
+        "fine_residual": float(np.max(fine.residual)),
+    }
 
 
 def _steps(data: Dataset) -> list[Row]:

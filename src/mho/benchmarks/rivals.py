@@ -9,21 +9,17 @@ set is taken anew (primal-dual active sets, a semismooth Newton's method: Hinter
 system by conjugate gradients (Hestenes and Stiefel 1952), preconditioned by a symmetric block Gauss-Seidel sweep in
 Eisenstat's form (1981): one product forward and one backward with each crossbar in a step, as in a sweep.
 
-`newton_direct`: the same sets, the system by elimination of one layer after the other, a Schur complement of nodes ×
-nodes for every sample (Golub and Van Loan, Matrix Computations, section 4.5: block tridiagonal systems).
-
-They need crossbars between all nodes of two layers and no amplifiers. Residuals are those of `OperatingPoint`, of the
-outputs, too; `sweeps` counts products with the crossbars between layers, in those of a plain sweep.
+Both need networks without amplifiers. Elimination of one layer after the other is left out: it takes nodes³ operations for
+every sample and layer, where a sweep takes nodes². Residuals are those of `OperatingPoint`, of the outputs, too; `sweeps`
+counts products with the crossbars between layers, in those of a plain sweep.
 """
 
 from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.scipy.linalg import cho_factor, cho_solve
 
 from mho.networks import LayeredNetwork, Voltages
-from mho.networks.crossbar import DenseCrossbar
 from mho.steady import Load, OperatingPoint
 from mho.steady.coordinate_descent import drawn_back, imbalance, node_voltage
 
@@ -144,35 +140,6 @@ def newton_krylov(network: LayeredNetwork, load: Load, *, rtol: float, max_sweep
     return _active_sets(network, load, solve, rtol, max_sweeps)
 
 
-def newton_direct(network: LayeredNetwork, load: Load, *, rtol: float, max_sweeps: int) -> OperatingPoint:
-    """Active sets, their systems by block elimination; `sweeps` counts no elimination."""
-    conductances, last = load.conductances, len(network.layers) - 1
-
-    def solve(voltages: Voltages, current: Voltages, free: Voltages, residual: Array) -> tuple[Voltages, Array]:
-        constant = [f * c for f, c in zip(free, _constant(network, load), strict=True)]
-        couplings = [free[k][:, :, None] * _between(network, k + 1) * free[k + 1][:, None, :] for k in range(last)]
-        factors, right = [], [constant[0]]
-        block: Array | None = None
-
-        def eliminated(k: int, value: Array) -> Array:
-            # The first layer's nodes are not joined: their block is diagonal.
-            return value / conductances[0][:, None] if k == 0 else cho_solve((factors[k], False), value)
-
-        for k, coupling in enumerate(couplings):
-            factors.append(None if block is None else cho_factor(block)[0])
-            back = jnp.swapaxes(coupling, 1, 2)
-            right.append(constant[k + 1] + (back @ eliminated(k, right[k][..., None]))[..., 0])
-            block = _diagonal(jnp.broadcast_to(conductances[k + 1], constant[k + 1].shape))
-            block = block - back @ eliminated(k, coupling)
-        factors.append(None if block is None else cho_factor(block)[0])
-        solved = [eliminated(last, right[-1][..., None])]
-        for k in range(last - 1, -1, -1):
-            solved.insert(0, eliminated(k, right[k][..., None] + couplings[k] @ solved[0]))
-        return tuple(v[..., 0] for v in solved), jnp.int32(0)
-
-    return _active_sets(network, load, solve, rtol, max_sweeps)
-
-
 def _active_sets(network: LayeredNetwork, load: Load, solve: _Solve, rtol: float, max_sweeps: int) -> OperatingPoint:
     """Solve for the free nodes and take their set anew, until every sample's residual is at most `rtol`."""
     elements = [layer.element for layer in network.layers]
@@ -233,13 +200,6 @@ def _residual(network: LayeredNetwork, load: Load, voltages: Sequence[Array], cu
     laws = zip(network.layers, load.conductances, currents, voltages, strict=True)
     ratios = [out / driven for out, driven in (imbalance(layer.element, a, c, v) for layer, a, c, v in laws)]
     return jnp.max(jnp.stack(ratios), 0)
-
-
-def _between(network: LayeredNetwork, index: int) -> Array:
-    """Conductances between a layer and the one before [S], (nodes before, nodes)."""
-    crossbar = network.layers[index].crossbar
-    assert isinstance(crossbar, DenseCrossbar)
-    return crossbar.resistors.conductance
 
 
 def _diagonal(values: Array) -> Array:
