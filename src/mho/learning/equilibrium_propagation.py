@@ -101,13 +101,12 @@ def equilibrium_propagation(
         jax.tree.map(lambda a, b: weight * (a - b), phases.here, phases.there),
         difference,
     )
-    residual = phases.residual
     return Gradient(
         by_parameter=slope,
         cost=jnp.mean(cost.value(prediction, targets)),
         prediction=prediction,
-        residual=jnp.max(residual),
-        unconverged=jnp.sum(~(residual <= rtol)),
+        residual=jnp.max(phases.residual),
+        unconverged=jnp.sum(~(phases.residual <= rtol)),
         sweeps=phases.sweeps,
     )
 
