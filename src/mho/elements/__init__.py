@@ -1,6 +1,7 @@
 """Circuit elements: each law, its co-content, its derivative and its SPICE card in one place."""
 
 from mho.elements.amplifier import BidirectionalAmplifier
+from mho.elements.controlled_law import ControlledLaw
 from mho.elements.ideal_diode import IdealDiode
 from mho.elements.junction_diode import JunctionDiode
 from mho.elements.piecewise_diode import PiecewiseDiode
@@ -12,6 +13,7 @@ from mho.elements.two_terminal import TwoTerminal
 __all__ = [
     "AntiparallelDiodes",
     "BidirectionalAmplifier",
+    "ControlledLaw",
     "CurrentSource",
     "IdealDiode",
     "JunctionDiode",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import equinox as eqx
 
 from mho.arrays import Values
-from mho.elements import TwoTerminal
+from mho.elements import ControlledLaw, TwoTerminal
 from mho.errors import InputError
 
 
@@ -72,3 +72,18 @@ class Controlled(eqx.Module):
     """Control nodes (plus, minus), (2, sources), or numbers of branches, (sources,)."""
     gain: Values
     """V/V, S, A/A or Ω."""
+
+
+class Behavioural(eqx.Module):
+    """A group of behavioural sources of one law; none has an energy."""
+
+    name: str = eqx.field(static=True)
+    kind: str = eqx.field(static=True)
+    """"i": currents from `plus` through the source to `minus`; "v": voltages of `plus` above `minus`."""
+    plus: Values
+    """Node numbers, (n,)."""
+    minus: Values
+    """Node numbers, (n,)."""
+    sensed: Values
+    """What each senses, (n, k): a node's number for its voltage, −1 − b for the current of `Circuit.branch_names[b]`."""
+    law: ControlledLaw

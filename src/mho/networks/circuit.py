@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from mho.arrays import Values, added_at, namespace
 from mho.errors import InputError, MhoError
-from mho.networks.branches import Amplifiers, Branches, Controlled, Names
+from mho.networks.branches import Amplifiers, Behavioural, Branches, Controlled, Names
 from mho.networks.ties import Ties
 
 
@@ -41,13 +41,15 @@ class Circuit(eqx.Module):
     """Nodes whose voltages are subtracted from it; 0 for ground, (outputs,)."""
     amplifiers: Amplifiers | None
     controlled: tuple[Controlled, ...]
+    behavioural: tuple[Behavioural, ...]
     ties: Ties | None
     """None where the circuit has no energy."""
     node_names: Names = eqx.field(static=True)
     source_names: Names = eqx.field(static=True)
     """Of the independent voltage sources."""
     branch_names: Names = eqx.field(static=True)
-    """Of all elements whose current is an unknown: the independent voltage sources, then E, then H sources."""
+    """Of all elements whose current is an unknown: the independent voltage sources, then E, H and behavioural voltage
+    sources."""
 
     @property
     def paired_outputs(self) -> bool:

@@ -1,15 +1,15 @@
 """The builder of circuits: groups of elements between named nodes, checked as a whole."""
 
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mho.elements import CurrentSource, IdealDiode, JunctionDiode, ProgrammableResistor, TwoTerminal
+from mho.elements import ControlledLaw, CurrentSource, IdealDiode, JunctionDiode, ProgrammableResistor, TwoTerminal
 from mho.errors import InputError
-from mho.networks.branches import Amplifiers, Branches, Controlled, Names
+from mho.networks.branches import Amplifiers, Behavioural, Branches, Controlled, Names
 from mho.networks.circuit import Circuit
 from mho.networks.connectivity import components, path
 from mho.networks.ties import tie_forest
@@ -39,6 +39,7 @@ class CircuitBuilder:
         self._outputs: tuple[list[str], list[str]] = ([], [])
         self._amplifiers: list[tuple[int, int, float, str]] = []
         self._controlled: list[tuple[str, list[np.ndarray], list[str], np.ndarray, list[str]]] = []
+        self._behavioural: list[tuple[str, np.ndarray, np.ndarray, list[list[str]], ControlledLaw, list[str]]] = []
 
     def _number(self, nodes: Nodes) -> np.ndarray:
         """Node numbers of one or many names, new ones for new names."""
@@ -233,6 +234,39 @@ class CircuitBuilder:
             raise InputError(f"controlled sources {names[0]!r} ...: as many nodes, controls and names are needed")
         self._controlled.append((kind, ends, by, gains, names))
 
+    def add_behavioural_sources(
+        self,
+        plus: Nodes,
+        minus: Nodes,
+        sensed: Sequence[Sequence[str]],
+        law: ControlledLaw,
+        *,
+        kind: Literal["i", "v"],
+        names: Sequence[str],
+    ) -> None:
+        """Behavioural sources of one law: currents ("i", from plus through them to minus) or voltages ("v").
+
+        Args:
+            plus: nodes, (n,).
+            minus: nodes, (n,).
+            sensed: what each of the n sources senses, k each: "v:NODE" for a node's voltage, "i:SOURCE" for the current
+                through a V, E, H or behavioural voltage source, from its positive node through it to the negative one.
+            law: f of n rows of k values.
+            kind: what f gives, amperes or volts.
+            names: a name for each source; those of voltages join `Circuit.branch_names`.
+
+        Raises:
+            InputError: if the shapes do not fit.
+        """
+        a, b = self._number(plus), self._number(minus)
+        if not len(a) == len(b) == len(sensed) == len(names) or len({len(s) for s in sensed}) > 1:
+            raise InputError(
+                f"behavioural sources {names[0]!r} ...: as many nodes, sensed quantities and names are needed"
+            )
+        for quantity in {q for s in sensed for q in s if q.startswith("v:")}:
+            self._number_of(quantity[2:])
+        self._behavioural.append((kind, a, b, [list(s) for s in sensed], law, list(names)))
+
     def set_inputs(
         self, sources: Sequence[str], *, features: Sequence[int] | None = None, gains: ArrayLike = 1.0
     ) -> None:
@@ -269,12 +303,13 @@ class CircuitBuilder:
             amplifiers = Amplifiers(near, far, np.array([a[2] for a in self._amplifiers]))
         branches = self._branch_names()
         controlled = self._controlled_groups(branches)
+        behavioural = self._behavioural_groups(branches)
         outputs = [[self._existing(n) for n in side] for side in self._outputs]
         self._check_source_loops()
-        self._check_floating(nodes, controlled)
+        self._check_floating(nodes, controlled, behavioural)
         ties = (
             None
-            if controlled
+            if controlled or behavioural
             else tie_forest(self._branches, plus, minus, amplifiers, len(nodes), self._amplifier_names)
         )
         return Circuit(
@@ -289,6 +324,7 @@ class CircuitBuilder:
             reference=np.array(outputs[1], np.int32),
             amplifiers=amplifiers,
             controlled=controlled,
+            behavioural=behavioural,
             ties=ties,
             node_names=nodes,
             source_names=sources,
@@ -305,10 +341,11 @@ class CircuitBuilder:
         return [a[3] for a in self._amplifiers]
 
     def _branch_names(self) -> Names:
-        """Of V, E and H sources, in this order."""
+        """Of V, E, H and behavioural voltage sources, in this order."""
         names = [s[3] for s in self._sources]
         for wanted in "eh":
             names += [n for kind, _, _, _, group in self._controlled if kind == wanted for n in group]
+        names += [n for kind, *_, group in self._behavioural if kind == "v" for n in group]
         if len(set(names)) < len(names):
             twice = next(n for n in names if names.count(n) > 1)
             raise InputError(f"source {twice!r}: the name is taken")
@@ -328,6 +365,16 @@ class CircuitBuilder:
             groups.append(Controlled(kind, ends[0], ends[1], control, np.concatenate([r[3] for r in rows])))
         return tuple(groups)
 
+    def _behavioural_groups(self, branches: Names) -> tuple[Behavioural, ...]:
+        def number(quantity: str) -> int:
+            kind, name = quantity.split(":", 1)
+            return self._existing(name) if kind == "v" else -1 - branches.index(name, "voltage source")
+
+        return tuple(
+            Behavioural(names[0], kind, a, b, np.array([[number(q) for q in s] for s in sensed], np.int32), law)
+            for kind, a, b, sensed, law, names in self._behavioural
+        )
+
     def _voltage_edges(self) -> list[tuple[int, int, str]]:
         """Node pairs whose voltage some source fixes, with the source's name."""
         edges = [(p, m, name) for p, m, _, name in self._sources]
@@ -335,6 +382,9 @@ class CircuitBuilder:
         for kind, ends, _, _, names in self._controlled:
             if kind in "eh":
                 edges += zip(ends[0].tolist(), ends[1].tolist(), names, strict=True)
+        for kind, plus, minus, _, _, names in self._behavioural:
+            if kind == "v":
+                edges += zip(plus.tolist(), minus.tolist(), names, strict=True)
         return edges
 
     def _check_source_loops(self) -> None:
@@ -356,7 +406,9 @@ class CircuitBuilder:
             adjacent.setdefault(p, []).append((m, name))
             adjacent.setdefault(m, []).append((p, name))
 
-    def _check_floating(self, nodes: Names, controlled: tuple[Controlled, ...]) -> None:
+    def _check_floating(
+        self, nodes: Names, controlled: tuple[Controlled, ...], behavioural: tuple[Behavioural, ...]
+    ) -> None:
         conducting = [b for b in self._branches if not isinstance(b.element, CurrentSource)]
         edges = self._voltage_edges()
         first = np.concatenate([*(b.first for b in conducting), np.array([e[0] for e in edges], np.int32)])
@@ -369,6 +421,13 @@ class CircuitBuilder:
                 _mark(driven, part, group.plus, group.minus)
             if group.kind in "eg":
                 _mark(sensed, part, group.control[0], group.control[1])
+        # A behavioural source of currents may conduct between its own nodes: what it senses decides.
+        for group in behavioural:
+            if group.kind == "i":
+                _mark(driven, part, np.asarray(group.plus), np.asarray(group.minus))
+            for column in np.asarray(group.sensed).T:
+                own = column >= 0
+                _mark(sensed, part, column[own], np.zeros(int(own.sum()), np.int32))
         floating = np.flatnonzero((part != part[0]) & ~(driven & sensed)[part])
         if floating.size:
             more = f" (and {floating.size - 1} more)" if floating.size > 1 else ""

@@ -1,0 +1,36 @@
+"""What a behavioural source is: a current or a voltage that is any function of node voltages and branch currents.
+
+SPICE's B sources, the POLY, VALUE and TABLE forms of E, F, G and H sources, switches and a transistor's channel are such.
+They have no co-content in general: a circuit with one has no energy and is solved by modified nodal analysis.
+"""
+
+import abc
+
+import equinox as eqx
+import numpy as np
+
+
+class ControlledLaw(eqx.Module):
+    """The laws of n sources that each sense k voltages or currents: i = f(s) [A], or v = f(s) [V].
+
+    Evaluated in NumPy and float64 alone: such circuits are solved, not trained by compiled sweeps.
+    """
+
+    @abc.abstractmethod
+    def tangent(self, sensed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The sources' values, (n,), and their derivatives by what they sense, (n, k).
+
+        Args:
+            sensed: node voltages [V] and branch currents [A], (n, k).
+        """
+
+    def limited(self, stood: np.ndarray, sensed: np.ndarray) -> np.ndarray:
+        """Where the laws are evaluated in a step of Newton's method that goes from `stood` to `sensed`, (n, k) each.
+
+        SPICE's step limiting (a transistor's fetlim); all the way unless a law says otherwise.
+        """
+        return sensed
+
+    def in_range(self, sensed: np.ndarray) -> np.ndarray:
+        """Whether each source stands where its law is meant to hold, (n,); no operating point is accepted elsewhere."""
+        return np.isfinite(sensed).all(-1)
