@@ -2,12 +2,12 @@
 
 ngspice runs with the tolerances of `mho.spice.ngspice`, and where it finds nothing so once more with its own, since that is
 what its user gets. mho is asked as `mho solve` asks it. Each circuit is `mho bench referee --families FAMILY --seed SEED
---circuits 1`, and `mho.benchmarks.referee.families.netlist_text` gives its netlist.
+--samples 1`, and `mho.benchmarks.referee.families.netlist_text` gives its netlist.
 """
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,7 +16,7 @@ from mho.errors import InputError, MhoError
 from mho.spice import parse_netlist
 from mho.spice.ngspice import SpiceOperatingPoint, operating_points
 
-LIMIT = 60.0
+LIMIT = 30.0
 """Seconds for a circuit, mho's and ngspice's."""
 _TOGETHER = 50
 _LISTED = 5
@@ -24,30 +24,40 @@ _LISTED = 5
 Row = dict[str, Any]
 
 
-def measure(
-    data_dir: str | None = None, *, circuits: int = 100, seed: int = 0, families: Sequence[str] = ()
-) -> list[Row]:
+def measure(samples: int = 100, seed: int = 0, families: Sequence[str] = ()) -> list[Row]:
     """A row a family: counts of verdicts, of differences by decade and of reasons, and the cases to look at.
 
     Args:
-        data_dir: not used.
-        circuits: circuits of each family.
+        samples: circuits of each family.
         seed: of the first; the others follow.
         families: names; all of them if none is given.
 
     Raises:
         InputError: an unknown family, no circuit, no ngspice, or no mpmath.
     """
-    for name in families:
-        if name not in CIRCUITS:
-            raise InputError(f"unknown family {name!r}: known are {', '.join(CIRCUITS)}")
-    if circuits < 1 or seed < 0:
-        raise InputError(f"--circuits {circuits} --seed {seed}: at least 1 circuit and a seed not below 0 are needed")
+    names = chosen_families(families, CIRCUITS, samples, seed)
     try:
         import mpmath  # noqa: F401
     except ImportError as problem:
         raise InputError("mho bench referee needs mpmath; pip install 'mho[referee]'") from problem
-    return [_family_row(name, range(seed, seed + circuits)) for name in families or CIRCUITS]
+    return [_family_row(name, range(seed, seed + samples)) for name in names]
+
+
+def chosen_families(families: Sequence[str], known: Iterable[str], samples: int, seed: int) -> list[str]:
+    """The families that are named, or all that are known; checks the other options of drawing, too.
+
+    Raises:
+        InputError: an unknown family, no sample, or a negative seed.
+    """
+    known = list(known)
+    for name in families:
+        if name not in known:
+            raise InputError(f"--families: unknown family {name!r}: known are {', '.join(known)}")
+    if samples < 1:
+        raise InputError(f"--samples {samples}: must be at least 1")
+    if seed < 0:
+        raise InputError(f"--seed {seed}: must not be negative")
+    return list(families) or known
 
 
 def _family_row(family: str, seeds: range) -> Row:
