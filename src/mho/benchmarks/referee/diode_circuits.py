@@ -159,8 +159,13 @@ def matrix(random: Random) -> list[str]:
 
 
 def ring(random: Random) -> list[str]:
-    """A ring of four diodes between two floating sources, a mixer."""
-    cards = [f"V1 a b {signed(random, 1e-3, 300)}", f"V2 c0 0 {signed(random, 1e-3, 300)}", f"RV c0 c {load(random)}"]
+    """A ring of four diodes between a floating source and one to ground, a mixer."""
+    cards = [
+        f"V1 a0 b {signed(random, 1e-3, 300)}",
+        f"RW a0 a {load(random)}",
+        f"V2 c0 0 {signed(random, 1e-3, 300)}",
+        f"RV c0 c {load(random)}",
+    ]
     cards += ["D1 a c d", "D2 c b d", "D3 b e d", "D4 e a d", f"RE e 0 {load(random)}"]
     cards += [f"RA a m {load(random)}", f"RB b m {load(random)}", f"RM m 0 {log_uniform(random, 1, 1e9)}"]
     return [*cards, DEFAULT_DIODE if random.random() < 0.6 else diode_card(random)]

@@ -42,12 +42,12 @@ _CARDS = _parted("""
 """)
 _CARDS += (".control\nrun\n.endc", "v1 a 0 1\nv2 a 0 2", "", "\t", "\x00", "é 1 2 3", "ré a 0 1", "\ufeff")
 _PIECES = (*"{}()'\",;$*+-/=.0123456789abcdrvxegfhi \n\t^?:<>!&|%\\", "\n+ ", "\n.", "1e", "v(", "i(", "gnd", "\x7f")
-_LETTERS = "rrrrccddddvvviieeggffhhxlbmsqjktw"
+_LETTERS = "rrrrccddddvvviieeggffhhxlbms" * 2 + "qjktw"
 
 
 def _edited(text: str, random: Random) -> str:
     lines = text.split("\n")
-    for _ in range(random.integers(1, 6)):
+    for _ in range(random.geometric(0.5)):
         at = int(random.integers(1, len(lines))) if len(lines) > 1 else 0
         kind = random.integers(9)
         words = lines[at].split(" ")
@@ -77,14 +77,14 @@ def _edited(text: str, random: Random) -> str:
 
 
 def _sentence(random: Random) -> str:
-    """Cards whose letters, nodes and values are drawn one by one: mostly well-formed, seldom sensible."""
+    """Cards whose letters, nodes and values are drawn one by one: well-formed for the most part, seldom sensible."""
     nodes = [*"abc", "0", "n1", "n2", "gnd"][: int(random.integers(2, 8))]
 
     def node() -> str:
         return str(random.choice(nodes))
 
     def value() -> str:
-        if random.random() < 0.15:
+        if random.random() < 0.05:
             return str(random.choice(_NUMBERS))
         return f"{random.choice(['', '', '-'])}{np.exp(random.uniform(-30, 30)):.4g}"
 
@@ -95,7 +95,7 @@ def _sentence(random: Random) -> str:
     for k in range(random.integers(1, 16)):
         letter = str(random.choice(list(_LETTERS)))
         name = f"{letter}{k if random.random() < 0.95 else 0}"
-        if random.random() < 0.12:
+        if random.random() < 0.05:
             lines.append(str(random.choice(_CARDS)))
         elif letter == "d":
             lines.append(f"{name} {node()} {node()} d" + (f" {value()}" if random.random() < 0.1 else ""))
@@ -107,6 +107,12 @@ def _sentence(random: Random) -> str:
             lines.append(f"{name} {node()} {node()} {random.choice(['v', 'i'])}={{v({node()})*{value()}+{value()}}}")
         else:
             lines.append(f"{name} {node()} {node()} {value()}")
+    # Else few of them would have a way to ground for every node.
+    lines += [
+        f"rg{k} {name} 0 {value()}"
+        for k, name in enumerate(nodes)
+        if random.random() < 0.8 and name not in ("0", "gnd")
+    ]
     return "\n".join([*lines, ".op", ".end", ""])
 
 
