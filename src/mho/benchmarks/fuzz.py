@@ -9,6 +9,7 @@ import math
 import multiprocessing
 import resource
 import time
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -89,6 +90,8 @@ def _count(row: Row, seed: int, ended: str, seconds: float, said: str) -> None:
 
 def _go_through(work: Sequence[tuple[str, int]], told: Connection) -> None:
     """Read and solve the netlists, and tell how each ended: runs in the process."""
+    # A warning on a user's screen is no clear line either.
+    warnings.simplefilter("error", RuntimeWarning)
     # What the first solve loads counts as the process's own.
     outcome("t\nv1 a 0 1\nr1 a b 1\nd1 b 0 d\n.model d d\n")
     held = _address_space()

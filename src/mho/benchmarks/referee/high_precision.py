@@ -26,9 +26,10 @@ DIGITS = 60
 SETTLED = mpf(10) ** -30
 """A solution is found when a step of Newton's method changes no unknown by more than this share of it."""
 
-_BOLTZMANN = mpf("1.38064852e-23")
-_CHARGE = mpf("1.6021766208e-19")
-_ZERO_CELSIUS = mpf("273.15")
+# Decimals: they become numbers at the digits that are computed with.
+_BOLTZMANN = "1.38064852e-23"
+_CHARGE = "1.6021766208e-19"
+_ZERO_CELSIUS = "273.15"
 # As SPICE fits BV to IBV, to ngspice's reltol where it is the referee.
 _BREAKDOWN_RELTOL = 1e-9
 _NEWTON_STEPS = 150
@@ -224,9 +225,9 @@ def flat_equations(netlist: Netlist) -> Equations:
 def _junction(netlist: Netlist, k: int, anode: int, cathode: int) -> Junction:
     diodes = netlist.diodes
     model = netlist.models[diodes.model[k]]
-    kelvin = mpf(float(diodes.temperature[k])) + _ZERO_CELSIUS
-    ratio = kelvin / (mpf(model.nominal_temperature) + _ZERO_CELSIUS)
-    thermal = _BOLTZMANN * kelvin / _CHARGE
+    kelvin = mpf(float(diodes.temperature[k])) + mpf(_ZERO_CELSIUS)
+    ratio = kelvin / (mpf(model.nominal_temperature) + mpf(_ZERO_CELSIUS))
+    thermal = mpf(_BOLTZMANN) * kelvin / mpf(_CHARGE)
     scale = mpf(model.emission) * thermal
     heated = (ratio - 1) * mpf(model.activation_energy) / scale
     heated += mpf(model.saturation_exponent) / mpf(model.emission) * mpmath.log(ratio)
