@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mpf
-from referee import require_ngspice
 
 from mho.benchmarks.referee.families import CIRCUITS, netlist_text
 from mho.benchmarks.referee.high_precision import distance, eliminated, refine
 from mho.benchmarks.referee.judgement import TOLERANCE, Answer, judge
 from mho.spice import parse_netlist
 from mho.spice.ngspice import SpiceOperatingPoint, operating_points
+from referee import require_ngspice
+
 
 def volts(text: str) -> dict[str, float]:
     return {name: float(v) for name, v in refine(parse_netlist(text)).voltages.items()}
@@ -41,7 +42,11 @@ def test_a_diode_behind_a_resistor_is_lambert_s_function(source, ohms, decade, e
 @given(st.integers(2, 12), st.integers(0, 10**6))
 def test_elimination_solves_what_it_is_given(size, seed):
     random = np.random.default_rng(seed)
-    matrix = random.normal(size=(size, size)) * (random.random((size, size)) < 0.6) * 10.0 ** random.integers(-9, 9, (size, 1))
+    matrix = (
+        random.normal(size=(size, size))
+        * (random.random((size, size)) < 0.6)
+        * 10.0 ** random.integers(-9, 9, (size, 1))
+    )
     matrix[np.arange(size), random.permutation(size)] += 10.0 ** random.integers(-6, 6, size)
     right = random.normal(size=size)
     with mpmath.workdps(60):
@@ -58,7 +63,9 @@ def test_published_operating_points():
     assert volts("t\nv1 a 0 30\nr1 a b 10\nd1 b 0 d\n.model d d\n")["b"] == pytest.approx(0.861, abs=5e-4)
     bridge = volts("t\nv1 a b 100\nd1 a p d\nd2 b p d\nd3 0 a d\nd4 0 b d\nr1 p 0 10k\n.model d d\n")
     assert bridge["p"] == pytest.approx(98.6, abs=0.05)
-    assert volts("t\nv1 a 0 1\nr1 a b 1g\nr2 b c 1n\nr3 c 0 1g\n") == pytest.approx({"a": 1, "b": 0.5, "c": 0.5}, abs=1e-12)
+    assert volts("t\nv1 a 0 1\nr1 a b 1g\nr2 b c 1n\nr3 c 0 1g\n") == pytest.approx(
+        {"a": 1, "b": 0.5, "c": 0.5}, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("family", CIRCUITS)
@@ -89,7 +96,18 @@ def test_an_error_of_two_millionths_is_seen_on_either_side(family):
 
 def test_ngspice_and_sixty_digits_agree_where_ngspice_is_at_ease():
     require_ngspice()
-    easy = ("centre-tap", "clamp", "zener", "gates", "matrix", "r2r", "bidirectional", "chain", "controlled", "subcircuits")
+    easy = (
+        "centre-tap",
+        "clamp",
+        "zener",
+        "gates",
+        "matrix",
+        "r2r",
+        "bidirectional",
+        "chain",
+        "controlled",
+        "subcircuits",
+    )
     texts = [netlist_text(family, seed) for family in easy for seed in range(4)]
     netlists = [parse_netlist(text) for text in texts]
     points = operating_points([(text, netlist.gmin) for text, netlist in zip(texts, netlists, strict=True)])
