@@ -40,9 +40,11 @@ def vendor_card(random: np.random.Generator, name: str = "d") -> str:
     absurd = random.random() < 0.03
     saturation = log_uniform(random, 1e-3, 1e14) if absurd else log_uniform(random, 1e-24, 1e-5)
     words = [f"is={saturation}", f"n={random.uniform(0.8, 4):.4g}"]
-    if random.random() < 0.7:
+    breaks = random.random() < 0.4
+    # Two supplies joined by diodes that break down and have no resistance would not be a circuit of this world.
+    if breaks or random.random() < 0.5:
         words.append(f"rs={log_uniform(random, 1e-4, 100)}")
-    if random.random() < 0.4:
+    if breaks:
         words.append(f"bv={log_uniform(random, 2, 2e3)} ibv={log_uniform(random, 1e-10, 0.1)}")
     if random.random() < 0.3:
         words.append(f"eg={random.uniform(0.6, 3):.4g} xti={random.uniform(0, 5):.3g}")

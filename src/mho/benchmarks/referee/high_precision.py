@@ -67,7 +67,9 @@ class Junction:
     def limited(self, new: _Number, old: _Number) -> _Number:
         """SPICE's limit of a step up the exponential, forward or in breakdown."""
         if self.breakdown is not None and new < min(mpf(0), -self.breakdown + 10 * self.scale):
-            return -(self._climb(-(new + self.breakdown), -(old + self.breakdown)) + self.breakdown)
+            beyond = -(new + self.breakdown)
+            climbed = self._climb(beyond, -(old + self.breakdown))
+            return new if climbed == beyond else -(climbed + self.breakdown)
         return self._climb(new, old)
 
     def _climb(self, new: _Number, old: _Number) -> _Number:
