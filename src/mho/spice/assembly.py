@@ -70,7 +70,7 @@ def assemble(lines: NetlistLines, control: ControlCards, settings: Settings, exp
         vccs=_voltage_controlled(tables["g"]),
         cccs=_current_controlled(tables["f"], expansion, branch_numbers, lines),
         ccvs=_current_controlled(tables["h"], expansion, branch_numbers, lines),
-        models=expansion.models,
+        models=expansion.models["d"],
         branches=branches,
         temperature=settings.temperature,
         nominal_temperature=settings.nominal_temperature,

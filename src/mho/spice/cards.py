@@ -10,7 +10,6 @@ from functools import lru_cache
 
 from mho.errors import InputError
 from mho.spice.expressions import evaluate, parse_expression
-from mho.spice.models import known_parameter
 from mho.spice.scopes import NOT_GIVEN, Calls, Scope, Value
 from mho.spice.values import parse_number, shown
 
@@ -215,7 +214,7 @@ def _diode(scope: Scope, text: str, position: int) -> None:
     cards = scope.cards_of("d")
     name = _named(scope, words[0], position)
     cards.add(name, nodes, (area, keys.get("m", 1.0), keys.get("temp", NOT_GIVEN)), position)
-    cards.labels.append(words[3])
+    cards.models.append(words[3])
 
 
 def _source(scope: Scope, text: str, position: int) -> None:
@@ -288,7 +287,7 @@ def _current_controlled(scope: Scope, text: str, position: int) -> None:
     nodes = (scope.node(words[1]), scope.node(words[2]))
     cards = scope.cards_of(text[0])
     cards.add(_named(scope, words[0], position), nodes, (gain,), position)
-    cards.labels.append(words[3])
+    cards.controls.append(words[3])
 
 
 def _call(scope: Scope, text: str, position: int) -> None:
@@ -392,17 +391,15 @@ def subckt(scope: Scope, text: str, position: int) -> Scope:
 
 
 def model(scope: Scope, text: str, position: int) -> None:
-    """Read a ``.model name D(parameter=value ...)`` card.
+    """Read a ``.model name KIND(parameter=value ...)`` card, of any kind: what it says counts where it is used.
 
     Raises:
-        InputError: It isn't such a card, its type isn't D, or it has a parameter that isn't supported.
+        InputError: It isn't such a card, or the name is taken.
     """
     match = _MODEL.fullmatch(text)
     if match is None:
-        raise InputError(f"bad card {shown(text)}; write .model NAME D(parameter=value ...)")
+        raise InputError(f"bad card {shown(text)}; write .model NAME KIND(parameter=value ...), such as D for a diode")
     name, kind, rest = match[1], match[2], match[3].strip()
-    if kind != "d":
-        raise InputError(f"model {shown(name)} is of type {shown(kind)}; only D (diode) is supported")
     if name in scope.models:
         raise InputError(f"duplicate model {shown(name)}; give each model its own name")
     if rest.startswith("("):
@@ -412,15 +409,15 @@ def model(scope: Scope, text: str, position: int) -> None:
     head, pairs = assignments(rest)
     if head.strip():
         raise InputError(f"unexpected {shown(head.strip())} in model {shown(name)}; write parameter=value")
-    parameters: dict[str, Value] = {}
+    parameters: dict[str, Value | str] = {}
     for parameter, value in pairs:
-        known = known_parameter(parameter)
-        number = assigned_value(parameter, value.rstrip(", \t"))
-        if known in parameters:
+        if parameter in parameters:
             raise InputError(f"{parameter.upper()} of model {shown(name)} is given twice; give it once")
-        if known is not None:
-            parameters[known] = number
-    scope.models[name] = (parameters, position)
+        try:
+            parameters[parameter] = assigned_value(parameter, value.rstrip(", \t"))
+        except InputError:
+            parameters[parameter] = value
+    scope.models[name] = (kind, parameters, position)
 
 
 def conditions(scope: Scope, text: str, position: int) -> None:
