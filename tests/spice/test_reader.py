@@ -377,7 +377,7 @@ CELL = ".subckt cell p q w=1\nr1 p q {w}\n.ends\n"
         ("r2 a 0 {1", 4, "unexpected {"),
         ("r2 a 0 '1", 4, "unexpected '"),
         ("d1 a 0", 4, "a diode card is DNAME ANODE CATHODE MODEL"),
-        ("d1 a 0 dm 1 off\n.model dm d", 4, "5 fields"),
+        ("d1 a 0 dm 1 2\n.model dm d", 4, "5 fields"),
         ("d1 a 0 dm 1 area=2\n.model dm d", 4, "a diode card is"),
         ("+ 5\n" + GOOD, 3, "4 fields"),
         # numbers, parameters, expressions
@@ -408,7 +408,7 @@ CELL = ".subckt cell p q w=1\nr1 p q {w}\n.ends\n"
         (
             "d1 a 0 dm\n.model dm d(bf=100)",
             5,
-            "unsupported diode parameter 'bf'; supported: is n rs cjo vj m fc tt bv ibv eg xti tnom",
+            "unsupported diode parameter 'bf'; supported: is n rs trs1 trs2 ikf",
         ),
         (".model dm d(is 1e-14)", 4, "write parameter=value"),
         (".model dm d(is=1e-14", 4, "no ')'"),
@@ -416,8 +416,8 @@ CELL = ".subckt cell p q w=1\nr1 p q {w}\n.ends\n"
         ("d1 a 0 dm\n.model dm d(cjo=1 cj0=2)", 5, "given twice"),
         (".model dm d\n.model DM d", 5, "duplicate model 'dm'"),
         ("d1 a 0 dm\n.model dm d(n=0)", 5, "model 'dm': N of diode model 'dm' is 0; it must be above 0"),
-        ("d1 a 0 dm\n.model dm d(m=1)", 5, "M of diode model 'dm' is 1; it must be at least 0 and at most 0.9"),
-        ("d1 a 0 dm\n.model dm d(level=3)", 5, "only level=1"),
+        ("d1 a 0 dm\n.model dm d(fc=1)", 5, "FC of diode model 'dm' is 1; it must be at least 0 and at most 0.9999"),
+        ("d1 a 0 dm\n.model dm d(level=2)", 5, "only level 1 and 3 is supported"),
         # names
         ("R1 a 0 1", 4, "duplicate element 'r1'; give each element its own name"),
         ("x1 a 0 cell\nr.x1.r1 a 0 1\n" + CELL, 5, "duplicate element 'r.x1.r1', also made at <netlist>:7"),

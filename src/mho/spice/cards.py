@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from mho.errors import InputError
 from mho.spice.expressions import evaluate, parse_expression
-from mho.spice.scopes import NOT_GIVEN, Calls, Scope, Value
+from mho.spice.scopes import NOT_GIVEN, QUANTITIES, Calls, Scope, Value
 from mho.spice.values import parse_number, shown
 
 SUPPORTED_ELEMENTS = "R C D V I E G F H X"
@@ -203,18 +203,29 @@ def _capacitor(scope: Scope, text: str, position: int) -> None:
 
 
 def _diode(scope: Scope, text: str, position: int) -> None:
-    words, keys = _keyed(words_of(text), ("area", "m", "temp"))
+    words, _ = _without_flag(words_of(text), 4, "off")
+    words, keys = _keyed(words, ("area", "m", "temp", "dtemp", "pj", "w", "l", "ic"))
     if len(words) not in (4, 5) or (len(words) == 5 and "area" in keys):
         raise InputError(
             f"{shown(words[0])} has {len(words) - 1} fields; a diode card is DNAME ANODE CATHODE MODEL [AREA] "
-            "[area=] [m=] [temp=]"
+            "[area=] [pj=] [m=] [temp=] [dtemp=] [off]"
         )
-    area = value_of(words[4]) if len(words) == 5 else keys.get("area", 1.0)
+    # Where ngspice starts looking, `off` and `ic` say; a diode's law has nothing to do with it.
+    keys.pop("ic", None)
+    if len(words) == 5:
+        keys["area"] = value_of(words[4])
+    keys.setdefault("m", 1.0)
     nodes = (scope.node(words[1]), scope.node(words[2]))
     cards = scope.cards_of("d")
     name = _named(scope, words[0], position)
-    cards.add(name, nodes, (area, keys.get("m", 1.0), keys.get("temp", NOT_GIVEN)), position)
+    cards.add(name, nodes, tuple(keys.get(key, NOT_GIVEN) for key in QUANTITIES["d"]), position)
     cards.models.append(words[3])
+
+
+def _without_flag(words: list[str], first: int, *flags: str) -> tuple[list[str], set[str]]:
+    """The words without those flags, which may stand anywhere from word `first` on, and the flags found."""
+    found = {word for word in words[first:] if word in flags}
+    return [word for at, word in enumerate(words) if at < first or word not in flags], found
 
 
 def _source(scope: Scope, text: str, position: int) -> None:

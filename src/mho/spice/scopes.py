@@ -14,7 +14,7 @@ Value = float | Expression
 QUANTITIES: dict[str, tuple[str, ...]] = {
     "r": ("resistance", "tc1", "tc2", "m"),
     "c": ("capacitance", "ic", "m"),
-    "d": ("area", "m", "temp"),
+    "d": ("area", "m", "temp", "dtemp", "pj", "w", "l"),
     "v": ("dc",),
     "i": ("dc",),
     "e": ("gain",),
