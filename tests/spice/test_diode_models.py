@@ -3,16 +3,17 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from mho.elements import JunctionDiode
 from mho.precision import double
-from mho.spice import read_netlist
+from mho.spice import parse_netlist
+from mho.spice.ngspice import SpiceError
 from mho.spice.netlist_diodes import junction_diodes
 from referee import spice_operating_point
 
-VOLTAGES = (-30.0, -9.5, -4.2, -1.0, -0.2, -0.05, 0.0, 0.15, 0.4, 0.62, 0.9, 2.5)
+VOLTAGES = (-9.5, -4.2, -1.0, -0.2, -0.05, 0.0, 0.15, 0.4, 0.62, 0.9)
 
 
 def logarithmic(low: float, high: float) -> st.SearchStrategy[float]:
@@ -80,8 +81,8 @@ def diode_cards(draw: st.DrawFn) -> tuple[str, str]:
     return model, " ".join(f"{name}={draw(INSTANCE[name])}" for name in own)
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(diode_cards(), min_size=4, max_size=4), linear(-55.0, 175.0))
+@settings(max_examples=15, deadline=None)
+@given(st.lists(diode_cards(), min_size=5, max_size=5), linear(-55.0, 175.0))
 def test_currents_are_those_of_ngspice(diodes, celsius):
     lines = ["diodes", f".options temp={celsius}"]
     for k, (model, instance) in enumerate(diodes):
@@ -89,8 +90,11 @@ def test_currents_are_those_of_ngspice(diodes, celsius):
         for j, volts in enumerate(VOLTAGES):
             lines += [f"v{k}_{j} n{k}_{j} 0 {volts}", f"d{k}_{j} n{k}_{j} 0 m{k} {instance}"]
     text = "\n".join([*lines, ".end"])
-    theirs = spice_operating_point(text).branches
-    netlist = read_netlist(text)
+    try:
+        theirs = spice_operating_point(text).branches
+    except SpiceError:
+        reject()  # volts beyond a breakdown without a resistance: more than any floating-point number
+    netlist = parse_netlist(text)
     table = netlist.diodes
     for k in range(len(diodes)):
         for j, volts in enumerate(VOLTAGES):
@@ -131,8 +135,14 @@ def test_co_content_is_the_integral_and_slope_the_derivative(parameters, volts):
     assert (current[2] - current[0]) / (2 * h) == pytest.approx(slope[1], rel=1e-5, abs=1e-13)
     assert (content[2] - content[0]) / (2 * h) == pytest.approx(current[1], rel=1e-5, abs=1e-12)
 
-    @double
-    def compiled() -> np.ndarray:
-        return np.asarray(diode.current(jnp.asarray(v)))
 
-    np.testing.assert_allclose(compiled(), current, rtol=1e-12)
+@double
+def test_compiled_laws_are_the_same():
+    everything = dict.fromkeys(("sidewall_current", "recombination_current", "tunnelling_current"), 1e-10)
+    diode = JunctionDiode.from_model(
+        **everything, perimeter=2.0, sidewall_ideality=1.7, series_resistance=3.0, forward_knee=1e-3, reverse_knee=1e-4
+    )
+    volts = np.linspace(-1.0, 1.0, 21)
+    for ours, compiled in zip(diode.tangent(volts), diode.tangent(jnp.asarray(volts)), strict=True):
+        np.testing.assert_allclose(compiled, ours, rtol=1e-9, atol=1e-20)
+    np.testing.assert_allclose(diode.co_content(jnp.asarray(volts)), diode.co_content(volts), rtol=1e-9, atol=1e-20)

@@ -28,7 +28,6 @@ _POSITIVE = {
     "area": "area",
     "multiplier": "multiplier m",
     "recombination_ideality": "recombination emission coefficient NR",
-    "junction_potential": "junction potential VJ",
     "tunnelling_ideality": "tunnelling emission coefficient NTUN",
     "forward_knee": "forward knee current IKF",
     "reverse_knee": "reverse knee current IKR",
@@ -470,7 +469,7 @@ def _high_injection(diode: JunctionDiode, current: Array, slope: Array, forward:
         if knee is not None:
             # Off 0, where the root has no derivative and nothing is left of it.
             root = xp.where(where, xp.sqrt(xp.where(where, xp.abs(current) / knee, 1.0)), 0.0)
-            current, slope = current / (1.0 + root), slope * (1.0 + 0.5 * root) / (1.0 + root) ** 2
+            current, slope = current / (1.0 + root), slope * ((1.0 + 0.5 * root) / (1.0 + root) / (1.0 + root))
     return current, slope
 
 
