@@ -449,6 +449,11 @@ def _pure_law(junction: Array, saturation: Array, scales: tuple, *, abrupt: bool
     return saturation * current, saturation * slope
 
 
+def exponential_law(junction: Any, saturation: Any, scale: Any) -> tuple[Any, Any]:
+    """Current [A] and slope [S] of a junction of a scale n·V_T [V], as diodes without breakdown have them, gmin left out."""
+    return _pure_law(junction, saturation, (scale, _NEVER, scale), abrupt=False)
+
+
 def _recombination(diode: JunctionDiode, junction: Array, v_t: Any) -> tuple[Array, Array]:
     """Current and slope of the recombination in the depletion layer, where SPICE has it."""
     scale = diode.recombination_ideality * v_t
