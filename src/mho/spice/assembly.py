@@ -17,6 +17,7 @@ from mho.spice.netlist import (
     Sources,
     VoltageControlled,
 )
+from mho.spice.scopes import QUANTITIES
 from mho.spice.values import shown
 
 
@@ -70,7 +71,7 @@ def assemble(lines: NetlistLines, control: ControlCards, settings: Settings, exp
         vccs=_voltage_controlled(tables["g"]),
         cccs=_current_controlled(tables["f"], expansion, branch_numbers, lines),
         ccvs=_current_controlled(tables["h"], expansion, branch_numbers, lines),
-        models=expansion.models,
+        models=expansion.models["d"],
         branches=branches,
         temperature=settings.temperature,
         nominal_temperature=settings.nominal_temperature,
@@ -92,7 +93,7 @@ def _tables(expansion: Expansion) -> dict[str, _Table]:
             positions = np.concatenate(found.positions)
         else:
             nodes = np.zeros((0, 4 if kind in "eg" else 2), dtype=np.int32)
-            numbers, positions = np.zeros((4, 0)), np.zeros(0, dtype=np.int64)
+            numbers, positions = np.zeros((len(QUANTITIES[kind]), 0)), np.zeros(0, dtype=np.int64)
         tables[kind] = _Table(kind, found.names, nodes, numbers, positions)
     return tables
 
@@ -145,17 +146,47 @@ def _capacitors(table: _Table, lines: NetlistLines) -> Capacitors:
 
 
 def _diodes(table: _Table, expansion: Expansion, circuit_temperature: float, lines: NetlistLines) -> Diodes:
-    area, multiplier, temperature = table.numbers[:3]
+    area, multiplier, temperature, warmer, perimeter, width, length = table.numbers[:7]
+    model = _model_of(table, expansion)
+    cards = expansion.models["d"]
+    sized = ~(np.isnan(width) & np.isnan(length))
+    given = np.array([(m.area, m.perimeter, m.level) for m in cards], np.float64).reshape(-1, 3)[model].T
+    # ngspice's level 3 takes the area of a rectangle; the other level counts a sized diode as of area 1.
+    area = np.where(np.isnan(area), np.where(sized, 1.0, given[0]), area)
+    perimeter = np.where(np.isnan(perimeter), np.where(sized, 0.0, given[1]), perimeter)
+    rectangle = (given[2] == 3) & ~np.isnan(width) & ~np.isnan(length)
+    area = np.where(rectangle, width * length, area)
+    perimeter = np.where(rectangle, 2.0 * (width + length), perimeter)
     _check(table, ~(area > 0), area, "area", "", "above 0", lines)
+    _check(table, ~(perimeter >= 0), perimeter, "perimeter pj", "", "at least 0", lines)
     _check(table, ~(multiplier > 0), multiplier, "multiplier m", "", "above 0", lines)
     with np.errstate(all="ignore"):
-        area = area * multiplier
+        area, perimeter = area * multiplier, perimeter * multiplier
     _check(table, ~(np.isfinite(area) & (area > 0)), area, "area times m", "", "above 0 and finite", lines)
-    temperature = np.where(np.isnan(temperature), circuit_temperature, temperature)
+    temperature = _temperatures(table, temperature, warmer, circuit_temperature, lines)
+    return Diodes(
+        *table.common(),
+        model=model,
+        area=area,
+        perimeter=perimeter,
+        multiplier=multiplier.copy(),
+        temperature=temperature,
+    )
+
+
+def _model_of(table: _Table, expansion: Expansion) -> np.ndarray:
+    """Which model each element names: an index into the models of its kind."""
+    models = expansion.elements[table.kind].models
+    return np.concatenate(models) if models else np.zeros(0, dtype=np.int32)
+
+
+def _temperatures(
+    table: _Table, own: np.ndarray, warmer: np.ndarray, circuit: float, lines: NetlistLines
+) -> np.ndarray:
+    """Elements' temperatures [°C]: ``temp=``, else the circuit's plus ``dtemp=``."""
+    temperature = np.where(np.isnan(own), circuit + np.where(np.isnan(warmer), 0.0, warmer), own)
     _check(table, ~(temperature > -273.15), temperature, "temperature", " °C", "above -273.15", lines)
-    models = expansion.elements["d"].models
-    model = np.concatenate(models) if models else np.zeros(0, dtype=np.int32)
-    return Diodes(*table.common(), model=model, area=area, multiplier=multiplier.copy(), temperature=temperature)
+    return temperature
 
 
 def _sources(table: _Table, expansion: Expansion) -> Sources:

@@ -10,8 +10,7 @@ from functools import lru_cache
 
 from mho.errors import InputError
 from mho.spice.expressions import evaluate, parse_expression
-from mho.spice.models import known_parameter
-from mho.spice.scopes import NOT_GIVEN, Calls, Scope, Value
+from mho.spice.scopes import NOT_GIVEN, QUANTITIES, Calls, Scope, Value
 from mho.spice.values import parse_number, shown
 
 SUPPORTED_ELEMENTS = "R C D V I E G F H X"
@@ -204,18 +203,29 @@ def _capacitor(scope: Scope, text: str, position: int) -> None:
 
 
 def _diode(scope: Scope, text: str, position: int) -> None:
-    words, keys = _keyed(words_of(text), ("area", "m", "temp"))
+    words, _ = _without_flag(words_of(text), 4, "off")
+    words, keys = _keyed(words, ("area", "m", "temp", "dtemp", "pj", "w", "l", "ic"))
     if len(words) not in (4, 5) or (len(words) == 5 and "area" in keys):
         raise InputError(
             f"{shown(words[0])} has {len(words) - 1} fields; a diode card is DNAME ANODE CATHODE MODEL [AREA] "
-            "[area=] [m=] [temp=]"
+            "[area=] [pj=] [m=] [temp=] [dtemp=] [off]"
         )
-    area = value_of(words[4]) if len(words) == 5 else keys.get("area", 1.0)
+    # Where ngspice starts looking, `off` and `ic` say; a diode's law has nothing to do with it.
+    keys.pop("ic", None)
+    if len(words) == 5:
+        keys["area"] = value_of(words[4])
+    keys.setdefault("m", 1.0)
     nodes = (scope.node(words[1]), scope.node(words[2]))
     cards = scope.cards_of("d")
     name = _named(scope, words[0], position)
-    cards.add(name, nodes, (area, keys.get("m", 1.0), keys.get("temp", NOT_GIVEN)), position)
-    cards.labels.append(words[3])
+    cards.add(name, nodes, tuple(keys.get(key, NOT_GIVEN) for key in QUANTITIES["d"]), position)
+    cards.models.append(words[3])
+
+
+def _without_flag(words: list[str], first: int, *flags: str) -> tuple[list[str], set[str]]:
+    """The words without those flags, which may stand anywhere from word `first` on, and the flags found."""
+    found = {word for word in words[first:] if word in flags}
+    return [word for at, word in enumerate(words) if at < first or word not in flags], found
 
 
 def _source(scope: Scope, text: str, position: int) -> None:
@@ -288,7 +298,7 @@ def _current_controlled(scope: Scope, text: str, position: int) -> None:
     nodes = (scope.node(words[1]), scope.node(words[2]))
     cards = scope.cards_of(text[0])
     cards.add(_named(scope, words[0], position), nodes, (gain,), position)
-    cards.labels.append(words[3])
+    cards.controls.append(words[3])
 
 
 def _call(scope: Scope, text: str, position: int) -> None:
@@ -392,17 +402,15 @@ def subckt(scope: Scope, text: str, position: int) -> Scope:
 
 
 def model(scope: Scope, text: str, position: int) -> None:
-    """Read a ``.model name D(parameter=value ...)`` card.
+    """Read a ``.model name KIND(parameter=value ...)`` card, of any kind: what it says counts where it is used.
 
     Raises:
-        InputError: It isn't such a card, its type isn't D, or it has a parameter that isn't supported.
+        InputError: It isn't such a card, or the name is taken.
     """
     match = _MODEL.fullmatch(text)
     if match is None:
-        raise InputError(f"bad card {shown(text)}; write .model NAME D(parameter=value ...)")
+        raise InputError(f"bad card {shown(text)}; write .model NAME KIND(parameter=value ...), such as D for a diode")
     name, kind, rest = match[1], match[2], match[3].strip()
-    if kind != "d":
-        raise InputError(f"model {shown(name)} is of type {shown(kind)}; only D (diode) is supported")
     if name in scope.models:
         raise InputError(f"duplicate model {shown(name)}; give each model its own name")
     if rest.startswith("("):
@@ -412,15 +420,15 @@ def model(scope: Scope, text: str, position: int) -> None:
     head, pairs = assignments(rest)
     if head.strip():
         raise InputError(f"unexpected {shown(head.strip())} in model {shown(name)}; write parameter=value")
-    parameters: dict[str, Value] = {}
+    parameters: dict[str, Value | str] = {}
     for parameter, value in pairs:
-        known = known_parameter(parameter)
-        number = assigned_value(parameter, value.rstrip(", \t"))
-        if known in parameters:
+        if parameter in parameters:
             raise InputError(f"{parameter.upper()} of model {shown(name)} is given twice; give it once")
-        if known is not None:
-            parameters[known] = number
-    scope.models[name] = (parameters, position)
+        try:
+            parameters[parameter] = assigned_value(parameter, value.rstrip(", \t"))
+        except InputError:
+            parameters[parameter] = value
+    scope.models[name] = (kind, parameters, position)
 
 
 def conditions(scope: Scope, text: str, position: int) -> None:

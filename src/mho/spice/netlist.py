@@ -71,12 +71,14 @@ class Diodes(Elements):
     Attributes:
         model: Index into ``Netlist.models``, shape (n,), int32.
         area: Area factor times the multiplier ``m``, above 0, shape (n,).
+        perimeter: Perimeter factor ``pj`` times the multiplier, not negative, shape (n,).
         multiplier: ``m``, above 0, shape (n,): it scales IBV, too, which the area does not.
-        temperature: °C, shape (n,): the card's ``temp=``, or the circuit's.
+        temperature: °C, shape (n,): the card's ``temp=``, or the circuit's plus ``dtemp=``.
     """
 
     model: np.ndarray
     area: np.ndarray
+    perimeter: np.ndarray
     multiplier: np.ndarray
     temperature: np.ndarray
 
@@ -140,6 +142,38 @@ class DiodeModel:
         activation_energy: EG (eV).
         saturation_exponent: XTI.
         nominal_temperature: TNOM (°C): the card's, or the circuit's.
+        level: 1, or 3, whose IBV is for an area of 1 and whose area may follow from width and length.
+        area: Of an element whose card gives none.
+        perimeter: PJ, likewise.
+        sidewall_current: JSW (A), for a perimeter of 1.
+        sidewall_emission: NS, or None: the sidewall conducts as the bottom does.
+        recombination_current: ISR (A); 0 for none.
+        recombination_emission: NR.
+        forward_knee: IKF (A), or None.
+        reverse_knee: IKR (A), or None.
+        breakdown_emission: NBV, or None: N.
+        breakdown_temperature: TCV (V/K, or 1/K where TLEV isn't 0): BV falls by it.
+        breakdown_temperature_law: TLEV.
+        resistance_temperature_1: TRS1 (1/K).
+        resistance_temperature_2: TRS2 (1/K²).
+        tunnelling_current: JTUN (A).
+        tunnelling_sidewall_current: JTUNSW (A), for a perimeter of 1.
+        tunnelling_emission: NTUN.
+        tunnelling_exponent: XTITUN.
+        tunnelling_energy_factor: KEG.
+        sidewall_capacitance: CJP (F), for a perimeter of 1.
+        sidewall_potential: PHP (V).
+        sidewall_grading: MJSW.
+        sidewall_forward_bias: FCS.
+        transit_temperature_1: TTT1 (1/K).
+        transit_temperature_2: TTT2 (1/K²).
+        grading_temperature_1: TM1 (1/K).
+        grading_temperature_2: TM2 (1/K²).
+        capacitance_temperature_law: TLEVC: 0 for silicon's own, 1 for the four coefficients below.
+        capacitance_temperature: CTA (1/K).
+        sidewall_capacitance_temperature: CTP (1/K).
+        potential_temperature: TPB (V/K).
+        sidewall_potential_temperature: TPHP (V/K).
     """
 
     name: str
@@ -156,6 +190,38 @@ class DiodeModel:
     activation_energy: float
     saturation_exponent: float
     nominal_temperature: float
+    level: int = 1
+    area: float = 1.0
+    perimeter: float = 0.0
+    sidewall_current: float = 0.0
+    sidewall_emission: float | None = None
+    recombination_current: float = 0.0
+    recombination_emission: float = 1.0
+    forward_knee: float | None = None
+    reverse_knee: float | None = None
+    breakdown_emission: float | None = None
+    breakdown_temperature: float = 0.0
+    breakdown_temperature_law: float = 0.0
+    resistance_temperature_1: float = 0.0
+    resistance_temperature_2: float = 0.0
+    tunnelling_current: float = 0.0
+    tunnelling_sidewall_current: float = 0.0
+    tunnelling_emission: float = 30.0
+    tunnelling_exponent: float = 3.0
+    tunnelling_energy_factor: float = 1.0
+    sidewall_capacitance: float = 0.0
+    sidewall_potential: float = 1.0
+    sidewall_grading: float = 0.33
+    sidewall_forward_bias: float = 0.5
+    transit_temperature_1: float = 0.0
+    transit_temperature_2: float = 0.0
+    grading_temperature_1: float = 0.0
+    grading_temperature_2: float = 0.0
+    capacitance_temperature_law: float = 0.0
+    capacitance_temperature: float = 0.0
+    sidewall_capacitance_temperature: float = 0.0
+    potential_temperature: float = 0.0
+    sidewall_potential_temperature: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

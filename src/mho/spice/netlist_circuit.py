@@ -6,13 +6,10 @@ signs: ngspice 39 manual, chapters 3 to 7.
 
 import numpy as np
 
-from mho.elements import JunctionDiode
 from mho.networks.circuit import Circuit
 from mho.networks.circuit_builder import CircuitBuilder
-from mho.spice.netlist import Diodes, Netlist, VoltageControlled
-
-ZERO_CELSIUS = 273.15
-_BREAKDOWN_ACCURACY = 1e-9
+from mho.spice.netlist import Netlist, VoltageControlled
+from mho.spice.netlist_diodes import junction_diodes
 
 
 def netlist_circuit(netlist: Netlist) -> Circuit:
@@ -56,32 +53,6 @@ def nodeset_voltages(netlist: Netlist, circuit: Circuit) -> np.ndarray | None:
     for node, voltage in netlist.nodesets.items():
         start[circuit.node_names.index(netlist.nodes[node], "node")] = voltage
     return start
-
-
-def junction_diodes(netlist: Netlist, diodes: Diodes, rows: np.ndarray, celsius: float) -> JunctionDiode:
-    """The elements of some diodes, (rows,), of one temperature [°C]."""
-    model = diodes.model[rows]
-
-    def parameter(field: str) -> np.ndarray:
-        values = (getattr(m, field) for m in netlist.models)
-        return np.array([np.inf if v is None else v for v in values], np.float64)[model]
-
-    multiplier = diodes.multiplier[rows]
-    return JunctionDiode.from_model(
-        saturation_current=parameter("saturation_current"),
-        ideality=parameter("emission"),
-        series_resistance=parameter("series_resistance"),
-        breakdown_voltage=parameter("breakdown_voltage"),
-        breakdown_current=parameter("breakdown_current"),
-        activation_energy=parameter("activation_energy"),
-        saturation_exponent=parameter("saturation_exponent"),
-        nominal_temperature=parameter("nominal_temperature") + ZERO_CELSIUS,
-        temperature=celsius + ZERO_CELSIUS,
-        area=diodes.area[rows] / multiplier,
-        multiplier=multiplier,
-        gmin=netlist.gmin,
-        reltol=_BREAKDOWN_ACCURACY,
-    )
 
 
 def _add_voltage_controlled(add, nodes: np.ndarray, sources: VoltageControlled) -> None:

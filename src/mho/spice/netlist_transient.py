@@ -11,14 +11,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from mho.elements.junction_temperature import heated
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
 from mho.spice.netlist import Netlist, Sources
-from mho.spice.netlist_circuit import ZERO_CELSIUS, junction_diodes, netlist_circuit, nodeset_voltages
+from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages
+from mho.spice.netlist_diodes import ZERO_CELSIUS, junction_diodes
 from mho.spice.waveforms import Transient
 from mho.steady.newton import solve_circuit
 from mho.transient.dynamics import Dynamics, circuit_dynamics
-from mho.transient.junction_charge import JunctionCharge, heated
+from mho.transient.junction_charge import JunctionCharge
 from mho.transient.simulate import simulator
 
 _MOST_POINTS = 1_000_000

@@ -14,7 +14,7 @@ Value = float | Expression
 QUANTITIES: dict[str, tuple[str, ...]] = {
     "r": ("resistance", "tc1", "tc2", "m"),
     "c": ("capacitance", "ic", "m"),
-    "d": ("area", "m", "temp"),
+    "d": ("area", "m", "temp", "dtemp", "pj", "w", "l"),
     "v": ("dc",),
     "i": ("dc",),
     "e": ("gain",),
@@ -34,19 +34,21 @@ class Cards:
         nodes: Their nodes, numbers in the scope, one list for all: 2 a card, or 4 with a controlling pair.
         numbers: A list for each of the kind's quantities.
         expressions: Quantity, row and expression of the numbers still to be evaluated.
-        labels: The names that cards refer to: diodes' models, controlling sources.
+        models: The models that cards name, where the kind has them.
+        controls: The controlling sources that cards name, where the kind has them.
         waveforms: Shape, numbers and whether a DC value is given, by row.
         positions: Where the cards are.
     """
 
-    __slots__ = ("expressions", "labels", "names", "nodes", "numbers", "positions", "waveforms")
+    __slots__ = ("controls", "expressions", "models", "names", "nodes", "numbers", "positions", "waveforms")
 
     def __init__(self, kind: str):
         self.names: list[str] = []
         self.nodes: list[int] = []
         self.numbers: list[list[float]] = [[] for _ in QUANTITIES[kind]]
         self.expressions: list[tuple[int, int, Expression]] = []
-        self.labels: list[str] = []
+        self.models: list[str] = []
+        self.controls: list[str] = []
         self.waveforms: dict[int, tuple[str, list[Value], bool]] = {}
         self.positions: list[int] = []
 
@@ -93,7 +95,8 @@ class Scope:
         cards: Element cards by kind.
         calls: X cards, grouped.
         definitions: Subcircuits defined in this scope.
-        models: Parameters and position of each diode model of this scope.
+        models: Kind, parameters and position of each model of this scope; a parameter that is neither a number nor
+            an expression stays text, since it may be one without effect.
         conditions: ``ic`` or ``nodeset``, node name, value and position of each initial condition.
     """
 
@@ -109,7 +112,7 @@ class Scope:
         self.cards: dict[str, Cards] = {}
         self.calls: dict[tuple[str, int, tuple[str, ...]], Calls] = {}
         self.definitions: dict[str, Scope] = {}
-        self.models: dict[str, tuple[dict[str, Value], int]] = {}
+        self.models: dict[str, tuple[str, dict[str, Value | str], int]] = {}
         self.conditions: list[tuple[str, str, Value, int]] = []
         self.seen: dict[str, int] = {}
 
@@ -144,7 +147,7 @@ class Scope:
         return None
 
     def model_scope(self, name: str) -> "Scope | None":
-        """The scope, this one or one around it, that has the diode model of that name."""
+        """The scope, this one or one around it, that has the model of that name."""
         scope: Scope | None = self
         while scope is not None and name not in scope.models:
             scope = scope.parent

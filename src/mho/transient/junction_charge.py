@@ -16,7 +16,6 @@ import numpy as np
 from jax import Array
 
 from mho.elements import JunctionDiode
-from mho.elements.shockley_diode import BOLTZMANN, ELEMENTARY_CHARGE, ROOM_TEMPERATURE
 
 _TYPICAL_CONDUCTANCE = 1e-3
 """Of a conducting junction [S]: for the scale of a diffusion capacitance."""
@@ -54,27 +53,3 @@ class JunctionCharge(eqx.Module):
         line = 1.0 - self.forward_bias * (1.0 + self.grading) + self.grading * voltage / self.potential
         above = self.zero_bias * line / (1.0 - self.forward_bias) ** (1.0 + self.grading)
         return self.transit_time * self.diode.slope(voltage) + jnp.where(voltage < edge, below, above)
-
-
-def heated(
-    zero_bias: np.ndarray, potential: np.ndarray, grading: np.ndarray, nominal: np.ndarray, temperature: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """CJO [F] and VJ [V] of silicon junctions at a temperature [K], from those at the nominal temperature [K].
-
-    VJ falls as the intrinsic concentration rises; CJO changes with VJ and by 4e-4·M a kelvin.
-    """
-
-    def built_in(kelvin: np.ndarray) -> np.ndarray:
-        gap = 1.16 - 7.02e-4 * kelvin**2 / (kelvin + 1108.0)  # eV
-        thermal = BOLTZMANN / ELEMENTARY_CHARGE * kelvin
-        reference = BOLTZMANN / ELEMENTARY_CHARGE * ROOM_TEMPERATURE
-        exponent = -gap / (2.0 * thermal) + 1.1150877 / (2.0 * reference)
-        return -2.0 * thermal * (1.5 * np.log(kelvin / ROOM_TEMPERATURE) + exponent)
-
-    at_room = (potential - built_in(nominal)) * ROOM_TEMPERATURE / nominal
-
-    def growth(kelvin: np.ndarray, there: np.ndarray) -> np.ndarray:
-        return 1.0 + grading * (4e-4 * (kelvin - ROOM_TEMPERATURE) - (there - at_room) / at_room)
-
-    there = built_in(temperature) + temperature / ROOM_TEMPERATURE * at_room
-    return zero_bias / growth(nominal, potential) * growth(temperature, there), there
