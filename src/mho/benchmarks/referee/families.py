@@ -23,6 +23,7 @@ CIRCUITS: dict[str, Callable[[np.random.Generator], list[str]]] = {
     "millivolts": diode_circuits.millivolts,
     "hot-and-cold": diode_circuits.hot_and_cold,
     "vendor": diode_circuits.vendor,
+    "whole-cards": diode_circuits.whole_cards,
     "breakdown": diode_circuits.breakdown,
     "floating-supplies": diode_circuits.floating_supplies,
     "stiff-diodes": diode_circuits.stiff_diodes,

@@ -5,9 +5,7 @@ SPICE's junction law are written down again from the ngspice 39 manual (chapters
 solved by mpmath, by Newton's method with SPICE's limiting of junction voltages (Nagel 1975, "SPICE2", section 4), from a
 given point, from rest, or by source stepping. Only the reader is shared: its flat tables are what a netlist says.
 
-The law of a junction, V = N·k·T/q, gmin's current added everywhere: IS·(exp(v/V) − 1) for v ≥ −3V; below
-−IS·(1 + (3V/(e·v))³); and −IS·exp(−(BV + v)/V) for v < −BV, where BV is shifted so that IBV flows at the card's BV.
-IS follows the temperature by EG and XTI. RS stands between the anode and the junction.
+Junctions follow `mho.benchmarks.referee.junction_law`; RS stands between the anode and the junction, its node an unknown.
 """
 
 import heapq
@@ -19,6 +17,7 @@ from typing import Any
 import mpmath
 from mpmath import mpf
 
+from mho.benchmarks.referee.junction_law import Junction, Number, junction_of, series_conductance
 from mho.spice.netlist import Netlist
 
 DIGITS = 60
@@ -26,61 +25,11 @@ DIGITS = 60
 SETTLED = mpf(10) ** -30
 """A solution is found when a step of Newton's method changes no unknown by more than this share of it."""
 
-# Decimals: they become numbers at the digits that are computed with.
-_BOLTZMANN = "1.38064852e-23"
-_CHARGE = "1.6021766208e-19"
-_ZERO_CELSIUS = "273.15"
-# As SPICE fits BV to IBV, to ngspice's reltol where it is the referee.
-_BREAKDOWN_RELTOL = 1e-9
 _NEWTON_STEPS = 150
 _SOURCE_STEPS = 400
 _LEAST_SOURCE_STEP = 1e-9
 # With 60 digits a pivot may be small; a sparse elimination is worth more.
 _PIVOT_SHARE = mpf(10) ** -18
-
-_Number = Any
-"""mpmath's numbers, whose type it does not tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Junction:
-    """A diode's junction: unknowns of its two nodes (−1 is ground), IS [A], N·V_T [V], and BV (None: none) [V]."""
-
-    anode: int
-    cathode: int
-    saturation: _Number
-    scale: _Number
-    breakdown: _Number | None
-
-    def law(self, drop: _Number, gmin: _Number) -> tuple[_Number, _Number]:
-        """Current [A] and slope [S] at a junction voltage [V]."""
-        scale, saturation = self.scale, self.saturation
-        if drop >= -3 * scale:
-            grown = mpmath.exp(drop / scale)
-            return saturation * (grown - 1) + gmin * drop, saturation * grown / scale + gmin
-        if self.breakdown is None or drop >= -self.breakdown:
-            cubic = (3 * scale / (drop * mpmath.e)) ** 3
-            return -saturation * (1 + cubic) + gmin * drop, 3 * saturation * cubic / drop + gmin
-        grown = mpmath.exp(-(self.breakdown + drop) / scale)
-        return -saturation * grown + gmin * drop, saturation * grown / scale + gmin
-
-    def limited(self, new: _Number, old: _Number) -> _Number:
-        """SPICE's limit of a step up the exponential, forward or in breakdown."""
-        if self.breakdown is not None and new < min(mpf(0), -self.breakdown + 10 * self.scale):
-            beyond = -(new + self.breakdown)
-            climbed = self._climb(beyond, -(old + self.breakdown))
-            return new if climbed == beyond else -(climbed + self.breakdown)
-        return self._climb(new, old)
-
-    def _climb(self, new: _Number, old: _Number) -> _Number:
-        scale = self.scale
-        critical = scale * mpmath.log(scale / (mpmath.sqrt(2) * self.saturation))
-        if new <= critical or abs(new - old) <= 2 * scale:
-            return new
-        if old > 0:
-            growth = 1 + (new - old) / scale
-            return old + scale * mpmath.log(growth) if growth > 0 else critical
-        return scale * mpmath.log(new / scale) if new > scale else new
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +40,10 @@ class Equations:
     """
 
     unknowns: list[str]
-    rows: list[dict[int, _Number]]
-    sources: list[_Number]
+    rows: list[dict[int, Number]]
+    sources: list[Number]
     junctions: list[Junction]
-    gmin: _Number
+    gmin: Number
     node_count: int
     branch_names: list[str]
 
@@ -109,8 +58,8 @@ class Refined:
         start: Where it was found from: ``candidate``, ``rest`` or ``sources``.
     """
 
-    voltages: dict[str, _Number]
-    branches: dict[str, _Number]
+    voltages: dict[str, Number]
+    branches: dict[str, Number]
     start: str
 
 
@@ -143,7 +92,7 @@ def refine(netlist: Netlist, candidate: Mapping[str, float] | None = None) -> Re
     raise Unsolved("no solution in high precision, from the candidate, from rest or by source stepping")
 
 
-def distance(candidate: Mapping[str, float], refined: Mapping[str, _Number]) -> float:
+def distance(candidate: Mapping[str, float], refined: Mapping[str, Number]) -> float:
     """The largest difference of a node's voltage [V], or relative where the voltage is above 1 V; inf for one not finite."""
     worst = 0.0
     with mpmath.workdps(DIGITS):
@@ -158,18 +107,18 @@ def distance(candidate: Mapping[str, float], refined: Mapping[str, _Number]) -> 
 def flat_equations(netlist: Netlist) -> Equations:
     """What a netlist says at DC, in high precision; capacitors are open."""
     unknowns = list(netlist.nodes[1:])
-    series = [netlist.models[m].series_resistance > 0 for m in netlist.diodes.model]
-    unknowns += [f"\n{name}" for name, has in zip(netlist.diodes.names, series, strict=True) if has]
+    series = [series_conductance(netlist, k) for k in range(len(netlist.diodes))]
+    unknowns += [f"\n{name}" for name, siemens in zip(netlist.diodes.names, series, strict=True) if siemens is not None]
     node_count = len(unknowns)
     unknowns += netlist.branches
-    rows: list[dict[int, _Number]] = [{} for _ in unknowns]
+    rows: list[dict[int, Number]] = [{} for _ in unknowns]
     sources = [mpf(0) for _ in unknowns]
 
-    def add(row: int, column: int, value: _Number) -> None:
+    def add(row: int, column: int, value: Number) -> None:
         if row >= 0 and column >= 0:
             rows[row][column] = rows[row].get(column, mpf(0)) + value
 
-    def conductance(first: int, second: int, value: _Number) -> None:
+    def conductance(first: int, second: int, value: Number) -> None:
         for row, column, sign in ((first, first, 1), (second, second, 1), (first, second, -1), (second, first, -1)):
             add(row, column, sign * value)
 
@@ -216,45 +165,15 @@ def flat_equations(netlist: Netlist) -> Equations:
     junctions = []
     inner = len(netlist.nodes) - 1
     for k, (anode, cathode) in enumerate(ends(netlist.diodes.nodes)):
-        if series[k]:
-            model = netlist.models[netlist.diodes.model[k]]
-            conductance(anode, inner, mpf(float(netlist.diodes.area[k])) / mpf(model.series_resistance))
+        siemens = series[k]
+        if siemens is not None:
+            conductance(anode, inner, siemens)
             anode, inner = inner, inner + 1
-        junctions.append(_junction(netlist, k, anode, cathode))
+        junctions.append(junction_of(netlist, k, anode, cathode))
     return Equations(unknowns, rows, sources, junctions, mpf(netlist.gmin), node_count, list(netlist.branches))
 
 
-def _junction(netlist: Netlist, k: int, anode: int, cathode: int) -> Junction:
-    diodes = netlist.diodes
-    model = netlist.models[diodes.model[k]]
-    kelvin = mpf(float(diodes.temperature[k])) + mpf(_ZERO_CELSIUS)
-    ratio = kelvin / (mpf(model.nominal_temperature) + mpf(_ZERO_CELSIUS))
-    thermal = mpf(_BOLTZMANN) * kelvin / mpf(_CHARGE)
-    scale = mpf(model.emission) * thermal
-    heated = (ratio - 1) * mpf(model.activation_energy) / scale
-    heated += mpf(model.saturation_exponent) / mpf(model.emission) * mpmath.log(ratio)
-    saturation = mpf(model.saturation_current) * mpf(float(diodes.area[k])) * mpmath.exp(heated)
-    breakdown = None
-    if model.breakdown_voltage is not None:
-        at_breakdown = mpf(model.breakdown_current) * mpf(float(diodes.multiplier[k]))
-        breakdown = _fitted(mpf(model.breakdown_voltage), at_breakdown, saturation, scale, thermal)
-    return Junction(anode, cathode, saturation, scale, breakdown)
-
-
-def _fitted(given: _Number, current: _Number, saturation: _Number, scale: _Number, thermal: _Number) -> _Number:
-    """SPICE's fixed-point iteration for the voltage from which the exponential of breakdown counts."""
-    if current < saturation * given / thermal:
-        return given
-    shifted = given - scale * mpmath.log(1 + current / saturation)
-    for _ in range(25):
-        shifted = given - scale * mpmath.log(current / saturation + 1 - shifted / thermal)
-        reached = saturation * (mpmath.exp((given - shifted) / scale) - 1 + shifted / thermal)
-        if abs(reached - current) <= _BREAKDOWN_RELTOL * current:
-            break
-    return shifted
-
-
-def _start_drops(equations: Equations, candidate: Mapping[str, float] | None) -> list[_Number]:
+def _start_drops(equations: Equations, candidate: Mapping[str, float] | None) -> list[Number]:
     """Junction voltages [V] to linearise at first: a candidate's, divided between junction and series resistance."""
     if candidate is None:
         return [mpf(0)] * len(equations.junctions)
@@ -270,33 +189,34 @@ def _start_drops(equations: Equations, candidate: Mapping[str, float] | None) ->
     return drops
 
 
-def _behind(junction: Junction, drop: _Number, resistance: _Number, gmin: _Number) -> _Number:
-    """The junction's share of a voltage, by Newton's method from the side where the law is steeper."""
+def _behind(junction: Junction, drop: Number, resistance: Number, gmin: Number) -> Number:
+    """The junction's share of a voltage: Newton's method between 0 and the whole, by halves where it leaves them."""
     if resistance == 0:
         return drop
+    low, high = min(drop, mpf(0)), max(drop, mpf(0))
     load = junction.saturation * resistance
-    if drop > 0:
-        inner = min(drop, junction.scale * mpmath.log(drop / load + 1))
-    elif junction.breakdown is not None and drop < -junction.breakdown:
+    inner = min(drop, junction.scale * mpmath.log(drop / load + 1)) if drop > 0 else drop
+    if junction.breakdown is not None and drop < -junction.breakdown:
         surplus = -drop - junction.breakdown
-        inner = max(drop, -junction.breakdown - junction.scale * mpmath.log(surplus / load + 1))
-    else:
-        inner = drop
-    for _ in range(100):
+        inner = max(drop, -junction.breakdown - junction.breakdown_scale * mpmath.log(surplus / load + 1))
+    for _ in range(200):
         current, slope = junction.law(inner, gmin)
-        change = (inner + resistance * current - drop) / (1 + resistance * slope)
-        inner -= change
-        if abs(change) < SETTLED:
-            break
+        excess = inner + resistance * current - drop
+        low, high = (low, inner) if excess > 0 else (inner, high)
+        ahead = inner - excess / (1 + resistance * slope)
+        ahead = ahead if low <= ahead <= high else (low + high) / 2
+        if abs(ahead - inner) < SETTLED:
+            return ahead
+        inner = ahead
     return inner
 
 
 def _newton(
-    equations: Equations, drops: Sequence[_Number], share: _Number, tolerance: _Number
-) -> tuple[list[_Number], list[_Number]]:
+    equations: Equations, drops: Sequence[Number], share: Number, tolerance: Number
+) -> tuple[list[Number], list[Number]]:
     """Unknowns and junction voltages, with `share` of every source, from junction voltages to linearise at."""
     drops = list(drops)
-    before: list[_Number] | None = None
+    before: list[Number] | None = None
     for _ in range(_NEWTON_STEPS):
         unknowns = _linearised(equations, drops, share)
         new = [_drop(junction, unknowns) for junction in equations.junctions]
@@ -313,12 +233,12 @@ def _newton(
     raise Unsolved(f"no convergence in {_NEWTON_STEPS} steps")
 
 
-def _drop(junction: Junction, unknowns: Sequence[_Number]) -> _Number:
+def _drop(junction: Junction, unknowns: Sequence[Number]) -> Number:
     upper = unknowns[junction.anode] if junction.anode >= 0 else mpf(0)
     return upper - (unknowns[junction.cathode] if junction.cathode >= 0 else mpf(0))
 
 
-def _linearised(equations: Equations, drops: Sequence[_Number], share: _Number) -> list[_Number]:
+def _linearised(equations: Equations, drops: Sequence[Number], share: Number) -> list[Number]:
     """The solution of the equations, junctions replaced by their tangents."""
     rows = [dict(row) for row in equations.rows]
     right = [share * source for source in equations.sources]
@@ -334,7 +254,7 @@ def _linearised(equations: Equations, drops: Sequence[_Number], share: _Number) 
     return eliminated(rows, right)
 
 
-def _by_sources(equations: Equations) -> list[_Number]:
+def _by_sources(equations: Equations) -> list[Number]:
     """Follow the solution while the sources grow from nothing; steps halve where Newton's method fails."""
     drops = [mpf(0)] * len(equations.junctions)
     share, step = 0.0, 1e-3
@@ -353,7 +273,7 @@ def _by_sources(equations: Equations) -> list[_Number]:
     raise Unsolved("source stepping got stuck")
 
 
-def eliminated(rows: list[dict[int, _Number]], right: list[_Number]) -> list[_Number]:
+def eliminated(rows: list[dict[int, Number]], right: list[Number]) -> list[Number]:
     """The solution of sparse linear equations; rows and right sides are used up.
 
     The next row is one of fewest entries, its pivot stands in the column of fewest among those not too small.
