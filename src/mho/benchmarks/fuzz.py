@@ -67,7 +67,7 @@ def _watch(cases: Sequence[tuple[Row, int]], first: int) -> int:
                 try:
                     ended, seconds, said = here.recv()
                 except EOFError:
-                    ended, seconds, said = "died", math.nan, "the process died"
+                    ended, seconds, said = "died", 0.0, "the process died"
             else:
                 ended, seconds, said = "too slow", _PATIENCE, f"not done after {_PATIENCE:g} s"
             _count(row, seed, ended, seconds, said)

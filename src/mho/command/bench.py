@@ -46,7 +46,7 @@ class Options:
     data_dir: str | None = None
     """Folder that holds the files of MNIST; they are downloaded and cached if it is not given."""
     samples: int = 100
-    """Random circuits: of each family (referee), a hundred of them (fuzz)."""
+    """Random circuits of each family, of the benchmarks referee and fuzz."""
     seed: int = 0
     """Seed of the first random circuit; the others' follow."""
     families: tuple[str, ...] = ()

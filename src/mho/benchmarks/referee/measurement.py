@@ -80,8 +80,14 @@ def _family_row(family: str, seeds: range) -> Row:
         "refusals": dict(Counter(_told(j.told) for j in judged if j.verdict in ("mho refused", "both refused"))),
         "slowest_seconds": slowest.seconds,
         "slowest_seed": slowest.seed,
-        "cases": [asdict(j) for j in judged if j.verdict not in ("agreed", "ngspice refused", "both refused")],
+        "cases": [_case(j) for j in judged if j.verdict not in ("agreed", "ngspice refused", "both refused")],
     }
+
+
+def _case(judged: Any) -> Row:
+    """A judgement and its netlist; what is not finite by name, which JSON has no number for."""
+    case = {key: str(v) if isinstance(v, float) and not math.isfinite(v) else v for key, v in asdict(judged).items()}
+    return {**case, "netlist": netlist_text(judged.family, judged.seed)}
 
 
 def _judged(family: str, seeds: range) -> list[Any]:
@@ -139,7 +145,7 @@ def table(rows: Sequence[Row]) -> list[str]:
             found = [case for case in row["cases"] if case["verdict"] == verdict]
             for case in found[:_LISTED]:
                 told = ", ".join(
-                    f"{name} {case[key]:.2g}"
+                    f"{name} {float(case[key]):.2g}"
                     for name, key in (
                         ("difference", "difference"),
                         ("mho off by", "error"),
