@@ -338,8 +338,8 @@ CELL = ".subckt cell p q w=1\nr1 p q {w}\n.ends\n"
     ("text", "line", "message"),
     [
         # unknown cards and forms
-        ("q1 a 0 b npn", 4, "unsupported element 'q1' (bipolar transistor); supported: R C D V I E G F H X"),
-        ("l1 a 0 1u", 4, "'l1' (inductor)"),
+        ("j1 a 0 b nj", 4, "unsupported element 'j1' (JFET); supported: R C L K D V I E G F H S W M Q X"),
+        ("l1 a 0", 4, "'l1' has 2 fields; an inductor card is"),
         ("b1 a 0 v=1", 4, "(behavioural source)"),
         ("?", 4, "unsupported element '?'"),
         (".dc v1 0 1 .1", 4, "unsupported card '.dc'; supported: .param .subckt"),

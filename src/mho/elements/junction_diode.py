@@ -265,6 +265,41 @@ class JunctionDiode(TwoTerminal):
             **optional,
         )
 
+    @classmethod
+    def of_transistor(
+        cls,
+        saturation_current: Any,
+        ideality: Any,
+        *,
+        temperature: float,
+        gmin: float,
+        leakage: Any = None,
+        leakage_ideality: Any = None,
+        abrupt: bool = False,
+    ) -> "JunctionDiode":
+        """Junctions inside transistors: neither breakdown nor series resistance; parameters at their temperature, (n,).
+
+        Args:
+            saturation_current: [A].
+            ideality: emission coefficient.
+            temperature: [K].
+            gmin: [S].
+            leakage: saturation current [A] of a second exponential; None where no junction has one.
+            leakage_ideality: its emission coefficient.
+            abrupt: as the field.
+        """
+        one = np.ones(len(saturation_current))
+        leaking = leakage is not None and bool(np.any(leakage > 0))
+        plain: Any = (saturation_current, ideality, None, np.inf * one, one)
+        return cls(
+            *plain,
+            temperature=temperature,
+            gmin=gmin,
+            sidewall_current=leakage if leaking else None,
+            sidewall_ideality=leakage_ideality if leaking else None,
+            abrupt=abrupt,
+        )
+
     def junction_voltage(self, voltage: Array) -> Array:
         """The voltage across the junction [V], behind the series resistance."""
         return _junction(self, voltage)[0]

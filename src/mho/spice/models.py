@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mho.errors import InputError
+from mho.spice.bipolar_model import BIPOLAR, bipolar_model
 from mho.spice.diode_model import DIODE, diode_model
+from mho.spice.mosfet_model import MOSFET, mosfet_model
 from mho.spice.scopes import Value
+from mho.spice.switch_models import CURRENT_SWITCH, VOLTAGE_SWITCH, switch_model
 from mho.spice.values import shown
 
 
@@ -26,7 +29,15 @@ class ModelKind:
     build: Callable[[str, str, dict[str, float], float], Any]
 
 
-MODEL_KINDS = {"d": ModelKind("d", DIODE.first_name, diode_model)}
+MODEL_KINDS = {
+    "d": ModelKind("d", DIODE.first_name, diode_model),
+    "sw": ModelKind("s", VOLTAGE_SWITCH.first_name, switch_model),
+    "csw": ModelKind("w", CURRENT_SWITCH.first_name, switch_model),
+    "nmos": ModelKind("m", MOSFET.first_name, mosfet_model),
+    "pmos": ModelKind("m", MOSFET.first_name, mosfet_model),
+    "npn": ModelKind("q", BIPOLAR.first_name, bipolar_model),
+    "pnp": ModelKind("q", BIPOLAR.first_name, bipolar_model),
+}
 """By the kind's name on the card."""
 
 

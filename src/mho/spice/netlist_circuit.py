@@ -1,7 +1,7 @@
 """From a SPICE netlist to the circuit that mho's own solvers take: what stands in the DC operating point.
 
-Capacitors are open. Diodes of one temperature are one group of elements. Source of the laws: see `mho.elements`; of the
-signs: ngspice 39 manual, chapters 3 to 7.
+Capacitors are open, inductors sources of 0 V. Diodes of one temperature are one group of elements. Source of the laws:
+see `mho.elements`; of the signs: ngspice 39 manual, chapters 3 to 7.
 """
 
 import numpy as np
@@ -9,7 +9,10 @@ import numpy as np
 from mho.networks.circuit import Circuit
 from mho.networks.circuit_builder import CircuitBuilder
 from mho.spice.netlist import Netlist, VoltageControlled
+from mho.spice.netlist_bipolars import add_bipolars
 from mho.spice.netlist_diodes import junction_diodes
+from mho.spice.netlist_mosfets import add_mosfets
+from mho.spice.netlist_switches import add_switches
 
 
 def netlist_circuit(netlist: Netlist) -> Circuit:
@@ -35,6 +38,9 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
     if len(voltages):
         plus, minus = nodes[voltages.nodes].T
         builder.add_voltage_sources(plus, minus, voltages.dc, voltages.names)
+    if len(netlist.inductors):
+        first, second = nodes[netlist.inductors.nodes].T
+        builder.add_voltage_sources(first, second, np.zeros(len(netlist.inductors)), netlist.inductors.names)
     _add_voltage_controlled(builder.add_vcvs, nodes, netlist.vcvs)
     _add_voltage_controlled(builder.add_vccs, nodes, netlist.vccs)
     for add, sources in ((builder.add_cccs, netlist.cccs), (builder.add_ccvs, netlist.ccvs)):
@@ -42,6 +48,9 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
             plus, minus = nodes[sources.nodes].T
             control = [netlist.branches[k] for k in sources.control]
             add(plus, minus, control, sources.gain, name=sources.names)
+    add_switches(builder, netlist)
+    add_mosfets(builder, netlist)
+    add_bipolars(builder, netlist)
     return builder.build()
 
 

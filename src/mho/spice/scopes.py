@@ -21,6 +21,12 @@ QUANTITIES: dict[str, tuple[str, ...]] = {
     "g": ("gain",),
     "f": ("gain",),
     "h": ("gain",),
+    "l": ("inductance", "ic", "m", "tc1", "tc2", "scale", "temp", "dtemp"),
+    "k": ("coefficient",),
+    "s": ("on",),
+    "w": ("on",),
+    "m": ("w", "l", "ad", "as", "pd", "ps", "nrd", "nrs", "m", "temp", "dtemp"),
+    "q": ("area", "areab", "areac", "m", "temp", "dtemp"),
 }
 NOT_GIVEN = float("nan")
 """In a number column: the card doesn't give this field. No number that is read can be a NaN."""
@@ -129,6 +135,17 @@ class Scope:
             number = self.nodes[word] = len(self.node_names)
             self.node_names.append(word)
         return number
+
+    def named(self, name: str, position: int) -> str:
+        """The name of an element of this scope, noted.
+
+        Raises:
+            InputError: Another has it.
+        """
+        if name in self.seen:
+            raise InputError(f"duplicate element {shown(name)}; give each element its own name")
+        self.seen[name] = position
+        return name
 
     def cards_of(self, kind: str) -> Cards:
         """The columns of one kind of element."""
