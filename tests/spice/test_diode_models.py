@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from mho.elements import JunctionDiode
 from mho.precision import double
 from mho.spice import parse_netlist
-from mho.spice.ngspice import SpiceError
 from mho.spice.netlist_diodes import junction_diodes
+from mho.spice.ngspice import SpiceError
 from referee import spice_operating_point
 
 VOLTAGES = (-9.5, -4.2, -1.0, -0.2, -0.05, 0.0, 0.15, 0.4, 0.62, 0.9)
