@@ -483,8 +483,9 @@ def _conditions(
     for kind, name, value, position in expansion.conditions:
         node = expansion.node(name)
         if node is None or not used[node] or node == 0:
-            raise InputError(
-                f"{lines.where(position)}: .{kind} of {shown(name)}, which isn't a node; name a node above ground"
+            lines.notes.add(
+                "conditions of what isn't a node above ground are passed over", f".{kind} v({name})", position
             )
+            continue
         found[kind][int(renumbered[node])] = value
     return found

@@ -147,11 +147,16 @@ def _source(scope: Scope, text: str, position: int) -> None:
         raise InputError(f"{shown(words[0])} has {len(words) - 1} fields; a source card is NAME NODE NODE [DC] VALUE")
     dc: Value | None = None
     shape: tuple[str, list[Value]] | None = None
+    named: dict[str, Value] = {}
     seen: set[str] = set()
     at = 3
     while at < len(words):
         word = words[at]
         kind = "waveform" if word in _WAVEFORMS else word
+        if word in ("r", "td") and words[at + 1 : at + 2] == ["="] and at + 2 < len(words):
+            named[word] = value_of(words[at + 2])
+            at += 3
+            continue
         if at == 3 and word not in _SOURCE_WORDS and word not in _OTHER_WAVEFORMS and "=" not in words[4:5]:
             kind = "dc"
         if kind not in _MOST_NUMBERS:
@@ -179,7 +184,9 @@ def _source(scope: Scope, text: str, position: int) -> None:
     nodes = (scope.node(words[1]), scope.node(words[2]))
     cards = scope.cards_of(text[0])
     if shape is not None:
-        cards.waveforms[len(cards.names)] = (*shape, dc is not None)
+        cards.waveforms[len(cards.names)] = (*shape, named, dc is not None)
+    elif named:
+        raise InputError(f"{shown(words[0])} has {' '.join(named)} and no PWL; take it out")
     cards.add(scope.named(words[0], position), nodes, (0.0 if dc is None else dc,), position)
 
 

@@ -404,12 +404,20 @@ class Expansion:
                 found.extras[first + row * count + instance] = {
                     key: float(np.broadcast_to(column, count)[instance]) for key, column in columns.items()
                 }
-        for row, (shape, values, has_dc) in cards.waveforms.items():
+        for row, (shape, values, named, has_dc) in cards.waveforms.items():
             columns = [np.broadcast_to(self._evaluated(value, batch, cards, row, shape), count) for value in values]
+            others = {
+                name: np.broadcast_to(self._evaluated(value, batch, cards, row, name), count)
+                for name, value in named.items()
+            }
             try:
                 for instance in range(count):
                     index = first + row * count + instance
-                    found.waveforms[index] = waveform(shape, [float(column[instance]) for column in columns])
+                    found.waveforms[index] = waveform(
+                        shape,
+                        [float(column[instance]) for column in columns],
+                        {name: float(column[instance]) for name, column in others.items()},
+                    )
                     if not has_dc:
                         found.without_dc.append(index)
             except InputError as error:
@@ -572,40 +580,38 @@ def _of(value: float | str | Expression) -> float | Expression:
 def check_calls(top: Scope, lines: NetlistLines) -> None:
     """Find the subcircuit of each X card, and how large the expanded netlist will be, before expanding it.
 
+    Subcircuits that nothing calls are left alone.
+
     Raises:
-        InputError: A missing or recursive subcircuit, a wrong number of nodes, a parameter that the subcircuit
+        InputError: A missing, faulty or recursive subcircuit, a wrong number of nodes, a parameter that the subcircuit
             doesn't have, instances nested too deep, or too many elements.
     """
-    scopes = top.all_definitions()
-    for scope in scopes:
-        for calls in scope.calls.values():
-            _find_target(scope, calls, lines)
     sizes: dict[int, Size] = {}  # children first
-    for start in scopes:
-        path: dict[int, tuple[Scope, Iterator[Calls]]] = {}
-        pending: Scope | None = start if id(start) not in sizes else None
-        while pending is not None or path:
-            if pending is not None:
-                path[id(pending)] = (pending, iter(pending.calls.values()))
-            scope, remaining = path[next(reversed(path))]
-            pending = None
-            for calls in remaining:
-                target = calls.target
-                assert target is not None
-                if id(target) in path:
-                    circle = list(path)[list(path).index(id(target)) :]
-                    names = [path[key][0].name for key in circle]
-                    where = lines.where(calls.positions[0])
-                    raise InputError(f"{where}: recursive subcircuit {shown_cycle(names)}; take one call out")
-                if id(target) not in sizes:
-                    pending = target
-                    break
-            if pending is None:
-                sizes[id(scope)] = _size(scope, sizes, lines)
-                path.popitem()
+    path: dict[int, tuple[Scope, Iterator[Calls]]] = {}
+    pending: Scope | None = top
+    while pending is not None or path:
+        if pending is not None:
+            if pending.fault is not None:
+                raise InputError(f"{lines.where(pending.fault[0])}: {pending.fault[1]}")
+            path[id(pending)] = (pending, iter(pending.calls.values()))
+        scope, remaining = path[next(reversed(path))]
+        pending = None
+        for calls in remaining:
+            target = _find_target(scope, calls, lines)
+            if id(target) in path:
+                circle = list(path)[list(path).index(id(target)) :]
+                names = [path[key][0].name for key in circle]
+                where = lines.where(calls.positions[0])
+                raise InputError(f"{where}: recursive subcircuit {shown_cycle(names)}; take one call out")
+            if id(target) not in sizes:
+                pending = target
+                break
+        if pending is None:
+            sizes[id(scope)] = _size(scope, sizes, lines)
+            path.popitem()
 
 
-def _find_target(scope: Scope, calls: Calls, lines: NetlistLines) -> None:
+def _find_target(scope: Scope, calls: Calls, lines: NetlistLines) -> Scope:
     where, name = lines.where(calls.positions[0]), shown(calls.names[0])
     target = scope.definition(calls.subcircuit)
     if target is None:
@@ -625,6 +631,7 @@ def _find_target(scope: Scope, calls: Calls, lines: NetlistLines) -> None:
                 f"{_some(target.parameters) or 'it has none'}"
             )
     calls.target = target
+    return target
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,9 +102,7 @@ def _read_cards(lines: NetlistLines, top: Scope, control: ControlCards) -> None:
                 if commands is None and conditional.holds:
                     if ended:
                         lines.notes.add("cards behind .end are read, too, as ngspice does", text.split()[0], position)
-                    cards.element(scope, text, position)
-                    if "unif(" in text or "gauss(" in text or "limit(" in text:
-                        _note_statistics(scope, text, position)
+                    _read_element(scope, text, position)
                 continue
             card = text.split(None, 1)[0]
             if commands is not None:
@@ -127,6 +125,19 @@ def _read_cards(lines: NetlistLines, top: Scope, control: ControlCards) -> None:
     conditional.check_closed()
     if scope is not top:
         raise InputError(f"{lines.where(scope.position)}: subcircuit {shown(scope.name)} has no .ends; add it")
+
+
+def _read_element(scope: Scope, text: str, position: int) -> None:
+    try:
+        cards.element(scope, text, position)
+    except InputError as error:
+        # In a subcircuit of a library that is never called, a fault is none.
+        if scope.parent is None:
+            raise
+        if scope.fault is None:
+            scope.fault = (position, str(error))
+    if "unif(" in text or "gauss(" in text or "limit(" in text:
+        _note_statistics(scope, text, position)
 
 
 def _read_dot_card(scope: Scope, control: ControlCards, card: str, text: str, position: int) -> Scope:

@@ -45,7 +45,7 @@ class Cards:
         expressions: Quantity, row and expression of the numbers still to be evaluated.
         models: The models that cards name, where the kind has them.
         controls: The controlling sources that cards name, where the kind has them.
-        waveforms: Shape, numbers and whether a DC value is given, by row.
+        waveforms: Shape, numbers, named numbers and whether a DC value is given, by row.
         extras: Seldom given quantities, by row and name.
         positions: Where the cards are.
     """
@@ -60,7 +60,7 @@ class Cards:
         self.models: list[str] = []
         self.controls: list[str] = []
         self.extras: dict[int, dict[str, Value]] = {}
-        self.waveforms: dict[int, tuple[str, list[Value], bool]] = {}
+        self.waveforms: dict[int, tuple[str, list[Value], dict[str, Value], bool]] = {}
         self.positions: list[int] = []
 
     def add(self, name: str, nodes: tuple[int, ...], values: tuple[Value, ...], position: int) -> None:
@@ -137,6 +137,7 @@ class Scope:
         functions: The ``.func`` cards of this scope.
         behavioural: Its behavioural sources.
         seen: Position of each element's name.
+        fault: Where and what the first fault in its cards is: it counts where the subcircuit is called.
         settled: Parameters that ``.if`` cards have used.
         notes: What is to be told of the whole netlist.
         global_nodes: Names that are the top level's nodes everywhere, of the whole netlist.
@@ -164,6 +165,7 @@ class Scope:
         self.seen: dict[str, int] = {}
         self.notes: Notes = Notes() if parent is None else parent.notes
         self.global_nodes: set[str] = set() if parent is None else parent.global_nodes
+        self.fault: tuple[int, str] | None = None
         self.settled: set[str] = set()
         self._linked: dict[Expression, Expression] = {}
 
@@ -248,10 +250,3 @@ class Scope:
         while scope is not None and name not in scope.models:
             scope = scope.parent
         return scope
-
-    def all_definitions(self) -> "list[Scope]":
-        """The scope itself and all that are defined in it, at any depth."""
-        found: list[Scope] = [self]
-        for scope in found:
-            found.extend(scope.definitions.values())
-        return found
