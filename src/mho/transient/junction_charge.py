@@ -8,52 +8,56 @@ Sources: ngspice 39 manual, section 7.2; Massobrio and Antognetti, Semiconductor
 1 (charge and temperature).
 """
 
-from typing import Any
-
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
-from mho.elements import JunctionDiode
 from mho.elements.shockley_diode import BOLTZMANN, ELEMENTARY_CHARGE, ROOM_TEMPERATURE
 
-_TYPICAL_CONDUCTANCE = 1e-3
-"""Of a conducting junction [S]: for the scale of a diffusion capacitance."""
 
+class JunctionCharge:
+    """Charged junctions; parameters of shape (diodes,), at the diodes' temperature and area."""
 
-class JunctionCharge(eqx.Module):
-    """Charged junctions; arrays of shape (diodes,), at the diodes' temperature and area."""
+    def __init__(
+        self,
+        *,
+        transit_time: np.ndarray,
+        zero_bias: np.ndarray,
+        potential: np.ndarray,
+        grading: np.ndarray,
+        forward_bias: np.ndarray,
+    ) -> None:
+        """Take TT [s], CJO [F], VJ [V], M and FC."""
+        self._transit_time, self._zero_bias, self._grading = transit_time, zero_bias, grading
+        self._edge, self._steepness = forward_bias * potential, -1.0 / potential
+        self._logarithmic = grading == 1.0
+        # M = 1 is a logarithm's case.
+        self._rest = np.where(self._logarithmic, 1.0, 1.0 - grading)
+        self._scale = zero_bias * potential / self._rest
+        self._gradient = zero_bias * grading / potential * (1.0 - forward_bias) ** -(1.0 + grading)
+        self._depletes, self._diffuses = bool(zero_bias.any()), bool(transit_time.any())
 
-    first: np.ndarray
-    """Node numbers of the anodes."""
-    second: np.ndarray
-    """Node numbers of the cathodes."""
-    diode: JunctionDiode
-    """The junctions, without series resistance."""
-    transit_time: Any
-    """TT [s]."""
-    zero_bias: Any
-    """CJO [F]."""
-    potential: Any
-    """VJ [V]."""
-    grading: Any
-    """M."""
-    forward_bias: Any
-    """FC."""
+    def at(self, voltage: np.ndarray, current: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Charges q(v) [C] and capacitances C(v) [F] at junction voltages, given the diodes' currents and slopes there.
 
-    @property
-    def reference(self) -> Any:
-        """A constant capacitance of about the size of each [F]."""
-        return np.maximum(self.zero_bias, self.transit_time * _TYPICAL_CONDUCTANCE)
-
-    def capacitance(self, voltage: Array) -> Array:
-        """C(v) [F], at junction voltages (diodes,)."""
-        edge = self.forward_bias * self.potential
-        below = self.zero_bias * (1.0 - jnp.minimum(voltage, edge) / self.potential) ** -self.grading
-        line = 1.0 - self.forward_bias * (1.0 + self.grading) + self.grading * voltage / self.potential
-        above = self.zero_bias * line / (1.0 - self.forward_bias) ** (1.0 + self.grading)
-        return self.transit_time * self.diode.slope(voltage) + jnp.where(voltage < edge, below, above)
+        Args:
+            voltage: [V], (..., diodes).
+            current: [A], (..., diodes).
+            slope: [S], (..., diodes).
+        """
+        if not self._depletes:
+            return self._transit_time * current, self._transit_time * slope
+        below = np.minimum(voltage, self._edge)
+        logarithm = np.log1p(self._steepness * below)
+        capacitance = self._zero_bias * np.exp(-self._grading * logarithm)
+        share = -np.expm1(self._rest * logarithm)
+        charge = self._scale * (np.where(self._logarithmic, -logarithm, share) if self._logarithmic.any() else share)
+        over = voltage - below
+        if over.any():
+            # Above the edge the capacitance is a straight line in v.
+            charge = charge + over * (capacitance + 0.5 * self._gradient * over)
+            capacitance = capacitance + self._gradient * over
+        if self._diffuses:
+            return self._transit_time * current + charge, self._transit_time * slope + capacitance
+        return charge, capacitance
 
 
 def heated(
