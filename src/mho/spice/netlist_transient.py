@@ -64,9 +64,7 @@ def netlist_transient(
         raise InputError(f"{netlist.files[0]}: no .tran card; write .tran STEP STOP")
     if not (np.isfinite(capacitance) and capacitance >= 0):
         raise InputError(f"--capacitance {capacitance}: must be finite and not negative")
-    given = len(netlist.nodes)
     times = _times(card)
-    netlist = _with_junctions(netlist)
     beginning = _at_start(netlist)
     circuit = netlist_circuit(beginning)
     circuit = jax.tree.map(lambda leaf: np.asarray(leaf), circuit)
@@ -93,7 +91,7 @@ def netlist_transient(
     )
     course = integration.run(times)
     found = course.unknowns
-    nodes = {name: found[:, n - 1] for name, n in zip(netlist.nodes[:given], numbers[:given], strict=True) if n}
+    nodes = {name: found[:, n - 1] for name, n in zip(netlist.nodes, numbers, strict=True) if n}
     return NetlistTransient(times, nodes, course)
 
 
@@ -115,38 +113,6 @@ def _charged(netlist: Netlist) -> np.ndarray:
     """Which diodes hold a charge."""
     charged = [m.junction_capacitance > 0 or m.transit_time > 0 for m in netlist.models]
     return np.flatnonzero(np.array(charged, bool)[netlist.diodes.model])
-
-
-def _with_junctions(netlist: Netlist) -> Netlist:
-    """The netlist with the series resistance of each diode as a resistor.
-
-    The charge is that of the junction, and a junction's law is explicit in its own voltage.
-    """
-    diodes, resistors = netlist.diodes, netlist.resistors
-    series = np.array([m.series_resistance for m in netlist.models])
-    rows = np.flatnonzero(series[diodes.model] > 0) if len(diodes) else np.zeros(0, int)
-    if not len(rows):
-        return netlist
-    inner = len(netlist.nodes) + np.arange(len(rows), dtype=np.int32)
-    names = [f"{diodes.names[k]}#junction" for k in rows]
-    bare = [dataclasses.replace(m, series_resistance=0.0) for m in netlist.models]
-    model, nodes = diodes.model.copy(), diodes.nodes.copy()
-    model[rows] += len(bare)
-    nodes[rows, 0] = inner
-    return dataclasses.replace(
-        netlist,
-        nodes=[*netlist.nodes, *names],
-        models=[*netlist.models, *bare],
-        diodes=dataclasses.replace(diodes, model=model, nodes=nodes),
-        resistors=dataclasses.replace(
-            resistors,
-            names=[*resistors.names, *names],
-            nodes=np.concatenate([resistors.nodes, np.stack([diodes.nodes[rows, 0], inner], 1)]),
-            file=np.append(resistors.file, diodes.file[rows]),
-            line=np.append(resistors.line, diodes.line[rows]),
-            resistance=np.append(resistors.resistance, series[diodes.model[rows]] / diodes.area[rows]),
-        ),
-    )
 
 
 def _charges(netlist: Netlist) -> dict[int, JunctionCharge]:
@@ -303,8 +269,8 @@ class _Waves:
         points = np.stack([w.at(inside, self._card) for w, _ in self._straight], 1) if self._straight else np.zeros((2, 0))
         ends = np.array([[1.5, -0.5], [-0.5, 1.5]]) @ points
         self._begin, self._end, self._line = begin, end, ends @ self._straight_at
-        step = np.abs(self._line[0] - before)
-        return bool((step > 1e-6 * np.maximum(np.abs(self._line[0]), np.abs(before)) + 1e-12).any())
+        most = np.maximum(np.abs(self._line).max(0), np.abs(before))
+        return bool((np.abs(self._line[0] - before) > 1e-6 * most).any())
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """r, (times, size)."""

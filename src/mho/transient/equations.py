@@ -6,19 +6,21 @@ nodes and −L i in the rows of inductors, r(t) the sources. Charges, not capaci
 differenced, so that no charge is lost where a junction's capacitance changes (Ward and Dutton 1978). Nodes without a
 capacitor, and capacitors across sources, need no case of their own.
 
-What is linear is kept in matrices. What is not is a list of laws: each of the P currents depends on one or more of M sensed
-differences of unknowns, x = y S.
+What is linear is kept in matrices. Each nonlinear element sees x = B y, the drop between its ends, and its current and charge
+enter Kirchhoff's laws through B again. A diode's series resistance R is an unknown w of its own, the drop across it: x loses w,
+and w/R is the current into the junction. A node behind it would do, too, but its voltage's rounding, over a small resistance,
+would drown the leakage currents that a floating supply's voltage hangs on.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from mho.elements import CurrentSource, ProgrammableResistor, TwoTerminal
-from mho.steady.equations import System, is_linear
+from mho.elements import CurrentSource, JunctionDiode, ProgrammableResistor, TwoTerminal
+from mho.steady.equations import System
 from mho.transient.collocation import STAGES
 from mho.transient.junction_charge import JunctionCharge
 
@@ -31,11 +33,11 @@ class Laws:
     """The nonlinear elements' currents and charges where they stand; the first axis is the stages'."""
 
     stands: np.ndarray
-    """x, (stages, M)."""
+    """x, (stages, elements)."""
     currents: np.ndarray
-    """(stages, P)."""
+    """(stages, elements)."""
     slopes: np.ndarray
-    """Derivatives by what is sensed, (stages, M)."""
+    """(stages, elements)."""
     charges: np.ndarray
     """Of the charged elements [C], (stages, charged)."""
     capacitances: np.ndarray
@@ -44,14 +46,13 @@ class Laws:
 
 @dataclass(frozen=True)
 class _TwoTerminals:
-    """A group of nonlinear two-terminal elements: where its sensed voltages, its currents and its charges stand."""
+    """A group of nonlinear elements: where they stand among all, and those that hold a charge."""
 
     kind: type[TwoTerminal]
     element: Any
     """As `_Plain`."""
     charge: JunctionCharge | None
-    sensed: slice
-    currents: slice
+    elements: slice
     charged: slice
 
 
@@ -90,78 +91,99 @@ class CircuitInTime:
             fluxes: inductances [H] between pairs of the unknowns that are inductors' currents, each in both orders.
         """
         charges = charges or {}
-        size = self.size = system.size
-        sensed: list[tuple[np.ndarray, np.ndarray]] = []
-        self._groups: list[_TwoTerminals] = []
-        ends: list[tuple[np.ndarray, np.ndarray]] = []
-        constant = np.array(system.constant, np.float64)
-        resistors: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        charged_places: list[np.ndarray] = []
-        count = held = 0
+        before = system.size
+        constant = np.append(np.array(system.constant, np.float64), 0.0)
+        resistors = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0))]
+        self._with_series: list[TwoTerminal] = []
+        groups: list[tuple[np.ndarray, np.ndarray, TwoTerminal, np.ndarray, JunctionCharge | None]] = []
         for k, (a, b, element) in enumerate(zip(system.first, system.second, system.elements, strict=True)):
             a, b = np.asarray(a), np.asarray(b)
             if isinstance(element, CurrentSource):
-                given = np.append(constant, 0.0)
-                np.add.at(given, a, np.asarray(element.injected))
-                np.add.at(given, b, -np.asarray(element.injected))
-                constant = given[:-1]
+                np.add.at(constant, a, np.asarray(element.injected))
+                np.add.at(constant, b, -np.asarray(element.injected))
             elif isinstance(element, ProgrammableResistor):
                 resistors.append((a, b, np.asarray(element.slope(np.zeros(len(a))), np.float64)))
             else:
-                assert not is_linear(element)
-                charge = charges.get(k)
-                here = slice(count, count + len(a))
-                charged = slice(held, held + (len(a) if charge is not None else 0))
-                self._groups.append(_TwoTerminals(type(element), _Plain(element), charge, here, here, charged))
-                if charge is not None:
-                    charged_places.append(np.arange(here.start, here.stop))
-                sensed.append((a, b))
-                ends.append((a, b))
-                count, held = here.stop, charged.stop
-        self.constant = constant
+                series = np.zeros(len(a))
+                if isinstance(element, JunctionDiode) and element.series_resistance is not None:
+                    series = np.asarray(element.series_resistance)
+                    element = replace(element, series_resistance=None)
+                groups.append((a, b, element, series, charges.get(k)))
+                self._with_series.append(system.elements[k])
+        series = np.concatenate([np.zeros(0), *(g[3] for g in groups)])
+        self._behind = np.flatnonzero(series)
+        self._series = series[self._behind]
+        size = self.size = before + len(self._behind)
+        self.constant = np.append(constant[:-1], np.zeros(len(self._behind)))
         """r of the sources at rest, (size,)."""
-        none = [(np.zeros(0, int), np.zeros(0, int))]
-        self.plus, self.minus = (np.concatenate([s[i] for s in sensed or none]) for i in (0, 1))
-        into, out = (np.concatenate([e[i] for e in ends or none]) for i in (0, 1))
-        self.charged = np.concatenate(charged_places) if charged_places else np.zeros(0, int)
-        self.owner = np.arange(count)
+
+        def grown(ends: Any) -> np.ndarray:
+            return np.where(np.asarray(ends) == before, size, ends).astype(int)
+
+        self._groups: list[_TwoTerminals] = []
+        charged, count, held = [np.zeros(0, int)], 0, 0
+        for a, _, element, _, charge in groups:
+            here, holding = slice(count, count + len(a)), slice(held, held + (len(a) if charge is not None else 0))
+            self._groups.append(_TwoTerminals(type(element), _Plain(element), charge, here, holding))
+            if charge is not None:
+                charged.append(np.arange(here.start, here.stop))
+            count, held = here.stop, holding.stop
+        self.charged = np.concatenate(charged)
+        """Numbers of the elements that hold a charge, (charged,)."""
+        ends = [grown(np.concatenate([np.zeros(0, int), *(g[i] for g in groups)])) for i in (0, 1)]
+        element = np.concatenate([np.arange(count), np.arange(count), self._behind])
+        places = np.concatenate([*ends, before + np.arange(len(self._behind))])
+        signs = np.concatenate([np.ones(count), -np.ones(count + len(self._behind))])
+        incidence = _matrix((count, size), element, places, signs)
         self.dense = size <= DENSE_LIMIT
-        first, second, conductance = (np.concatenate([r[i] for r in resistors] or [np.zeros(0)]) for i in range(3))
-        self._resistors = first.astype(int), second.astype(int), conductance
-        self._capacitors = tuple(np.asarray(c) for c in capacitors)
-        self._own = np.asarray(system.rows), np.asarray(system.columns), np.asarray(system.values)
-        stiffness = _matrix(size, *_stamps(*self._resistors)) + _matrix(size, *self._own)
-        capacitance = _matrix(size, *_stamps(*self._capacitors)) + _matrix(size, fluxes[0], fluxes[1], -fluxes[2])
+        self._resistors = *(grown(np.concatenate([r[i] for r in resistors])) for i in (0, 1)), np.concatenate(
+            [r[2] for r in resistors]
+        )
+        self._capacitors = *(grown(c) for c in capacitors[:2]), np.asarray(capacitors[2], np.float64)
+        behind = before + np.arange(len(self._behind))
+        self._own = (
+            np.append(np.asarray(system.rows), behind),
+            np.append(np.asarray(system.columns), behind),
+            np.append(np.asarray(system.values), 1.0 / self._series),
+        )
         self._fluxes = fluxes
-        inject = _incidence(size, into, out)
-        sense = _incidence(size, self.plus, self.minus).T.tocsr()
+        square = (size, size)
+        stiffness = _matrix(square, *_stamps(*self._resistors)) + _matrix(square, *self._own)
+        capacitance = _matrix(square, *_stamps(*self._capacitors)) + _matrix(square, fluxes[0], fluxes[1], -fluxes[2])
         self.stiffness: Any = self._kept(stiffness)
         """K, (size, size)."""
         self.capacitance: Any = self._kept(capacitance)
         """C, (size, size)."""
-        self.inject: Any = self._kept(inject)
-        """Which equations each current enters, (P, size)."""
-        self.inject_charge: Any = self._kept(inject[self.charged])
+        self.incidence: Any = self._kept(incidence)
+        """B, (elements, size): what each element senses, and which equations its current enters."""
+        self.charged_incidence: Any = self._kept(incidence[self.charged])
         """(charged, size)."""
-        self.sense: Any = self._kept(sense)
-        """S, (size, M)."""
-        coupling = [np.zeros(0, int), np.zeros(0, int), np.zeros(0, int), np.zeros(0)]
-        if count:
-            by_entry, by_sense = inject[self.owner].tocoo(), sense.T.tocsr()
-            starts = np.diff(by_sense.indptr)[by_entry.row]
-            entry = np.repeat(by_entry.row, starts)
-            row = np.repeat(by_entry.col, starts)
-            within = np.arange(len(entry)) - np.repeat(np.cumsum(starts) - starts, starts)
-            at = by_sense.indptr[entry] + within
-            coupling = [entry, row, by_sense.indices[at], np.repeat(by_entry.data, starts) * by_sense.data[at]]
-        self.coupling: tuple[np.ndarray, ...] = tuple(coupling)
-        """Where the derivatives by what is sensed enter F': numbers of the sensed, rows, columns and signs."""
-
-        linear = [np.concatenate([self._resistors[i], self._capacitors[i]]) for i in (0, 1)]
-        branches = [np.concatenate([part, e, e[self.charged]]) for part, e in zip(linear, (into, out), strict=True)]
+        self._sense: Any = self._kept(incidence.T.tocsr())
+        entries, pointers = incidence.tocoo(), incidence.indptr
+        number = np.diff(pointers)[entries.row]
+        entry, row = np.repeat(entries.row, number), np.repeat(entries.col, number)
+        at = pointers[entry] + np.arange(len(entry)) - np.repeat(np.cumsum(number) - number, number)
+        sign = np.repeat(entries.data, number) * incidence.data[at]
+        self.coupling = entry, row, incidence.indices[at], sign
+        """Where the elements' slopes enter F': their numbers, rows, columns and signs."""
         stages = (size + 1) * np.arange(STAGES)[:, None]
-        self._at = np.concatenate([*branches, self._own[0], self._fluxes[0]]).astype(int) + stages
+        linear = [np.concatenate([self._resistors[i], self._capacitors[i]]) for i in (0, 1)]
+        holding = incidence[self.charged].tocoo()
+        self._entered, self._held = entries.row, holding.row
+        self._at = np.concatenate([*linear, entries.col, holding.col, self._own[0], fluxes[0]]).astype(int) + stages
         self._noisy_at = np.concatenate([*linear, self._own[0]]).astype(int) + stages
+
+    def complete(self, y: np.ndarray) -> np.ndarray:
+        """The unknowns, (size,), with the drops of series resistances at unknowns of the system, (system.size,)."""
+        if not len(self._behind):
+            return y
+        found = np.append(y, np.zeros(len(self._behind)))
+        whole = self.sensed(found[None])[0]
+        current = np.zeros(len(whole))
+        for element, group in zip(self._with_series, self._groups, strict=True):
+            current[group.elements] = type(element).tangent(element, whole[group.elements])[0]
+        found[-len(self._behind) :] = self._series * current[self._behind]
+        return found
 
     def _kept(self, matrix: Any) -> Any:
         return matrix.toarray() if self.dense else matrix.tocsr()
@@ -172,18 +194,18 @@ class CircuitInTime:
         return not self._groups
 
     def sensed(self, y: np.ndarray) -> np.ndarray:
-        """X at unknowns of shape (stages, size): (stages, M)."""
-        return y @ self.sense
+        """The elements' drops at unknowns of shape (stages, size): (stages, elements)."""
+        return y @ self._sense
 
     def laws(self, x: np.ndarray) -> Laws:
-        """The nonlinear elements at sensed voltages, (stages, M)."""
+        """The nonlinear elements at drops, (stages, elements)."""
         currents, slopes = np.empty_like(x), np.empty_like(x)
         charges = np.empty((len(x), len(self.charged)))
         capacitances = np.empty_like(charges)
         for group in self._groups:
-            here = x[:, group.sensed]
+            here = x[:, group.elements]
             i, g = group.kind.tangent(group.element, here)
-            currents[:, group.currents], slopes[:, group.sensed] = i, g
+            currents[:, group.elements], slopes[:, group.elements] = i, g
             if group.charge is not None:
                 q, c = group.charge.at(here, i, g)
                 charges[:, group.charged], capacitances[:, group.charged] = q, c
@@ -197,9 +219,9 @@ class CircuitInTime:
         there = self.laws(x)
         limited: np.ndarray | None = None
         for group in self._groups:
-            u, d = laws.stands[:, group.sensed], x[:, group.sensed]
-            predicted = laws.currents[:, group.currents] + laws.slopes[:, group.sensed] * (d - u)
-            value = there.currents[:, group.currents]
+            u, d = laws.stands[:, group.elements], x[:, group.elements]
+            predicted = laws.currents[:, group.elements] + laws.slopes[:, group.elements] * (d - u)
+            value = there.currents[:, group.elements]
             far = d - u
             if not (np.abs(far) > _FREE).any():
                 continue
@@ -207,13 +229,13 @@ class CircuitInTime:
             if beyond.any():
                 near = group.kind.voltage_near(group.element, predicted, np.broadcast_to(u, d.shape), d)
                 limited = x.copy() if limited is None else limited
-                limited[:, group.sensed] = np.where(beyond, near, d)
+                limited[:, group.elements] = np.where(beyond, near, d)
         return there if limited is None else self.laws(limited)
 
     def flows(self, y: np.ndarray, laws: Laws, x: np.ndarray) -> np.ndarray:
         """F(y), the nonlinear elements on their tangents towards x = `sensed(y)`; (stages, size)."""
         predicted = laws.currents + laws.slopes * (x - laws.stands)
-        return _product(self.stiffness, y) + predicted @ self.inject
+        return _product(self.stiffness, y) + predicted @ self.incidence
 
     def stored(self, change: np.ndarray, laws: Laws, x: np.ndarray, before: np.ndarray) -> np.ndarray:
         """Q(y) − Q before, the junctions on their tangents towards x; (stages, size).
@@ -228,7 +250,7 @@ class CircuitInTime:
         if not len(self.charged):
             return linear
         moved = laws.charges - before + laws.capacitances * (x - laws.stands)[:, self.charged]
-        return linear + moved @ self.inject_charge
+        return linear + moved @ self.charged_incidence
 
     def largest(
         self, y: np.ndarray, rates: np.ndarray, laws: Laws, charging: np.ndarray, r: np.ndarray
@@ -249,12 +271,13 @@ class CircuitInTime:
             va, vb = values[:, a], values[:, b]
             terms.append(factor * (va - vb))
             reach.append(factor * (np.abs(va) + np.abs(vb)))
-        flows = np.abs(np.concatenate([*terms, laws.currents, charging], 1))
+        linear = np.abs(np.concatenate(terms, 1))
+        nonlinear = np.abs(laws.currents[:, self._entered]), np.abs(charging[:, self._held])
         rows, columns, values = self._own
         own = np.abs(values * padded[:, columns])
         fluxes = np.abs(self._fluxes[2] * rated[:, self._fluxes[1]])
         most = np.zeros(stages * (size + 1))
-        np.maximum.at(most, self._at[:stages].ravel(), np.concatenate([flows, flows, own, fluxes], 1).ravel())
+        np.maximum.at(most, self._at[:stages].ravel(), np.concatenate([linear, linear, *nonlinear, own, fluxes], 1).ravel())
         either = np.concatenate([*reach, *reach, own], 1)
         noise = np.bincount(self._noisy_at[:stages].ravel(), weights=either.ravel(), minlength=stages * (size + 1))
         most, noise = (v.reshape(stages, size + 1)[:, :size] for v in (most, noise))
@@ -271,19 +294,10 @@ def _stamps(first: np.ndarray, second: np.ndarray, values: np.ndarray) -> tuple[
     return rows, columns, np.concatenate([values, values, -values, -values])
 
 
-def _matrix(size: int, rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> Any:
+def _matrix(shape: tuple[int, int], rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> Any:
     """Sums of entries, those of ground left out."""
-    inside = (rows < size) & (columns < size)
-    return sparse.csr_array((values[inside], (rows[inside], columns[inside])), shape=(size, size))
-
-
-def _incidence(size: int, plus: np.ndarray, minus: np.ndarray) -> Any:
-    """+1 at the first and −1 at the second unknown of each branch, (branches, size)."""
-    branch = np.arange(len(plus))
-    rows, columns = np.concatenate([branch, branch]), np.concatenate([plus, minus])
-    values = np.repeat([1.0, -1.0], len(plus))
-    inside = columns < size
-    return sparse.csr_array((values[inside], (rows[inside], columns[inside])), shape=(len(plus), size))
+    inside = (rows < shape[0]) & (columns < shape[1])
+    return sparse.csr_array((values[inside], (rows[inside], columns[inside])), shape=shape)
 
 
 def _product(matrix: Any, rows: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@ its tangent predicts, so that exponential laws don't overshoot. A step is accept
 
 - the last step of Newton's method is far below the tolerance,
 - Kirchhoff's laws hold at all its stages: what is left in an equation is at most `KIRCHHOFF` of its largest term, plus what
-  is below `FLOOR`, plus rounding, whose share is capped by the largest term that the equation has had so far,
+  is below `FLOOR`, plus the rounding of linear elements' and charges' terms, which counts up to the same share of the largest
+  term that the equation has had so far,
 - the estimated error of every node voltage and inductor current is below `ERROR` of that unknown's swing so far.
 
 What fails is tried again with a smaller step. Steps end at the corners of the sources' waveforms. Source: Hairer and Wanner,
@@ -29,11 +30,16 @@ FLOOR = 1e-12
 """A, or V in the laws of voltage sources: as SPICE's abstol."""
 ERROR = 1e-4
 """Tolerance of a step's estimated error, as a share of an unknown's swing."""
+_LEAST_SWING = 0.01
+"""Of the largest swing: unknowns that swing less are judged as if they did."""
 SMALLEST = 1e-6
 """V, or A: the tolerance of an unknown that hardly swings."""
-_ROUNDING = 1e-9
 _NEWTON_STEPS = 14
-_NEWTON_SHARE = 1e-1
+_NEWTON_SHARE = 0.1
+"""Of the tolerance: the last step of Newton's method; after `_PATIENCE` steps the tolerance, where rounding is what is left."""
+_PATIENCE = 4
+_MOST_ROUNDING = 10.0
+"""Tolerances of a step that rounding may take up."""
 _SLOW = 6
 _GROWTH = 8.0
 _SHRINK = 0.2
@@ -103,17 +109,19 @@ class Integration:
             circuit: the circuit's equations.
             drive: its sources.
             start: unknowns whose charges the circuit begins with, (size,).
-            names: of the unknowns, for messages.
+            names: of the equations, for messages.
             judged: which unknowns the error estimate judges, (size,), bool: node voltages and inductor currents.
             max_step: the largest step [s].
             error: tolerance of a step's estimated error, as a share of an unknown's swing.
             visited: called with the time of every accepted step.
         """
-        self.circuit, self.drive, self.names, self.max_step = circuit, drive, names, max_step
-        self._judged, self._error, self._visited = judged, error, visited
+        self.circuit, self.drive, self.max_step = circuit, drive, max_step
+        self.names = [*names, *(f"a diode's junction ({k})" for k in range(circuit.size - len(names)))]
+        self._judged = np.append(judged, np.zeros(circuit.size - len(judged), bool))
+        self._error, self._visited = error, visited
         self._matrices = DenseStages(circuit) if circuit.dense else SparseStages(circuit)
         self._factors: tuple[float, Solve, Solve | None] | None = None
-        self.y = np.array(start, np.float64)
+        self.y = circuit.complete(np.array(start, np.float64))
         self.laws = circuit.laws(circuit.sensed(self.y[None]))
         self.time = 0.0
         self._low, self._high = self.y.copy(), self.y.copy()
@@ -157,7 +165,7 @@ class Integration:
 
     def _scale(self, y: np.ndarray) -> np.ndarray:
         swing = np.maximum(np.maximum(self._high, y) - np.minimum(self._low, y), np.abs(y - self.y))
-        return self._error * swing + SMALLEST
+        return self._error * np.maximum(swing, _LEAST_SWING * swing[self._judged].max(initial=0.0)) + SMALLEST
 
     def _settle(self, corner: float) -> None:
         """A step so small that no charge moves but where it must: after a jump, and from the start."""
@@ -255,7 +263,8 @@ class Integration:
             size = np.abs(delta) / self._scale(y[-1])
             if not circuit.linear and laws.stands is not x:
                 continue  # an element stands elsewhere than its voltage
-            if size[:, self._judged].max(initial=0.0) <= _NEWTON_SHARE or circuit.linear:
+            share = _NEWTON_SHARE if count < _PATIENCE else 1.0
+            if size[:, self._judged].max(initial=0.0) <= share or circuit.linear:
                 over = self._imbalance(step, y, change, laws, r)
                 if over <= 1.0:
                     self._over = over
@@ -298,7 +307,7 @@ class Integration:
         if np.abs(delta[:, self._judged] / scale[self._judged]).max(initial=0.0) < _NEAR:
             return (found + delta)[:reported], 0.0
         here = circuit.moved(self.laws, x)
-        for _ in range(_NEWTON_STEPS):
+        for count in range(_NEWTON_STEPS):
             off = circuit.stored(found - self.y, here, x, before) - kept
             left = right - circuit.flows(found, here, x) - (FILTER / step) * off
             solve = self._filter(step, here)
@@ -307,7 +316,8 @@ class Integration:
             if not np.isfinite(found).all():
                 return None
             far = np.abs(delta) / scale
-            if here.stands is x and far[:, self._judged].max(initial=0.0) <= _NEWTON_SHARE:
+            share = _NEWTON_SHARE if count < _PATIENCE else 1.0
+            if here.stands is x and far[:, self._judged].max(initial=0.0) <= share:
                 error = np.abs(solve((FILTER / step) * off)) / scale
                 return found[:reported], float(error[:, self._judged].max(initial=0.0))
             x = circuit.sensed(found)
@@ -341,9 +351,10 @@ class Integration:
         most, noise = circuit.largest(y, weights @ change, laws, charging, r)
         held = np.abs(weights) @ (np.abs(laws.charges) + np.abs(self.laws.charges[-1]))
         self._largest = most.max(0)
-        cap = _ROUNDING * np.maximum(self._most, self._largest)
+        cap = KIRCHHOFF * np.maximum(self._most, self._largest)
         if len(circuit.charged):
-            noise = noise + 4.0 * np.finfo(np.float64).eps * (held @ np.abs(circuit.inject_charge))
+            noise = noise + 4.0 * np.finfo(np.float64).eps * (held @ np.abs(circuit.charged_incidence))
+        self._noise = noise[-1]
         allowed = KIRCHHOFF * most + FLOOR + np.minimum(noise, cap)
         ratio = left / allowed
         if not np.isfinite(ratio).all():
@@ -366,7 +377,10 @@ class Integration:
         solve = self._filtered = self._filter(step, _last(laws))
         here = circuit.flows(self.y[None], self.laws, self.laws.stands)[0]
         error = solve((gained + begin - here)[None])[0]
-        ratio = np.where(self._judged, np.abs(error) / self._scale(y[-1]), 0.0)
+        scale = self._scale(y[-1])
+        # What rounding may move the unknowns by is no error of the step, nor cured by a smaller one.
+        scale = scale + np.minimum(np.abs(solve(self._noise)), _MOST_ROUNDING * scale)
+        ratio = np.where(self._judged, np.abs(error) / scale, 0.0)
         worst = int(np.argmax(ratio))
         if ratio[worst] > 1.0:
             # Once more from where the first estimate leads: it forgets what is stiff (section IV.8, equation 8.20).
@@ -375,7 +389,7 @@ class Integration:
             there = circuit.laws(x) if not circuit.linear else _NO_LAWS
             if np.isfinite(there.currents).all():
                 error = solve((gained + begin - circuit.flows(moved[None], there, x)[0])[None])[0]
-                again = np.where(self._judged, np.abs(error) / self._scale(y[-1]), 0.0)
+                again = np.where(self._judged, np.abs(error) / scale, 0.0)
                 if again.max() < ratio.max():
                     ratio = again
                     worst = int(np.argmax(ratio))
