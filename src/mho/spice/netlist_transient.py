@@ -18,7 +18,7 @@ from mho.spice.waveforms import PiecewiseLinear, Pulse, Sine, Transient, Wavefor
 from mho.steady.modified_system import modified_system
 from mho.steady.newton import solve_circuit
 from mho.transient.equations import CircuitInTime
-from mho.transient.integration import ERROR, Course, Integration
+from mho.transient.integration import ERROR, Course, integrate
 from mho.transient.junction_charge import JunctionCharge, heated
 
 _MOST_POINTS = 1_000_000
@@ -79,17 +79,17 @@ def netlist_transient(
         start = _operating_point(beginning, system.size, numbers)
     judged = np.arange(system.size) < circuit.nodes - 1
     reltol = netlist.options.get("reltol", _RELTOL)
-    integration = Integration(
+    course = integrate(
         equations,
         _Waves(netlist, circuit, equations, numbers, card),
         start,
+        times,
         names=[*(circuit.node_names[n] for n in range(1, circuit.nodes)), *_current_names(circuit, system.size)],
         judged=judged,
         max_step=_max_step(netlist, card),
         error=ERROR * min(1.0, float(reltol) / _RELTOL),
         visited=visited,
     )
-    course = integration.run(times)
     found = course.unknowns
     nodes = {name: found[:, n - 1] for name, n in zip(netlist.nodes, numbers, strict=True) if n}
     return NetlistTransient(times, nodes, course)
@@ -225,7 +225,7 @@ def _times(card: Transient) -> np.ndarray:
 
 
 class _Waves:
-    """The sources' values r in time; see `mho.transient.integration.Drive`."""
+    """The sources' values r in time; see `mho.transient.step.Drive`."""
 
     def __init__(
         self, netlist: Netlist, circuit: Circuit, equations: CircuitInTime, numbers: np.ndarray, card: Transient

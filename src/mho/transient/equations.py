@@ -28,7 +28,7 @@ DENSE_LIMIT = 60
 """Unknowns up to which matrices are dense: beyond, SuperLU is faster than LAPACK on the three coupled stages."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Laws:
     """The nonlinear elements' currents and charges where they stand; the first axis is the stages'."""
 
@@ -42,6 +42,10 @@ class Laws:
     """Of the charged elements [C], (stages, charged)."""
     capacitances: np.ndarray
     """(stages, charged)."""
+
+    def last(self) -> "Laws":
+        """Of the last stage alone."""
+        return Laws(self.stands[-1:], self.currents[-1:], self.slopes[-1:], self.charges[-1:], self.capacitances[-1:])
 
 
 @dataclass(frozen=True)
@@ -141,10 +145,11 @@ class CircuitInTime:
         )
         self._capacitors = *(grown(c) for c in capacitors[:2]), np.asarray(capacitors[2], np.float64)
         behind = before + np.arange(len(self._behind))
+        there = np.flatnonzero(system.values)
         self._own = (
-            np.append(np.asarray(system.rows), behind),
-            np.append(np.asarray(system.columns), behind),
-            np.append(np.asarray(system.values), 1.0 / self._series),
+            np.append(np.asarray(system.rows)[there], behind),
+            np.append(np.asarray(system.columns)[there], behind),
+            np.append(np.asarray(system.values)[there], 1.0 / self._series),
         )
         self._fluxes = fluxes
         square = (size, size)
@@ -170,8 +175,9 @@ class CircuitInTime:
         linear = [np.concatenate([self._resistors[i], self._capacitors[i]]) for i in (0, 1)]
         holding = incidence[self.charged].tocoo()
         self._entered, self._held = entries.row, holding.row
-        self._at = np.concatenate([*linear, entries.col, holding.col, self._own[0], fluxes[0]]).astype(int) + stages
-        self._noisy_at = np.concatenate([*linear, self._own[0]]).astype(int) + stages
+        at = np.concatenate([*linear, entries.col, holding.col, self._own[0], fluxes[0]]).astype(int) + stages
+        self._at = at.ravel()
+        self._noisy_at = (np.concatenate([*linear, self._own[0]]).astype(int) + stages).ravel()
 
     def complete(self, y: np.ndarray) -> np.ndarray:
         """The unknowns, (size,), with the drops of series resistances at unknowns of the system, (system.size,)."""
@@ -199,6 +205,13 @@ class CircuitInTime:
 
     def laws(self, x: np.ndarray) -> Laws:
         """The nonlinear elements at drops, (stages, elements)."""
+        if self.linear:
+            return Laws(x, x, x, x, x)
+        if len(self._groups) == 1:
+            group = self._groups[0]
+            i, g = group.kind.tangent(group.element, x)
+            q, c = (np.zeros((len(x), 0)),) * 2 if group.charge is None else group.charge.at(x, i, g)
+            return Laws(x, i, g, q, c)
         currents, slopes = np.empty_like(x), np.empty_like(x)
         charges = np.empty((len(x), len(self.charged)))
         capacitances = np.empty_like(charges)
@@ -217,25 +230,43 @@ class CircuitInTime:
         To where an element carries its tangent's current, or to x, whichever is nearer; see `mho.steady.equations`.
         """
         there = self.laws(x)
-        limited: np.ndarray | None = None
+        far = x - laws.stands
+        if far.size == 0 or np.abs(far).max() <= _FREE:
+            return there
+        predicted = laws.currents + laws.slopes * far
+        beyond = ((there.currents - predicted) * far > 0.0) & (np.abs(far) > _FREE)
+        if not beyond.any():
+            return there
+        limited = x.copy()
         for group in self._groups:
-            u, d = laws.stands[:, group.elements], x[:, group.elements]
-            predicted = laws.currents[:, group.elements] + laws.slopes[:, group.elements] * (d - u)
-            value = there.currents[:, group.elements]
-            far = d - u
-            if not (np.abs(far) > _FREE).any():
-                continue
-            beyond = ((value - predicted) * far > 0.0) & (np.abs(far) > _FREE)
-            if beyond.any():
-                near = group.kind.voltage_near(group.element, predicted, np.broadcast_to(u, d.shape), d)
-                limited = x.copy() if limited is None else limited
-                limited[:, group.elements] = np.where(beyond, near, d)
-        return there if limited is None else self.laws(limited)
+            part = beyond[:, group.elements]
+            if part.any():
+                near = group.kind.voltage_near(
+                    group.element,
+                    predicted[:, group.elements],
+                    np.broadcast_to(laws.stands, x.shape)[:, group.elements],
+                    x[:, group.elements],
+                )
+                limited[:, group.elements][part] = near[part]
+        return self.laws(limited)
+
+    def drawn(self, laws: Laws, x: np.ndarray) -> np.ndarray:
+        """Currents of the nonlinear elements in each equation, on their tangents towards x; (stages, size)."""
+        if laws.stands is x:
+            return laws.currents @ self.incidence
+        return (laws.currents + laws.slopes * (x - laws.stands)) @ self.incidence
+
+    def held(self, laws: Laws, x: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """Charges of the junctions in each equation beyond those before, on their tangents towards x; (stages, size)."""
+        gained = laws.charges - before
+        if laws.stands is not x:
+            gained += laws.capacitances * (x - laws.stands)[:, self.charged]
+        return gained @ self.charged_incidence
 
     def flows(self, y: np.ndarray, laws: Laws, x: np.ndarray) -> np.ndarray:
         """F(y), the nonlinear elements on their tangents towards x = `sensed(y)`; (stages, size)."""
-        predicted = laws.currents + laws.slopes * (x - laws.stands)
-        return _product(self.stiffness, y) + predicted @ self.incidence
+        linear = _product(self.stiffness, y)
+        return linear + self.drawn(laws, x) if laws.stands.shape[1] else linear
 
     def stored(self, change: np.ndarray, laws: Laws, x: np.ndarray, before: np.ndarray) -> np.ndarray:
         """Q(y) − Q before, the junctions on their tangents towards x; (stages, size).
@@ -247,10 +278,7 @@ class CircuitInTime:
             before: charges of the charged elements [C], (charged,).
         """
         linear = _product(self.capacitance, change)
-        if not len(self.charged):
-            return linear
-        moved = laws.charges - before + laws.capacitances * (x - laws.stands)[:, self.charged]
-        return linear + moved @ self.charged_incidence
+        return linear + self.held(laws, x, before) if len(self.charged) else linear
 
     def largest(
         self, y: np.ndarray, rates: np.ndarray, laws: Laws, charging: np.ndarray, r: np.ndarray
@@ -277,14 +305,14 @@ class CircuitInTime:
         own = np.abs(values * padded[:, columns])
         fluxes = np.abs(self._fluxes[2] * rated[:, self._fluxes[1]])
         most = np.zeros(stages * (size + 1))
-        np.maximum.at(most, self._at[:stages].ravel(), np.concatenate([linear, linear, *nonlinear, own, fluxes], 1).ravel())
+        np.maximum.at(most, self._at, np.concatenate([linear, linear, *nonlinear, own, fluxes], 1).ravel())
         either = np.concatenate([*reach, *reach, own], 1)
-        noise = np.bincount(self._noisy_at[:stages].ravel(), weights=either.ravel(), minlength=stages * (size + 1))
+        noise = np.bincount(self._noisy_at, weights=either.ravel(), minlength=stages * (size + 1))
         most, noise = (v.reshape(stages, size + 1)[:, :size] for v in (most, noise))
         return np.maximum(most, np.abs(r)), 4.0 * np.finfo(np.float64).eps * noise
 
 
-_FREE = 1e-3
+_FREE = 5e-2
 """V: an element that moves by less than this moves as its tangent predicts."""
 
 

@@ -33,19 +33,26 @@ class DenseStages:
         self._scatter_charge = self._scatter[circuit.charged]
         self._base: tuple[float, np.ndarray] | None = None
 
+    def linear(self, step: float, change: np.ndarray) -> np.ndarray:
+        """What the linear elements draw and store at changes of the stages' unknowns, (STAGES, size)."""
+        size = STAGES * self._circuit.size
+        return (self._at_step(step).reshape(size, size) @ change.ravel()).reshape(change.shape)
+
+    def _at_step(self, step: float) -> np.ndarray:
+        """The matrix of the linear elements, (STAGES, size, STAGES, size)."""
+        if self._base is None or self._base[0] != step:
+            circuit = self._circuit
+            made = (INVERSE / step)[:, None, :, None] * circuit.capacitance[None, :, None, :]
+            _diagonal(made)[...] += circuit.stiffness
+            self._base = step, made
+        return self._base[1]
+
     def stages(self, step: float, laws: Laws) -> Solve:
         """Solves with the stages' matrix, for a step [s] and the elements' laws."""
-        circuit, size = self._circuit, self._circuit.size
-        if self._base is None or self._base[0] != step:
-            made = (INVERSE / step)[:, None, :, None] * circuit.capacitance[None, :, None, :]
-            for s in range(STAGES):
-                made[s, :, s, :] += circuit.stiffness
-            self._base = step, made
-        matrix = self._base[1].copy()
+        size = self._circuit.size
+        matrix = self._at_step(step).copy()
         if len(self._scatter):
-            own = (laws.slopes @ self._scatter).reshape(-1, size, size)
-            for s in range(STAGES):
-                matrix[s, :, s, :] += own[s]
+            _diagonal(matrix)[...] += (laws.slopes @ self._scatter).reshape(STAGES, size, size)
         if len(self._scatter_charge):
             stored = (laws.capacitances @ self._scatter_charge).reshape(STAGES, size, size)
             matrix += (INVERSE / step)[:, None, :, None] * stored.transpose(1, 0, 2)[None]
@@ -72,12 +79,16 @@ class DenseStages:
         return solve
 
 
+def _diagonal(matrix: np.ndarray) -> np.ndarray:
+    """The blocks of each stage by itself, (STAGES, size, size): a view."""
+    return np.einsum("iaib->iab", matrix)
+
+
 class SparseStages:
     """By SuperLU; see the module."""
 
     def __init__(self, circuit: CircuitInTime) -> None:
-        size = circuit.size
-        self._linear = circuit.linear
+        self._circuit, size = circuit, circuit.size
         entry, row, column, sign = circuit.coupling
         stiff, stored = circuit.stiffness.tocoo(), circuit.capacitance.tocoo()
         # Numbers of the charged elements among the charged, by their place among all that is sensed.
@@ -102,6 +113,11 @@ class SparseStages:
         alone += [(c.astype(np.int64)) * size + r for r, c in ((stored.row, stored.col), (row[held], column[held]))]
         self._filter = _Pattern(size, alone)
 
+    def linear(self, step: float, change: np.ndarray) -> np.ndarray:
+        """What the linear elements draw and store at changes of the stages' unknowns, (STAGES, size)."""
+        circuit = self._circuit
+        return (circuit.stiffness @ change.T).T + (INVERSE / step) @ (circuit.capacitance @ change.T).T
+
     def stages(self, step: float, laws: Laws) -> Solve:
         """Solves with the stages' matrix, for a step [s] and the elements' laws."""
         weights = INVERSE / step
@@ -121,7 +137,7 @@ class SparseStages:
         factors = [
             self._filter.factored([self._stiff, g, stored, FILTER / step * c]) for g, c in zip(own, held, strict=True)
         ]
-        if self._linear:
+        if self._circuit.linear:
             return lambda right: factors[0](right.T).T
         return lambda right: np.stack([f(row) for f, row in zip(factors, right, strict=True)])
 
@@ -152,9 +168,6 @@ def _lapack(matrix: np.ndarray) -> Solve:
     factors, pivots, singular = dgetrf(matrix.T, overwrite_a=1)
     if singular > 0:
         return lambda right: np.full_like(right, np.nan)
-    if len(matrix) == 0:
-        return lambda right: right
-
     def solve(right: np.ndarray) -> np.ndarray:
         # One right-hand side, whatever its shape, or a row each.
         if right.size == len(matrix):
