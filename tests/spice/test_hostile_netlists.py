@@ -138,7 +138,7 @@ BOMBS = {
     "parentheses": ("t\nr1 a 0 {" + "(" * 10**6 + "}", "characters"),
     "braces": ("t\nr1 a 0 " + "{" * 10**6, "unexpected {"),
     "quotes": ("t\n.param x=" + "'{\"" * 10**6, "expression"),
-    "continuations": ("t\n" + "+\n" * 10**6 + "q", "unsupported element 'q'"),
+    "continuations": ("t\n" + "+\n" * 10**6 + "j", "unsupported element 'j'"),
     "equals": ("t\nx1 a " + "b=1 " * 200_000, "a parameter twice"),
     "one name": ("t\n.param " + "a" * 10**6, "bad card"),
     "blanks": ("t\n.param a " + " a" * 10**6, "bad card"),

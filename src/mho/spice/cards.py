@@ -6,122 +6,29 @@ card is read whole or refused: nothing in it is skipped. Messages here name no p
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 
 from mho.errors import InputError
-from mho.spice.expressions import evaluate, parse_expression
-from mho.spice.models import known_parameter
-from mho.spice.scopes import NOT_GIVEN, Calls, Scope, Value
-from mho.spice.values import parse_number, shown
-
-SUPPORTED_ELEMENTS = "R C D V I E G F H X"
-
-_SPECIAL = re.compile(r"[{}'\"=(),]")
-_WORD = re.compile(r"(?P<group>\{[^{}]*+\}|'[^']*+')|[\s(),]++|=|[^\s{}'\"=(),]++|(?P<bad>.)", re.DOTALL)
-_PIECE = re.compile(
-    r"\{[^{}]*+\}|'[^']*+'|\"[^\"]*+\"|(?P<name>[a-z_][\w.]*+)(?P<equals>\s*+=(?!=))?|[\d.][\w.]*+|\s++|.",
-    re.ASCII | re.DOTALL,
+from mho.spice.device_cards import (
+    bipolar,
+    coupling,
+    current_switch,
+    diode,
+    inductor,
+    mosfet,
+    voltage_switch,
 )
-_NAME = re.compile(r"[a-z_][\w.]*", re.ASCII)
-_NUMBER_LIKE = re.compile(r"[+-]?[\d.][\w.]*", re.ASCII)
+from mho.spice.fields import assigned_value, assignments, keyed, value_of, words_of
+from mho.spice.scopes import NOT_GIVEN, Calls, Scope, Value
+from mho.spice.values import shown
+
+SUPPORTED_ELEMENTS = "R C L K D V I E G F H S W M Q X"
+
 _MODEL = re.compile(r"\.model\s+([^\s(){}'\"=,]+)\s+([a-z]\w*)\s*(.*)", re.DOTALL | re.ASCII)
 
 _WAVEFORMS = ("pulse", "sin", "exp", "pwl")
 _SOURCE_WORDS = ("dc", "ac", *_WAVEFORMS)
 _OTHER_WAVEFORMS = ("sffm", "am", "trnoise", "trrandom", "external")
-_BEFORE_PARENTHESIS = frozenset({"v", "=", *_SOURCE_WORDS, *_OTHER_WAVEFORMS})
 _NONLINEAR = re.compile(r"\s(?:poly|value|vol|cur|table|laplace|freq)\s*[=({]")
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a card: blanks and parentheses part them, ``=`` is one, an expression is one in braces.
-
-    Commas part words inside parentheses. ngspice guesses in different ways at other commas and parentheses.
-
-    Raises:
-        InputError: A brace, quote or parenthesis without its partner, or where none belongs.
-    """
-    if not _SPECIAL.search(text):
-        return text.split()
-    words: list[str] = []
-    inside = False
-    for match in _WORD.finditer(text):
-        word = match[0]
-        if match["group"]:
-            words.append("{" + word[1:-1] + "}")
-        elif match["bad"]:
-            raise InputError(f"unexpected {word} in {shown(text)}; expressions go in {{}} or '' without nesting")
-        elif word[0] not in " \t(),":
-            words.append(word)
-        elif not word.isspace():
-            if word[0] == "(" and words and words[-1] not in _BEFORE_PARENTHESIS:
-                raise InputError(f"unexpected ( behind {shown(words[-1])}; put a blank before it")
-            for character in word:
-                if character == ("(" if inside else ")") or (character == "," and not inside):
-                    raise InputError(f"unexpected {character} in {shown(text)}; part names by blanks")
-                inside ^= character in "()"
-    if inside:
-        raise InputError(f"no ) behind the ( in {shown(text)}; add it")
-    return words
-
-
-def assignments(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """What stands before the first ``name=`` of a card, and each name with the text up to the next."""
-    starts: list[tuple[str, int, int]] = []
-    for match in _PIECE.finditer(text):
-        if match["equals"] and text[match.start() - 1 : match.start()] not in ("<", ">", "=", "!"):
-            starts.append((match["name"], match.start(), match.end()))
-    if not starts:
-        return text, []
-    ends = [start for _, start, _ in starts[1:]] + [len(text)]
-    pairs = [(name, text[begin:end].strip()) for (name, _, begin), end in zip(starts, ends, strict=True)]
-    return text[: starts[0][1]], pairs
-
-
-@lru_cache(maxsize=4096)
-def expression_value(text: str) -> Value:
-    """An expression, or its value where it has no parameters.
-
-    Raises:
-        InputError: It isn't an expression, or isn't finite.
-    """
-    expression = parse_expression(text)
-    if expression.names:
-        return expression
-    return float(evaluate(expression, _no_parameter))
-
-
-def _no_parameter(name: str) -> float:
-    raise AssertionError(name)
-
-
-def value_of(word: str) -> Value:
-    """A number, an expression in braces or a parameter's bare name.
-
-    Raises:
-        InputError: The word is none of them.
-    """
-    if word[0] == "{":
-        return expression_value(word[1:-1])
-    if _NAME.fullmatch(word):
-        return expression_value(word)
-    return parse_number(word)
-
-
-def assigned_value(name: str, text: str) -> Value:
-    """The value behind ``name=``: a number or an expression, with or without braces or quotes.
-
-    Raises:
-        InputError: There is none, or it is wrong.
-    """
-    if not text:
-        raise InputError(f"{shown(name)} has no value; write {name}=VALUE")
-    if len(text) > 1 and text[0] + text[-1] in ("{}", "''"):
-        return expression_value(text[1:-1])
-    # ngspice reads a number here as in an expression, where mil and an exponent with d are something else.
-    if _NUMBER_LIKE.fullmatch(text) and "mil" not in text and "d" not in text:
-        return parse_number(text)
-    return expression_value(text)
 
 
 def element(scope: Scope, text: str, position: int) -> None:
@@ -139,34 +46,6 @@ def element(scope: Scope, text: str, position: int) -> None:
     read(scope, text, position)
 
 
-def _named(scope: Scope, name: str, position: int) -> str:
-    if name in scope.seen:
-        raise InputError(f"duplicate element {shown(name)}; give each element its own name")
-    scope.seen[name] = position
-    return name
-
-
-def _keyed(words: list[str], known: tuple[str, ...]) -> tuple[list[str], dict[str, Value]]:
-    """The words before the first ``key=``, and the values of the keys, which must be known."""
-    if "=" not in words:
-        return words, {}
-    first = words.index("=") - 1
-    if first < 1:
-        raise InputError(f"{shown(words[0])} is followed by '='; write the element's nodes and value first")
-    keys: dict[str, Value] = {}
-    for at in range(first, len(words), 3):
-        group = words[at : at + 3]
-        if len(group) != 3 or group[1] != "=" or "=" in (group[0], group[2]):
-            raise InputError(f"bad parameter at {shown(' '.join(group))}; write name=value")
-        name = group[0]
-        if name not in known:
-            raise InputError(f"unsupported parameter {shown(name)}; supported here: {' '.join(known)}")
-        if name in keys:
-            raise InputError(f"parameter {shown(name)} is given twice; give it once")
-        keys[name] = value_of(group[2])
-    return words[:first], keys
-
-
 def _passive(
     scope: Scope, text: str, long_name: str, known: tuple[str, ...]
 ) -> tuple[list[str], Value, dict[str, Value]]:
@@ -174,7 +53,7 @@ def _passive(
     words = words_of(text)
     keys: dict[str, Value] = {}
     if "=" in words:
-        words, keys = _keyed(words, (text[0], long_name, *known))
+        words, keys = keyed(words, (text[0], long_name, *known))
         given = [keys.pop(key) for key in (text[0], long_name) if key in keys]
         if len(words) == 3 and len(given) == 1:
             return words, given[0], keys
@@ -193,29 +72,14 @@ def _resistor(scope: Scope, text: str, position: int) -> None:
     words, value, keys = _passive(scope, text, "resistance", ("tc1", "tc2", "m"))
     values = (value, keys.get("tc1", 0.0), keys.get("tc2", 0.0), keys.get("m", 1.0)) if keys else (value, 0.0, 0.0, 1.0)
     nodes = (scope.node(words[1]), scope.node(words[2]))
-    scope.cards_of("r").add(_named(scope, words[0], position), nodes, values, position)
+    scope.cards_of("r").add(scope.named(words[0], position), nodes, values, position)
 
 
 def _capacitor(scope: Scope, text: str, position: int) -> None:
     words, value, keys = _passive(scope, text, "capacitance", ("ic", "m"))
     values = (value, keys.get("ic", NOT_GIVEN), keys.get("m", 1.0))
     nodes = (scope.node(words[1]), scope.node(words[2]))
-    scope.cards_of("c").add(_named(scope, words[0], position), nodes, values, position)
-
-
-def _diode(scope: Scope, text: str, position: int) -> None:
-    words, keys = _keyed(words_of(text), ("area", "m", "temp"))
-    if len(words) not in (4, 5) or (len(words) == 5 and "area" in keys):
-        raise InputError(
-            f"{shown(words[0])} has {len(words) - 1} fields; a diode card is DNAME ANODE CATHODE MODEL [AREA] "
-            "[area=] [m=] [temp=]"
-        )
-    area = value_of(words[4]) if len(words) == 5 else keys.get("area", 1.0)
-    nodes = (scope.node(words[1]), scope.node(words[2]))
-    cards = scope.cards_of("d")
-    name = _named(scope, words[0], position)
-    cards.add(name, nodes, (area, keys.get("m", 1.0), keys.get("temp", NOT_GIVEN)), position)
-    cards.labels.append(words[3])
+    scope.cards_of("c").add(scope.named(words[0], position), nodes, values, position)
 
 
 def _source(scope: Scope, text: str, position: int) -> None:
@@ -262,7 +126,7 @@ def _source(scope: Scope, text: str, position: int) -> None:
     cards = scope.cards_of(text[0])
     if shape is not None:
         cards.waveforms[len(cards.names)] = (*shape, dc is not None)
-    cards.add(_named(scope, words[0], position), nodes, (0.0 if dc is None else dc,), position)
+    cards.add(scope.named(words[0], position), nodes, (0.0 if dc is None else dc,), position)
 
 
 def _voltage_controlled(scope: Scope, text: str, position: int) -> None:
@@ -274,7 +138,7 @@ def _voltage_controlled(scope: Scope, text: str, position: int) -> None:
         )
     gain = value_of(words[5])
     nodes = (scope.node(words[1]), scope.node(words[2]), scope.node(words[3]), scope.node(words[4]))
-    scope.cards_of(text[0]).add(_named(scope, words[0], position), nodes, (gain,), position)
+    scope.cards_of(text[0]).add(scope.named(words[0], position), nodes, (gain,), position)
 
 
 def _current_controlled(scope: Scope, text: str, position: int) -> None:
@@ -287,8 +151,8 @@ def _current_controlled(scope: Scope, text: str, position: int) -> None:
     gain = value_of(words[4])
     nodes = (scope.node(words[1]), scope.node(words[2]))
     cards = scope.cards_of(text[0])
-    cards.add(_named(scope, words[0], position), nodes, (gain,), position)
-    cards.labels.append(words[3])
+    cards.add(scope.named(words[0], position), nodes, (gain,), position)
+    cards.controls.append(words[3])
 
 
 def _call(scope: Scope, text: str, position: int) -> None:
@@ -306,7 +170,7 @@ def _call(scope: Scope, text: str, position: int) -> None:
         calls = scope.calls[key] = Calls(*key)
     values = [assigned_value(name, value) for name, value in pairs]
     calls.nodes.extend([scope.node(port) for port in ports])
-    calls.names.append(_named(scope, words[0], position))
+    calls.names.append(scope.named(words[0], position))
     calls.positions.append(position)
     for column, value in zip(calls.values, values, strict=True):
         column.append(value)
@@ -324,30 +188,30 @@ def _without_params(words: list[str]) -> list[str]:
 _ELEMENTS: dict[str, Callable[[Scope, str, int], None]] = {
     "r": _resistor,
     "c": _capacitor,
-    "d": _diode,
+    "d": diode,
     "v": _source,
     "i": _source,
     "e": _voltage_controlled,
     "g": _voltage_controlled,
     "f": _current_controlled,
     "h": _current_controlled,
+    "l": inductor,
+    "k": coupling,
+    "s": voltage_switch,
+    "w": current_switch,
+    "m": mosfet,
+    "q": bipolar,
     "x": _call,
 }
 _OTHER_ELEMENTS = {
     "a": " (XSPICE code model)",
     "b": " (behavioural source)",
     "j": " (JFET)",
-    "k": " (coupled inductors)",
-    "l": " (inductor)",
-    "m": " (MOSFET)",
     "n": " (Verilog-A device)",
     "o": " (lossy transmission line)",
     "p": " (coupled lines)",
-    "q": " (bipolar transistor)",
-    "s": " (switch)",
     "t": " (transmission line)",
     "u": " (RC line)",
-    "w": " (switch)",
     "y": " (transmission line)",
     "z": " (MESFET)",
 }
@@ -392,17 +256,15 @@ def subckt(scope: Scope, text: str, position: int) -> Scope:
 
 
 def model(scope: Scope, text: str, position: int) -> None:
-    """Read a ``.model name D(parameter=value ...)`` card.
+    """Read a ``.model name KIND(parameter=value ...)`` card, of any kind: what it says counts where it is used.
 
     Raises:
-        InputError: It isn't such a card, its type isn't D, or it has a parameter that isn't supported.
+        InputError: It isn't such a card, or the name is taken.
     """
     match = _MODEL.fullmatch(text)
     if match is None:
-        raise InputError(f"bad card {shown(text)}; write .model NAME D(parameter=value ...)")
+        raise InputError(f"bad card {shown(text)}; write .model NAME KIND(parameter=value ...), such as D for a diode")
     name, kind, rest = match[1], match[2], match[3].strip()
-    if kind != "d":
-        raise InputError(f"model {shown(name)} is of type {shown(kind)}; only D (diode) is supported")
     if name in scope.models:
         raise InputError(f"duplicate model {shown(name)}; give each model its own name")
     if rest.startswith("("):
@@ -412,15 +274,15 @@ def model(scope: Scope, text: str, position: int) -> None:
     head, pairs = assignments(rest)
     if head.strip():
         raise InputError(f"unexpected {shown(head.strip())} in model {shown(name)}; write parameter=value")
-    parameters: dict[str, Value] = {}
+    parameters: dict[str, Value | str] = {}
     for parameter, value in pairs:
-        known = known_parameter(parameter)
-        number = assigned_value(parameter, value.rstrip(", \t"))
-        if known in parameters:
+        if parameter in parameters:
             raise InputError(f"{parameter.upper()} of model {shown(name)} is given twice; give it once")
-        if known is not None:
-            parameters[known] = number
-    scope.models[name] = (parameters, position)
+        try:
+            parameters[parameter] = assigned_value(parameter, value.rstrip(", \t"))
+        except InputError:
+            parameters[parameter] = value
+    scope.models[name] = (kind, parameters, position)
 
 
 def conditions(scope: Scope, text: str, position: int) -> None:

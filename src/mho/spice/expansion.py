@@ -10,14 +10,14 @@ Models and subcircuits are looked up where they are defined: in the subcircuit, 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
 from mho.errors import InputError
 from mho.spice.expressions import Expression, Number, evaluate
 from mho.spice.lines import NetlistLines
-from mho.spice.models import diode_model
-from mho.spice.netlist import DiodeModel
+from mho.spice.models import model_kind, model_parameters
 from mho.spice.scopes import QUANTITIES, Calls, Cards, Scope
 from mho.spice.values import shown, shown_cycle
 from mho.spice.waveforms import Waveform, waveform
@@ -196,19 +196,19 @@ class Expansion:
     Attributes:
         elements: By kind.
         node_names: Flattened names; ground first.
-        models: Diode models in use.
+        models: Models in use, by the letter of the elements that use them.
         conditions: Kind, flattened node name, value and position of each initial condition.
     """
 
     def __init__(self, lines: NetlistLines, nominal_temperature: float):
         self.elements = {kind: Expanded() for kind in QUANTITIES}
         self.node_names: list[str] = ["0"]
-        self.models: list[DiodeModel] = []
+        self.models: dict[str, list[Any]] = {kind: [] for kind in QUANTITIES}
         self.conditions: list[tuple[str, str, float, int]] = []
         self._lines = lines
         self._nominal_temperature = nominal_temperature
         self._numbers: dict[str, int] = {"0": 0}
-        self._shared_models: dict[tuple[int, str], int] = {}
+        self._shared_models: dict[tuple[str, int, str], int] = {}
 
     def expand(self, top: Scope, parameters: Parameters) -> None:
         """Expand the netlist from its top level, whose parameters are evaluated already.
@@ -221,9 +221,8 @@ class Expansion:
         waiting = [Batch(top, [""], [], self._batch_nodes(top, [""], np.zeros((0, 1), np.int32)), parameters)]
         while waiting:
             batch = waiting.pop()
-            models: dict[str, int | np.ndarray] = {}
             for kind, cards in batch.scope.cards.items():
-                self._expand_cards(kind, cards, batch, models)
+                self._expand_cards(kind, cards, batch)
             self._expand_conditions(batch)
             # The last call is expanded last: a stack turns their order around.
             waiting.extend(reversed([self._call(calls, batch) for calls in batch.scope.calls.values()]))
@@ -311,13 +310,16 @@ class Expansion:
                             f"another value inside subcircuit {shown(calls.subcircuit)}; rename one of them",
                         )
 
-    def _expand_cards(self, kind: str, cards: Cards, batch: Batch, models: dict[str, int | np.ndarray]) -> None:
+    def _expand_cards(self, kind: str, cards: Cards, batch: Batch) -> None:
         """Add the elements that these cards make in a batch: card by card, instance by instance."""
         found = self.elements[kind]
         count, first = len(batch.prefixes), len(found.names)
         found.names.extend(_element_names(cards.names, batch.groups))
-        if kind in "fh":
-            found.controls.extend(_element_names(cards.labels, batch.groups))
+        if cards.controls:
+            # A coupling's card names two inductors, and both of an instance belong together.
+            each = len(cards.controls) // len(cards.names)
+            controls = np.array(_element_names(cards.controls, batch.groups), dtype=object)
+            found.controls.extend(controls.reshape(-1, each, count).transpose(0, 2, 1).ravel().tolist())
         local = np.array(cards.nodes, dtype=np.int32).reshape(len(cards.names), -1)
         found.nodes.append(batch.nodes[local].transpose(0, 2, 1).reshape(-1, local.shape[1]))
         numbers = np.repeat(np.array(cards.numbers, dtype=np.float64), count, axis=1)
@@ -327,8 +329,8 @@ class Expansion:
             )
         found.numbers.append(numbers)
         found.positions.append(np.repeat(np.array(cards.positions, dtype=np.int64), count))
-        if kind == "d":
-            found.models.append(self._diode_models(cards, batch, models))
+        if cards.models:
+            found.models.append(self._models(kind, cards, batch))
         for row, (shape, values, has_dc) in cards.waveforms.items():
             columns = [np.broadcast_to(self._evaluated(value, batch, cards, row, shape), count) for value in values]
             try:
@@ -348,27 +350,35 @@ class Expansion:
         except InputError as error:
             raise self._fail(cards.positions[row], f"{what} of {shown(cards.names[row])}: {error}") from None
 
-    def _diode_models(self, cards: Cards, batch: Batch, models: dict[str, int | np.ndarray]) -> np.ndarray:
-        """Index into ``models`` of each diode of these cards in a batch."""
+    def _models(self, kind: str, cards: Cards, batch: Batch) -> np.ndarray:
+        """Index into ``models`` of each element of these cards in a batch; -1 where a card names no model."""
         count = len(batch.prefixes)
-        for row, label in enumerate(cards.labels):
+        models: dict[str, int | np.ndarray] = {"": -1}
+        for row, label in enumerate(cards.models):
             if label not in models:
-                models[label] = self._model(label, batch, cards.positions[row], cards.names[row])
+                models[label] = self._model(kind, label, batch, cards.positions[row], cards.names[row])
         if count == 1:
-            return np.array([int(models[label]) for label in cards.labels], dtype=np.int32)
-        return np.concatenate([np.broadcast_to(models[label], count) for label in cards.labels]).astype(np.int32)
+            return np.array([int(models[label]) for label in cards.models], dtype=np.int32)
+        return np.concatenate([np.broadcast_to(models[label], count) for label in cards.models]).astype(np.int32)
 
-    def _model(self, label: str, batch: Batch, position: int, diode: str) -> int | np.ndarray:
-        """Index of a diode model, the same for all instances, or one for each where they differ."""
+    def _model(self, letter: str, label: str, batch: Batch, position: int, element: str) -> int | np.ndarray:
+        """Index of a model, the same for all instances, or one for each where they differ."""
         home = batch.scope.model_scope(label)
         if home is None:
             known = _some(name for name in _model_names(batch.scope))
-            raise self._fail(position, f"no model {shown(label)} for {shown(diode)}; {known or 'write a .model card'}")
-        shared = self._shared_models.get((id(home), label))
+            raise self._fail(
+                position, f"no model {shown(label)} for {shown(element)}; {known or 'write a .model card'}"
+            )
+        shared = self._shared_models.get((letter, id(home), label))
         if shared is not None:
             return shared
-        given, at = home.models[label]
+        kind, written, at = home.models[label]
         name = f"{home.name}:{label}" if home.name else label
+        try:
+            build = model_kind(letter, kind, label).build
+            given = model_parameters(kind, label, written)
+        except InputError as error:
+            raise self._fail(at, f"{error}") from None
         varies = home.parent is not None and any(isinstance(value, Expression) for value in given.values())
         count = len(batch.prefixes) if varies else 1
         # A model's expressions see the parameters of the scope that holds its card, not those of its users.
@@ -382,14 +392,15 @@ class Expansion:
             }
             table = np.stack(list(columns.values()), axis=1) if columns else np.zeros((1, 0))
             rows, inverse = np.unique(table, axis=0, return_inverse=True)
-            first = len(self.models)
+            found = self.models[letter]
+            first = len(found)
             for row in rows:
                 numbers = dict(zip(columns, row.tolist(), strict=True))
-                self.models.append(diode_model(name, numbers, self._nominal_temperature))
+                found.append(build(name, kind, numbers, self._nominal_temperature))
         except InputError as error:
             raise self._fail(at, f"model {shown(label)}: {error}") from None
         if not varies:
-            self._shared_models[id(home), label] = first
+            self._shared_models[letter, id(home), label] = first
             return first
         return first + inverse.reshape(-1) if count > 1 else first
 

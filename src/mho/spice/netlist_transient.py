@@ -13,13 +13,14 @@ import numpy as np
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
 from mho.spice.netlist import Netlist, Sources
-from mho.spice.netlist_circuit import ZERO_CELSIUS, junction_diodes, netlist_circuit, nodeset_voltages
+from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages
+from mho.spice.netlist_diodes import depletion_layers, transit_times
 from mho.spice.waveforms import PiecewiseLinear, Pulse, Sine, Transient, Waveform
 from mho.steady.modified_system import modified_system
 from mho.steady.newton import solve_circuit
 from mho.transient.equations import CircuitInTime
 from mho.transient.integration import ERROR, Course, integrate
-from mho.transient.junction_charge import JunctionCharge, heated
+from mho.transient.junction_charge import DepletionCharge, JunctionCharge
 
 _MOST_POINTS = 1_000_000
 _RELTOL = 1e-3
@@ -109,36 +110,18 @@ def _max_step(netlist: Netlist, card: Transient) -> float:
     return min(steps)
 
 
-def _charged(netlist: Netlist) -> np.ndarray:
-    """Which diodes hold a charge."""
-    charged = [m.junction_capacitance > 0 or m.transit_time > 0 for m in netlist.models]
-    return np.flatnonzero(np.array(charged, bool)[netlist.diodes.model])
-
-
 def _charges(netlist: Netlist) -> dict[int, JunctionCharge]:
     """What junctions hold, by the place of their group among the circuit's; see `mho.spice.netlist_circuit`."""
-    diodes, charged = netlist.diodes, set(_charged(netlist).tolist())
+    diodes = netlist.diodes
     before = 1 if len(netlist.resistors) else 0
     found: dict[int, JunctionCharge] = {}
     for place, celsius in enumerate(np.unique(diodes.temperature)):
         rows = np.flatnonzero(diodes.temperature == celsius)
-        if charged.isdisjoint(rows.tolist()):
-            continue
-
-        def parameter(field: str, rows: np.ndarray = rows) -> np.ndarray:
-            return np.array([getattr(m, field) for m in netlist.models], np.float64)[diodes.model[rows]]
-
-        kelvin = np.full(len(rows), float(celsius) + ZERO_CELSIUS)
-        nominal, grading = parameter("nominal_temperature") + ZERO_CELSIUS, parameter("grading")
-        zero_bias, potential = parameter("junction_capacitance") * diodes.area[rows], parameter("junction_potential")
-        zero_bias, potential = heated(zero_bias, potential, grading, nominal, kelvin)
-        found[before + place] = JunctionCharge(
-            transit_time=parameter("transit_time"),
-            zero_bias=zero_bias,
-            potential=potential,
-            grading=grading,
-            forward_bias=parameter("forward_bias"),
-        )
+        layers = [layer for layer in depletion_layers(netlist, diodes, rows) if layer.zero_bias.any()]
+        transit = transit_times(netlist, diodes, rows)
+        if layers or transit.any():
+            made = [DepletionCharge(x.zero_bias, x.potential, x.grading, x.forward_bias) for x in layers]
+            found[before + place] = JunctionCharge(transit, made)
     return found
 
 

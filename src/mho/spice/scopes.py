@@ -14,13 +14,19 @@ Value = float | Expression
 QUANTITIES: dict[str, tuple[str, ...]] = {
     "r": ("resistance", "tc1", "tc2", "m"),
     "c": ("capacitance", "ic", "m"),
-    "d": ("area", "m", "temp"),
+    "d": ("area", "m", "temp", "dtemp", "pj", "w", "l"),
     "v": ("dc",),
     "i": ("dc",),
     "e": ("gain",),
     "g": ("gain",),
     "f": ("gain",),
     "h": ("gain",),
+    "l": ("inductance", "ic", "m", "tc1", "tc2", "scale", "temp", "dtemp"),
+    "k": ("coefficient",),
+    "s": ("on",),
+    "w": ("on",),
+    "m": ("w", "l", "ad", "as", "pd", "ps", "nrd", "nrs", "m", "temp", "dtemp"),
+    "q": ("area", "areab", "areac", "m", "temp", "dtemp"),
 }
 NOT_GIVEN = float("nan")
 """In a number column: the card doesn't give this field. No number that is read can be a NaN."""
@@ -34,19 +40,21 @@ class Cards:
         nodes: Their nodes, numbers in the scope, one list for all: 2 a card, or 4 with a controlling pair.
         numbers: A list for each of the kind's quantities.
         expressions: Quantity, row and expression of the numbers still to be evaluated.
-        labels: The names that cards refer to: diodes' models, controlling sources.
+        models: The models that cards name, where the kind has them.
+        controls: The controlling sources that cards name, where the kind has them.
         waveforms: Shape, numbers and whether a DC value is given, by row.
         positions: Where the cards are.
     """
 
-    __slots__ = ("expressions", "labels", "names", "nodes", "numbers", "positions", "waveforms")
+    __slots__ = ("controls", "expressions", "models", "names", "nodes", "numbers", "positions", "waveforms")
 
     def __init__(self, kind: str):
         self.names: list[str] = []
         self.nodes: list[int] = []
         self.numbers: list[list[float]] = [[] for _ in QUANTITIES[kind]]
         self.expressions: list[tuple[int, int, Expression]] = []
-        self.labels: list[str] = []
+        self.models: list[str] = []
+        self.controls: list[str] = []
         self.waveforms: dict[int, tuple[str, list[Value], bool]] = {}
         self.positions: list[int] = []
 
@@ -93,7 +101,8 @@ class Scope:
         cards: Element cards by kind.
         calls: X cards, grouped.
         definitions: Subcircuits defined in this scope.
-        models: Parameters and position of each diode model of this scope.
+        models: Kind, parameters and position of each model of this scope; a parameter that is neither a number nor
+            an expression stays text, since it may be one without effect.
         conditions: ``ic`` or ``nodeset``, node name, value and position of each initial condition.
     """
 
@@ -109,7 +118,7 @@ class Scope:
         self.cards: dict[str, Cards] = {}
         self.calls: dict[tuple[str, int, tuple[str, ...]], Calls] = {}
         self.definitions: dict[str, Scope] = {}
-        self.models: dict[str, tuple[dict[str, Value], int]] = {}
+        self.models: dict[str, tuple[str, dict[str, Value | str], int]] = {}
         self.conditions: list[tuple[str, str, Value, int]] = []
         self.seen: dict[str, int] = {}
 
@@ -126,6 +135,17 @@ class Scope:
             number = self.nodes[word] = len(self.node_names)
             self.node_names.append(word)
         return number
+
+    def named(self, name: str, position: int) -> str:
+        """The name of an element of this scope, noted.
+
+        Raises:
+            InputError: Another has it.
+        """
+        if name in self.seen:
+            raise InputError(f"duplicate element {shown(name)}; give each element its own name")
+        self.seen[name] = position
+        return name
 
     def cards_of(self, kind: str) -> Cards:
         """The columns of one kind of element."""
@@ -144,7 +164,7 @@ class Scope:
         return None
 
     def model_scope(self, name: str) -> "Scope | None":
-        """The scope, this one or one around it, that has the diode model of that name."""
+        """The scope, this one or one around it, that has the model of that name."""
         scope: Scope | None = self
         while scope is not None and name not in scope.models:
             scope = scope.parent
