@@ -57,7 +57,7 @@ def netlist_transient(
         visited: called with the time [s] of every step, for a progress bar.
 
     Raises:
-        InputError: if there is no `.tran` card.
+        InputError: if there is no `.tran` card, or a transistor's model has capacitances or transit times.
         MhoError: if there is no operating point to start from, or a step fails however small it is.
     """
     card = netlist.transient
@@ -65,6 +65,7 @@ def netlist_transient(
         raise InputError(f"{netlist.files[0]}: no .tran card; write .tran STEP STOP")
     if not (np.isfinite(capacitance) and capacitance >= 0):
         raise InputError(f"--capacitance {capacitance}: must be finite and not negative")
+    _require_no_transistor_charges(netlist)
     times = _times(card)
     beginning = _at_start(netlist)
     circuit = netlist_circuit(beginning)
@@ -73,12 +74,20 @@ def netlist_transient(
     system = modified_system(circuit, np.asarray(circuit.source_voltage))
     first, second, farads = _capacitors(netlist, numbers, capacitance)
     ends = (np.where(n == 0, system.size, n - 1) for n in (first, second))
-    equations = CircuitInTime(system, (*ends, farads), charges=_charges(netlist))  # pyright: ignore[reportArgumentType]
+    inductors = _current_rows(circuit, netlist.inductors.names)
+    equations = CircuitInTime(
+        system,
+        (*ends, farads),  # pyright: ignore[reportArgumentType]
+        charges=_charges(netlist),
+        fluxes=_fluxes(netlist, inductors),
+    )
     if card.use_initial:
         start = _initial_state(netlist, system.size, numbers)
+        start[inductors] = netlist.inductors.initial
     else:
-        start = _operating_point(beginning, system.size, numbers)
+        start = _operating_point(beginning, system.size, numbers, inductors)
     judged = np.arange(system.size) < circuit.nodes - 1
+    judged[inductors] = True
     reltol = netlist.options.get("reltol", _RELTOL)
     course = integrate(
         equations,
@@ -94,6 +103,20 @@ def netlist_transient(
     found = course.unknowns
     nodes = {name: found[:, n - 1] for name, n in zip(netlist.nodes, numbers, strict=True) if n}
     return NetlistTransient(times, nodes, course)
+
+
+def _current_rows(circuit: Circuit, names: list[str]) -> np.ndarray:
+    """Where the unknowns hold the currents of named branches."""
+    return np.array([circuit.nodes - 1 + circuit.branch_names.index(n, "branch") for n in names], np.int64)
+
+
+def _fluxes(netlist: Netlist, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Inductances [H] between the currents of inductors: their own, and k·√(L₁·L₂) of those that are coupled, twice."""
+    own, couplings = netlist.inductors.inductance, netlist.couplings
+    first, second = couplings.inductors.T
+    mutual = couplings.coefficient * np.sqrt(own[first] * own[second])
+    a, b = np.concatenate([rows, rows[first], rows[second]]), np.concatenate([rows, rows[second], rows[first]])
+    return a, b, np.concatenate([own, mutual, mutual])
 
 
 def _current_names(circuit: Circuit, size: int) -> list[str]:
@@ -125,6 +148,31 @@ def _charges(netlist: Netlist) -> dict[int, JunctionCharge]:
     return found
 
 
+_TRANSISTOR_CHARGES = {
+    "mosfets": (
+        *("oxide_thickness", "gate_source_overlap", "gate_drain_overlap", "gate_bulk_overlap", "bulk_drain_capacitance"),
+        *("bulk_source_capacitance", "bottom_capacitance", "sidewall_capacitance"),
+    ),
+    "bipolars": (
+        *("emitter_capacitance", "collector_capacitance", "substrate_capacitance", "forward_transit_time"),
+        "reverse_transit_time",
+    ),
+}
+
+
+def _require_no_transistor_charges(netlist: Netlist) -> None:
+    """Refuse what would change the waveforms and is not computed."""
+    for kind, fields in _TRANSISTOR_CHARGES.items():
+        group, models = getattr(netlist, kind), getattr(netlist, f"{kind[:-1]}_models")
+        for k, model in enumerate(group.model):
+            for field in fields:
+                if getattr(models[model], field):
+                    raise InputError(
+                        f"{netlist.where(group, k)}: {group.names[k]}: a transient does not know its model's "
+                        f"{field.replace('_', ' ')}; take it out, or put capacitors beside the transistor"
+                    )
+
+
 def _at_start(netlist: Netlist) -> Netlist:
     """The netlist with its sources at what their waveforms are at time 0."""
 
@@ -148,8 +196,8 @@ def _capacitors(netlist: Netlist, numbers: np.ndarray, capacitance: float) -> tu
     return first, second, farads
 
 
-def _operating_point(netlist: Netlist, size: int, numbers: np.ndarray) -> np.ndarray:
-    """Node voltages [V], `.ic` nodes held, in the order of the unknowns."""
+def _operating_point(netlist: Netlist, size: int, numbers: np.ndarray, inductors: np.ndarray) -> np.ndarray:
+    """Node voltages [V], `.ic` nodes held, and the currents of inductors [A], in the order of the unknowns."""
     held = netlist
     if netlist.initial_conditions:
         sources = netlist.voltage_sources
@@ -163,17 +211,14 @@ def _operating_point(netlist: Netlist, size: int, numbers: np.ndarray) -> np.nda
             dc=np.append(sources.dc, list(netlist.initial_conditions.values())),
             waveforms=sources.waveforms,
         )
-        at = len(sources)
-        branches = [*netlist.branches[:at], *more.names[at:], *netlist.branches[at:]]
-        # Controlling branches are numbered V, E, H.
-        moved = {
-            kind: dataclasses.replace(group, control=np.where(group.control < at, group.control, group.control + count))
-            for kind, group in (("cccs", netlist.cccs), ("ccvs", netlist.ccvs))
-        }
-        held = dataclasses.replace(netlist, voltage_sources=more, branches=branches, **moved)
+        # Controlled sources find what controls them by its place in `branches`, which needs no name of these.
+        held = dataclasses.replace(netlist, voltage_sources=more)
     circuit = netlist_circuit(held)
-    voltages = solve_circuit(circuit, start=nodeset_voltages(held, circuit)).voltages
-    y = np.zeros(size)
+    found = solve_circuit(circuit, start=nodeset_voltages(held, circuit))
+    voltages, y = found.voltages, np.zeros(size)
+    y[inductors] = [
+        found.source_currents[circuit.branch_names.index(name, "branch")] for name in netlist.inductors.names
+    ]
     for name, number in zip(netlist.nodes, numbers, strict=True):
         if number:
             y[number - 1] = voltages[circuit.node_names.index(name, "node")]

@@ -7,7 +7,7 @@ differenced, so that no charge is lost where a junction's capacitance changes (W
 capacitor, and capacitors across sources, need no case of their own.
 
 What is linear is kept in matrices. Each nonlinear element sees x = B y, the drop between its ends, and its current and charge
-enter Kirchhoff's laws through B again. A diode's series resistance R is an unknown w of its own, the drop across it: x loses w,
+enter Kirchhoff's laws through B again. Behind them in x stands what behavioural sources sense, several for each. A diode's series resistance R is an unknown w of its own, the drop across it: x loses w,
 and w/R is the current into the junction. A node behind it would do, too, but its voltage's rounding, over a small resistance,
 would drown the leakage currents that a floating supply's voltage hangs on.
 """
@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from mho.elements import CurrentSource, JunctionDiode, ProgrammableResistor, TwoTerminal
+from mho.elements import ControlledLaw, CurrentSource, JunctionDiode, ProgrammableResistor, TwoTerminal
+from mho.elements.shockley_diode import LARGEST_CURRENT
 from mho.steady.equations import System
 from mho.transient.collocation import STAGES
 from mho.transient.junction_charge import JunctionCharge
@@ -33,11 +34,11 @@ class Laws:
     """The nonlinear elements' currents and charges where they stand; the first axis is the stages'."""
 
     stands: np.ndarray
-    """x, (stages, elements)."""
+    """x, (stages, sensed)."""
     currents: np.ndarray
-    """(stages, elements)."""
+    """[A], or [V] of behavioural voltages, (stages, currents)."""
     slopes: np.ndarray
-    """(stages, elements)."""
+    """By what is sensed, (stages, sensed)."""
     charges: np.ndarray
     """Of the charged elements [C], (stages, charged)."""
     capacitances: np.ndarray
@@ -73,6 +74,32 @@ class _Plain:
             assert found.fget is not None
             return found.fget(self)
         return partial(found, self) if callable(found) else found
+
+
+@dataclass(frozen=True)
+class _Sensing:
+    """A group of behavioural sources: where what they sense stands, (n, k) of it, and their values."""
+
+    law: ControlledLaw
+    sensed: slice
+    values: slice
+    shape: tuple[int, int]
+
+    def tangents(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values, (stages, n), and derivatives, (stages, n·k), at what they sense, (stages, n·k)."""
+        # A law's parameters are one for each source: it takes the stages one by one.
+        found = [type(self.law).tangent(self.law, row.reshape(self.shape)) for row in x]
+        return np.stack([f for f, _ in found]), np.stack([g.reshape(-1) for _, g in found])
+
+    def limited(self, stood: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Where the laws are evaluated in a step of Newton's method, (stages, n·k)."""
+        rows = np.broadcast_to(stood, x.shape)
+        pairs = zip(rows, x, strict=True)
+        return np.stack([self.law.limited(u.reshape(self.shape), d.reshape(self.shape)).reshape(-1) for u, d in pairs])
+
+    def in_range(self, x: np.ndarray) -> bool:
+        """Whether all stand where their laws are meant to hold."""
+        return all(self.law.in_range(row.reshape(self.shape)).all() for row in x)
 
 
 class CircuitInTime:
@@ -125,6 +152,7 @@ class CircuitInTime:
             return np.where(np.asarray(ends) == before, size, ends).astype(int)
 
         self._groups: list[_TwoTerminals] = []
+        self._sensing: list[_Sensing] = []
         charged, count, held = [np.zeros(0, int)], 0, 0
         for a, _, element, _, charge in groups:
             here, holding = slice(count, count + len(a)), slice(held, held + (len(a) if charge is not None else 0))
@@ -138,7 +166,26 @@ class CircuitInTime:
         element = np.concatenate([np.arange(count), np.arange(count), self._behind])
         places = np.concatenate([*ends, before + np.arange(len(self._behind))])
         signs = np.concatenate([np.ones(count), -np.ones(count + len(self._behind))])
-        incidence = _matrix((count, size), element, places, signs)
+        sense = inject = _matrix((count, size), element, places, signs)
+        self._elements, owner = count, [np.arange(count)]
+        for group in system.behavioural:
+            number, each = group.sensed.shape
+            if not each:
+                value, _ = type(group.law).tangent(group.law, np.zeros((number, 0)))
+                for at, sign in enumerate(group.signs):
+                    inside = group.rows[:, at] < before
+                    np.add.at(self.constant, group.rows[inside, at], -sign * value[inside])
+                continue
+            seen = slice(sense.shape[0], sense.shape[0] + number * each)
+            here = slice(inject.shape[0], inject.shape[0] + number)
+            self._sensing.append(_Sensing(group.law, seen, here, (number, each)))
+            row, made = np.arange(number * each), grown(group.sensed.reshape(-1))
+            sense = sparse.vstack([sense, _matrix((number * each, size), row, made, np.ones(number * each))], "csr")
+            row, rows = np.repeat(np.arange(number), 2), grown(group.rows.reshape(-1))
+            inject = sparse.vstack([inject, _matrix((number, size), row, rows, np.tile(group.signs, number))], "csr")
+            owner.append(np.repeat(np.arange(here.start, here.stop), each))
+        self._owner = np.concatenate(owner)
+        self._starts = np.searchsorted(self._owner, np.arange(inject.shape[0]))
         self.dense = size <= DENSE_LIMIT
         self._resistors = *(grown(np.concatenate([r[i] for r in resistors])) for i in (0, 1)), np.concatenate(
             [r[2] for r in resistors]
@@ -159,21 +206,17 @@ class CircuitInTime:
         """K, (size, size)."""
         self.capacitance: Any = self._kept(capacitance)
         """C, (size, size)."""
-        self.incidence: Any = self._kept(incidence)
-        """B, (elements, size): what each element senses, and which equations its current enters."""
-        self.charged_incidence: Any = self._kept(incidence[self.charged])
+        self._inject: Any = self._kept(inject)
+        """Which equations each current enters, (currents, size)."""
+        self.charged_incidence: Any = self._kept(inject[self.charged])
         """(charged, size)."""
-        self._sense: Any = self._kept(incidence.T.tocsr())
-        entries, pointers = incidence.tocoo(), incidence.indptr
-        number = np.diff(pointers)[entries.row]
-        entry, row = np.repeat(entries.row, number), np.repeat(entries.col, number)
-        at = pointers[entry] + np.arange(len(entry)) - np.repeat(np.cumsum(number) - number, number)
-        sign = np.repeat(entries.data, number) * incidence.data[at]
-        self.coupling = entry, row, incidence.indices[at], sign
-        """Where the elements' slopes enter F': their numbers, rows, columns and signs."""
+        self._sense: Any = self._kept(sense.T.tocsr())
+        entries = inject.tocoo()
+        self.coupling = _products(inject, sense, self._owner)
+        """Where the slopes enter F': numbers of what is sensed, rows, columns and signs."""
         stages = (size + 1) * np.arange(STAGES)[:, None]
         linear = [np.concatenate([self._resistors[i], self._capacitors[i]]) for i in (0, 1)]
-        holding = incidence[self.charged].tocoo()
+        holding = inject[self.charged].tocoo()
         self._entered, self._held = entries.row, holding.row
         at = np.concatenate([*linear, entries.col, holding.col, self._own[0], fluxes[0]]).astype(int) + stages
         self._at = at.ravel()
@@ -185,7 +228,7 @@ class CircuitInTime:
             return y
         found = np.append(y, np.zeros(len(self._behind)))
         whole = self.sensed(found[None])[0]
-        current = np.zeros(len(whole))
+        current = np.zeros(self._elements)
         for element, group in zip(self._with_series, self._groups, strict=True):
             current[group.elements] = type(element).tangent(element, whole[group.elements])[0]
         found[-len(self._behind) :] = self._series * current[self._behind]
@@ -197,22 +240,27 @@ class CircuitInTime:
     @property
     def linear(self) -> bool:
         """Whether no element is nonlinear."""
-        return not self._groups
+        return not self._groups and not self._sensing
+
+    @property
+    def sensed_size(self) -> int:
+        """How many voltages and currents are sensed."""
+        return len(self._owner)
 
     def sensed(self, y: np.ndarray) -> np.ndarray:
-        """The elements' drops at unknowns of shape (stages, size): (stages, elements)."""
+        """X at unknowns of shape (stages, size): (stages, sensed)."""
         return y @ self._sense
 
     def laws(self, x: np.ndarray) -> Laws:
-        """The nonlinear elements at drops, (stages, elements)."""
+        """The nonlinear elements at x, (stages, sensed)."""
         if self.linear:
             return Laws(x, x, x, x, x)
-        if len(self._groups) == 1:
+        if len(self._groups) == 1 and not self._sensing:
             group = self._groups[0]
             i, g = group.kind.tangent(group.element, x)
             q, c = (np.zeros((len(x), 0)),) * 2 if group.charge is None else group.charge.at(x, i, g)
             return Laws(x, i, g, q, c)
-        currents, slopes = np.empty_like(x), np.empty_like(x)
+        currents, slopes = np.empty((len(x), len(self._starts))), np.empty_like(x)
         charges = np.empty((len(x), len(self.charged)))
         capacitances = np.empty_like(charges)
         for group in self._groups:
@@ -222,7 +270,22 @@ class CircuitInTime:
             if group.charge is not None:
                 q, c = group.charge.at(here, i, g)
                 charges[:, group.charged], capacitances[:, group.charged] = q, c
+        for sensing in self._sensing:
+            currents[:, sensing.values], slopes[:, sensing.sensed] = sensing.tangents(x[:, sensing.sensed])
         return Laws(x, currents, slopes, charges, capacitances)
+
+    def in_range(self, laws: Laws) -> bool:
+        """Whether every element stands where its law is meant to hold."""
+        if not np.abs(laws.currents).max(initial=0.0) < LARGEST_CURRENT:
+            return False
+        return all(s.in_range(laws.stands[:, s.sensed]) for s in self._sensing)
+
+    def passed(self, laws: Laws) -> None:
+        """Let laws that depend on their past know where they have come to, at the last stage."""
+        for k, sensing in enumerate(self._sensing):
+            law = sensing.law.after(laws.stands[-1, sensing.sensed].reshape(sensing.shape))
+            if law is not sensing.law:
+                self._sensing[k] = replace(sensing, law=law)
 
     def moved(self, laws: Laws, x: np.ndarray) -> Laws:
         """Where the elements stand next, and their laws there, when a step of Newton's method predicts x.
@@ -230,31 +293,37 @@ class CircuitInTime:
         To where an element carries its tangent's current, or to x, whichever is nearer; see `mho.steady.equations`.
         """
         there = self.laws(x)
-        far = x - laws.stands
-        if far.size == 0 or np.abs(far).max() <= _FREE:
-            return there
-        predicted = laws.currents + laws.slopes * far
-        beyond = ((there.currents - predicted) * far > 0.0) & (np.abs(far) > _FREE)
-        if not beyond.any():
-            return there
-        limited = x.copy()
-        for group in self._groups:
-            part = beyond[:, group.elements]
-            if part.any():
-                near = group.kind.voltage_near(
-                    group.element,
-                    predicted[:, group.elements],
-                    np.broadcast_to(laws.stands, x.shape)[:, group.elements],
-                    x[:, group.elements],
-                )
-                limited[:, group.elements][part] = near[part]
-        return self.laws(limited)
+        count = self._elements
+        far = (x - laws.stands)[:, :count]
+        limited: np.ndarray | None = None
+        if far.size and np.abs(far).max() > _FREE:
+            predicted = laws.currents[:, :count] + laws.slopes[:, :count] * far
+            beyond = ((there.currents[:, :count] - predicted) * far > 0.0) & (np.abs(far) > _FREE)
+            if beyond.any():
+                limited = x.copy()
+                stands = np.broadcast_to(laws.stands, x.shape)
+                for group in self._groups:
+                    here = group.elements
+                    part = beyond[:, here]
+                    if part.any():
+                        near = group.kind.voltage_near(group.element, predicted[:, here], stands[:, here], x[:, here])
+                        limited[:, here][part] = near[part]
+        for sensing in self._sensing:
+            here = sensing.sensed
+            short = sensing.limited(laws.stands[:, here], x[:, here])
+            if (np.abs(short - x[:, here]) > _ALIKE * (1.0 + np.abs(x[:, here]))).any():
+                limited = x.copy() if limited is None else limited
+                limited[:, here] = short
+        return there if limited is None else self.laws(limited)
 
     def drawn(self, laws: Laws, x: np.ndarray) -> np.ndarray:
         """Currents of the nonlinear elements in each equation, on their tangents towards x; (stages, size)."""
         if laws.stands is x:
-            return laws.currents @ self.incidence
-        return (laws.currents + laws.slopes * (x - laws.stands)) @ self.incidence
+            return laws.currents @ self._inject
+        change = laws.slopes * (x - laws.stands)
+        if self._sensing:
+            change = np.add.reduceat(change, self._starts, axis=1)
+        return (laws.currents + change) @ self._inject
 
     def held(self, laws: Laws, x: np.ndarray, before: np.ndarray) -> np.ndarray:
         """Charges of the junctions in each equation beyond those before, on their tangents towards x; (stages, size)."""
@@ -314,6 +383,8 @@ class CircuitInTime:
 
 _FREE = 5e-2
 """V: an element that moves by less than this moves as its tangent predicts."""
+_ALIKE = 1e-12
+"""How closely what a behavioural source was limited to must be what it was to sense, for no limit."""
 
 
 def _stamps(first: np.ndarray, second: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -326,6 +397,16 @@ def _matrix(shape: tuple[int, int], rows: np.ndarray, columns: np.ndarray, value
     """Sums of entries, those of ground left out."""
     inside = (rows < shape[0]) & (columns < shape[1])
     return sparse.csr_array((values[inside], (rows[inside], columns[inside])), shape=shape)
+
+
+def _products(inject: Any, sense: Any, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Each equation that a current enters, with each unknown that its law senses."""
+    entries = inject[owner].tocoo()
+    number = np.diff(sense.indptr)[entries.row]
+    begin = np.repeat(sense.indptr[entries.row] - np.cumsum(number) + number, number)
+    at = begin + np.arange(len(begin))
+    signs = np.repeat(entries.data, number) * sense.data[at]
+    return np.repeat(entries.row, number), np.repeat(entries.col, number), sense.indices[at], signs
 
 
 def _product(matrix: Any, rows: np.ndarray) -> np.ndarray:

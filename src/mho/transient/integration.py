@@ -103,7 +103,9 @@ class _Integration:
         error: float,
     ) -> None:
         y = circuit.complete(np.array(start, np.float64))
-        self._stepper, self._judged, self._max_step, self._error = stepper, judged, max_step, error
+        self._circuit, self._stepper, self._judged, self._max_step, self._error = (
+            *(circuit, stepper, judged, max_step, error),
+        )
         self._state = State(0.0, y, circuit.laws(circuit.sensed(y[None])), np.zeros(circuit.size))
         self._low, self._high = y.copy(), y.copy()
         self._past: tuple[float, np.ndarray] | None = None
@@ -214,6 +216,7 @@ class _Integration:
     def _accept(self, stages: Stages) -> None:
         self._past = stages.step, np.concatenate([self._state.y[None], stages.y])
         self._state = stages.end(self._state)
+        self._circuit.passed(stages.laws)
         self._low, self._high = np.minimum(self._low, self._state.y), np.maximum(self._high, self._state.y)
         self._residual = max(self._residual, stages.residual)
         self._steps += 1

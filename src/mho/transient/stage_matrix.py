@@ -28,7 +28,7 @@ class DenseStages:
         self._circuit = circuit
         size = circuit.size
         entry, row, column, sign = circuit.coupling
-        self._scatter = np.zeros((circuit.incidence.shape[0], size * size))
+        self._scatter = np.zeros((circuit.sensed_size, size * size))
         np.add.at(self._scatter, (entry, row * size + column), sign)
         self._scatter_charge = self._scatter[circuit.charged]
         self._base: tuple[float, np.ndarray] | None = None
@@ -92,7 +92,7 @@ class SparseStages:
         entry, row, column, sign = circuit.coupling
         stiff, stored = circuit.stiffness.tocoo(), circuit.capacitance.tocoo()
         # Numbers of the charged elements among the charged, by their place among all that is sensed.
-        place = np.full(max(circuit.incidence.shape[0], 1), -1)
+        place = np.full(max(circuit.sensed_size, 1), -1)
         place[circuit.charged] = np.arange(len(circuit.charged))
         held = np.flatnonzero(place[entry] >= 0) if len(entry) else np.zeros(0, int)
         self._entry, self._sign = entry, sign

@@ -172,6 +172,9 @@ class Stepper:
                 f"of {most[stage, worst]:.2g} A"
             )
             return None
+        if not circuit.in_range(laws):
+            self.complaint = "an element is out of its range"
+            return None
         stored = circuit.stored(change, laws, laws.stands, before)
         residual = float((left / np.maximum(most, FLOOR / KIRCHHOFF)).max(initial=0.0))
         filtered = self._filter(step, laws.last())
