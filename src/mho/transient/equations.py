@@ -12,8 +12,8 @@ and w/R is the current into the junction. A node behind it would do, too, but it
 would drown the leakage currents that a floating supply's voltage hangs on.
 """
 
-from dataclasses import dataclass, fields, replace
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,27 +53,12 @@ class Laws:
 class _TwoTerminals:
     """A group of nonlinear elements: where they stand among all, and those that hold a charge."""
 
-    kind: type[TwoTerminal]
-    element: Any
-    """As `_Plain`."""
+    element: TwoTerminal
+    tangent: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    """As `prepared`."""
     charge: JunctionCharge | None
     elements: slice
     charged: slice
-
-
-class _Plain:
-    """An element's parameters and functions as plain attributes: those of a module take longer than a small circuit's law."""
-
-    def __init__(self, element: TwoTerminal) -> None:
-        self.__dict__.update({f.name: getattr(element, f.name) for f in fields(element)})
-        self._kind = type(element)
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._kind, name)
-        if isinstance(found, property):
-            assert found.fget is not None
-            return found.fget(self)
-        return partial(found, self) if callable(found) else found
 
 
 @dataclass(frozen=True)
@@ -156,7 +141,7 @@ class CircuitInTime:
         charged, count, held = [np.zeros(0, int)], 0, 0
         for a, _, element, _, charge in groups:
             here, holding = slice(count, count + len(a)), slice(held, held + (len(a) if charge is not None else 0))
-            self._groups.append(_TwoTerminals(type(element), _Plain(element), charge, here, holding))
+            self._groups.append(_TwoTerminals(element, element.prepared(), charge, here, holding))
             if charge is not None:
                 charged.append(np.arange(here.start, here.stop))
             count, held = here.stop, holding.stop
@@ -257,7 +242,7 @@ class CircuitInTime:
             return Laws(x, x, x, x, x)
         if len(self._groups) == 1 and not self._sensing:
             group = self._groups[0]
-            i, g = group.kind.tangent(group.element, x)
+            i, g = group.tangent(x)
             q, c = (np.zeros((len(x), 0)),) * 2 if group.charge is None else group.charge.at(x, i, g)
             return Laws(x, i, g, q, c)
         currents, slopes = np.empty((len(x), len(self._starts))), np.empty_like(x)
@@ -265,7 +250,7 @@ class CircuitInTime:
         capacitances = np.empty_like(charges)
         for group in self._groups:
             here = x[:, group.elements]
-            i, g = group.kind.tangent(group.element, here)
+            i, g = group.tangent(here)
             currents[:, group.elements], slopes[:, group.elements] = i, g
             if group.charge is not None:
                 q, c = group.charge.at(here, i, g)
@@ -292,29 +277,28 @@ class CircuitInTime:
 
         To where an element carries its tangent's current, or to x, whichever is nearer; see `mho.steady.equations`.
         """
-        there = self.laws(x)
         count = self._elements
         far = (x - laws.stands)[:, :count]
         limited: np.ndarray | None = None
-        if far.size and np.abs(far).max() > _FREE:
+        free = np.abs(far) <= _FREE
+        if not free.all():
+            stands = np.broadcast_to(laws.stands, x.shape)
             predicted = laws.currents[:, :count] + laws.slopes[:, :count] * far
-            beyond = ((there.currents[:, :count] - predicted) * far > 0.0) & (np.abs(far) > _FREE)
-            if beyond.any():
-                limited = x.copy()
-                stands = np.broadcast_to(laws.stands, x.shape)
-                for group in self._groups:
-                    here = group.elements
-                    part = beyond[:, here]
-                    if part.any():
-                        near = group.kind.voltage_near(group.element, predicted[:, here], stands[:, here], x[:, here])
-                        limited[:, here][part] = near[part]
+            for group in self._groups:
+                here = group.elements
+                if not free[:, here].all():
+                    near = group.element.voltage_near(predicted[:, here], stands[:, here], x[:, here])
+                    near = np.where(free[:, here], x[:, here], near)
+                    if (near != x[:, here]).any():
+                        limited = x.copy() if limited is None else limited
+                        limited[:, here] = near
         for sensing in self._sensing:
             here = sensing.sensed
             short = sensing.limited(laws.stands[:, here], x[:, here])
             if (np.abs(short - x[:, here]) > _ALIKE * (1.0 + np.abs(x[:, here]))).any():
                 limited = x.copy() if limited is None else limited
                 limited[:, here] = short
-        return there if limited is None else self.laws(limited)
+        return self.laws(x if limited is None else limited)
 
     def drawn(self, laws: Laws, x: np.ndarray) -> np.ndarray:
         """Currents of the nonlinear elements in each equation, on their tangents towards x; (stages, size)."""
