@@ -13,7 +13,8 @@ would drown the leakage currents that a floating supply's voltage hangs on.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,12 +54,28 @@ class Laws:
 class _TwoTerminals:
     """A group of nonlinear elements: where they stand among all, and those that hold a charge."""
 
-    element: TwoTerminal
+    element: Any
+    """As `_Plain`."""
     tangent: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
     """As `prepared`."""
     charge: JunctionCharge | None
     elements: slice
     charged: slice
+
+
+class _Plain:
+    """An element's parameters and functions as plain attributes: those of a module take longer than a small circuit's law."""
+
+    def __init__(self, element: TwoTerminal) -> None:
+        self.__dict__.update({f.name: getattr(element, f.name) for f in fields(element)})
+        self._kind = type(element)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._kind, name)
+        if isinstance(found, property):
+            assert found.fget is not None
+            return found.fget(self)
+        return partial(found, self) if callable(found) else found
 
 
 @dataclass(frozen=True)
@@ -141,7 +158,7 @@ class CircuitInTime:
         charged, count, held = [np.zeros(0, int)], 0, 0
         for a, _, element, _, charge in groups:
             here, holding = slice(count, count + len(a)), slice(held, held + (len(a) if charge is not None else 0))
-            self._groups.append(_TwoTerminals(element, element.prepared(), charge, here, holding))
+            self._groups.append(_TwoTerminals(_Plain(element), element.prepared(), charge, here, holding))
             if charge is not None:
                 charged.append(np.arange(here.start, here.stop))
             count, held = here.stop, holding.stop
