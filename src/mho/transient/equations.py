@@ -219,7 +219,7 @@ class CircuitInTime:
         stages = (size + 1) * np.arange(STAGES)[:, None]
         linear = [np.concatenate([self._resistors[i], self._capacitors[i]]) for i in (0, 1)]
         holding = inject[self.charged].tocoo()
-        self._entered, self._held = entries.row, holding.row
+        self._entered, self._held = (entries.row, entries.data), (holding.row, holding.data)
         at = np.concatenate([*linear, entries.col, holding.col, self._own[0], fluxes[0]]).astype(int) + stages
         self._at = at.ravel()
         self._noisy_at = (np.concatenate([*linear, self._own[0]]).astype(int) + stages).ravel()
@@ -350,10 +350,12 @@ class CircuitInTime:
         linear = _product(self.capacitance, change)
         return linear + self.held(laws, x, before) if len(self.charged) else linear
 
-    def largest(
+    def imbalance(
         self, y: np.ndarray, rates: np.ndarray, laws: Laws, charging: np.ndarray, r: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The largest term in each equation, and what rounding of linear terms may leave there; (stages, size) each.
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What Kirchhoff's laws leave over, the largest term of each, and what rounding may leave; (stages, size) each.
+
+        Summed branch by branch, apart from the matrices that a step is solved with.
 
         Args:
             y: the unknowns, (stages, size).
@@ -364,22 +366,24 @@ class CircuitInTime:
         """
         stages, size = len(y), self.size
         padded, rated = (np.concatenate([v, np.zeros((stages, 1))], 1) for v in (y, rates))
-        terms, reach = [], []
+        flows, reach = [], []
         for (a, b, factor), values in ((self._resistors, padded), (self._capacitors, rated)):
             va, vb = values[:, a], values[:, b]
-            terms.append(factor * (va - vb))
+            flows.append(factor * (va - vb))
             reach.append(factor * (np.abs(va) + np.abs(vb)))
-        linear = np.abs(np.concatenate(terms, 1))
-        nonlinear = np.abs(laws.currents[:, self._entered]), np.abs(charging[:, self._held])
         rows, columns, values = self._own
-        own = np.abs(values * padded[:, columns])
-        fluxes = np.abs(self._fluxes[2] * rated[:, self._fluxes[1]])
+        own = values * padded[:, columns]
+        entered, held = laws.currents[:, self._entered[0]], charging[:, self._held[0]]
+        terms = [*flows, *(-f for f in flows), entered * self._entered[1], held * self._held[1]]
+        fluxes = -self._fluxes[2] * rated[:, self._fluxes[1]]
+        every = np.concatenate([*terms, own, fluxes], 1).ravel()
+        left = np.bincount(self._at, weights=every, minlength=stages * (size + 1))
         most = np.zeros(stages * (size + 1))
-        np.maximum.at(most, self._at, np.concatenate([linear, linear, *nonlinear, own, fluxes], 1).ravel())
-        either = np.concatenate([*reach, *reach, own], 1)
+        np.maximum.at(most, self._at, np.abs(every))
+        either = np.concatenate([*reach, *reach, np.abs(own)], 1)
         noise = np.bincount(self._noisy_at, weights=either.ravel(), minlength=stages * (size + 1))
-        most, noise = (v.reshape(stages, size + 1)[:, :size] for v in (most, noise))
-        return np.maximum(most, np.abs(r)), 4.0 * np.finfo(np.float64).eps * noise
+        left, most, noise = (v.reshape(stages, size + 1)[:, :size] for v in (left, most, noise))
+        return left - r, np.maximum(most, np.abs(r)), 4.0 * np.finfo(np.float64).eps * noise
 
 
 _FREE = 5e-2

@@ -137,7 +137,7 @@ class SparseStages:
         factors = [
             self._filter.factored([self._stiff, g, stored, FILTER / step * c]) for g, c in zip(own, held, strict=True)
         ]
-        if self._circuit.linear:
+        if len(factors) == 1:
             return lambda right: factors[0](right.T).T
         return lambda right: np.stack([f(row) for f, row in zip(factors, right, strict=True)])
 

@@ -131,7 +131,7 @@ class Stepper:
                     left -= weights @ circuit.held(laws, x, before)
             share = _NEWTON_SHARE if count <= _PATIENCE else 1.0
             if count and laws.stands is x and (size <= share or linear):
-                found = self._judge(state, step, change, laws, r, left)
+                found = self._judge(state, step, change, laws, r)
                 if found is not None:
                     return found
             delta = self._stage_solver(step, laws)(left)
@@ -148,15 +148,13 @@ class Stepper:
             self.complaint = f"Newton's method does not converge, {self._names[worst]} last of all"
         return None
 
-    def _judge(
-        self, state: State, step: float, change: np.ndarray, laws: Laws, r: np.ndarray, left: np.ndarray
-    ) -> Stages | None:
-        """The stages if Kirchhoff's laws hold at them, whose imbalance is `left`."""
+    def _judge(self, state: State, step: float, change: np.ndarray, laws: Laws, r: np.ndarray) -> Stages | None:
+        """The stages if Kirchhoff's laws hold at them."""
         circuit = self._circuit
         weights, before = INVERSE / step, state.laws.charges[-1]
         y = state.y + change
         gained = laws.charges - before
-        most, noise = circuit.largest(y, weights @ change, laws, weights @ gained, r[1 : 1 + STAGES])
+        left, most, noise = circuit.imbalance(y, weights @ change, laws, weights @ gained, r[1 : 1 + STAGES])
         if len(circuit.charged):
             held = np.abs(weights) @ (np.abs(laws.charges) + np.abs(before))
             noise = noise + 4.0 * _ULP * (held @ np.abs(circuit.charged_incidence))
@@ -252,7 +250,7 @@ class Stepper:
         if not self._circuit.linear:
             return self._matrices.stages(step, laws)
         if self._factors is None or self._factors[0] != step:
-            self._factors = step, self._matrices.stages(step, laws), self._matrices.points(step, laws)
+            self._factors = step, self._matrices.stages(step, laws), self._matrices.points(step, laws.last())
         return self._factors[1]
 
     def _filter(self, step: float, laws: Laws) -> Solve:
