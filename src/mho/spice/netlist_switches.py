@@ -42,4 +42,5 @@ def _law(switches: Switches, models: list[SwitchModel], flagged: np.ndarray, gmi
         lower=threshold - np.abs(hysteresis),
         upper=threshold + np.abs(hysteresis),
         between=np.where(hysteresis > 0, flagged, True),
+        remembers=hysteresis > 0,
     )
