@@ -5,7 +5,8 @@ Modeling with SPICE, 2nd ed., chapter 1 (temperature). Where the manual is silen
 Checked against ngspice 39.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from mho.arrays import namespace
 from mho.elements.junction_temperature import saturation_growth
-from mho.elements.shockley_diode import ROOM_TEMPERATURE, bounded_exp, thermal_voltage
+from mho.elements.shockley_diode import LARGEST_CURRENT, ROOM_TEMPERATURE, bounded_exp, thermal_voltage
 from mho.elements.two_terminal import TwoTerminal, bracketed_root
 from mho.errors import InputError
 
@@ -44,6 +45,7 @@ _NOT_NEGATIVE = {
 }
 # Stands for "no breakdown" inside the formulae: a finite voltage keeps derivatives free of inf · 0.
 _NEVER = 1e9
+_LARGE = 600.0
 # Panels in which a co-content without a closed form is integrated, in thermal voltages from the end that carries most.
 _PANELS = np.array([0.0, 3.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1e6])
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(24)
@@ -265,6 +267,41 @@ class JunctionDiode(TwoTerminal):
             **optional,
         )
 
+    @classmethod
+    def of_transistor(
+        cls,
+        saturation_current: Any,
+        ideality: Any,
+        *,
+        temperature: float,
+        gmin: float,
+        leakage: Any = None,
+        leakage_ideality: Any = None,
+        abrupt: bool = False,
+    ) -> "JunctionDiode":
+        """Junctions inside transistors: neither breakdown nor series resistance; parameters at their temperature, (n,).
+
+        Args:
+            saturation_current: [A].
+            ideality: emission coefficient.
+            temperature: [K].
+            gmin: [S].
+            leakage: saturation current [A] of a second exponential; None where no junction has one.
+            leakage_ideality: its emission coefficient.
+            abrupt: as the field.
+        """
+        one = np.ones(len(saturation_current))
+        leaking = leakage is not None and bool(np.any(leakage > 0))
+        plain: Any = (saturation_current, ideality, None, np.inf * one, one)
+        return cls(
+            *plain,
+            temperature=temperature,
+            gmin=gmin,
+            sidewall_current=leakage if leaking else None,
+            sidewall_ideality=leakage_ideality if leaking else None,
+            abrupt=abrupt,
+        )
+
     def junction_voltage(self, voltage: Array) -> Array:
         """The voltage across the junction [V], behind the series resistance."""
         return _junction(self, voltage)[0]
@@ -281,6 +318,36 @@ class JunctionDiode(TwoTerminal):
         """Both at once: the junction's voltage is to be found but once."""
         _, current, slope = _junction(self, voltage)
         return current, slope if self.series_resistance is None else slope / (1.0 + self.series_resistance * slope)
+
+    def prepared(self) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        """Without the branches that no diode of the group, or no voltage, reaches."""
+        more = (self.series_resistance, self.sidewall_current, self.recombination_current, self.tunnelling_current)
+        if self.abrupt or any(p is not None for p in (*more, self.forward_knee, self.reverse_knee)):
+            return super().prepared()
+        scale, breakdown, _ = _scales(self)
+        saturation, gmin, whole = np.asarray(self.saturation_current), self.gmin, partial(_law, self)
+        steepness, gain, unbroken = 1.0 / scale, saturation / scale, -np.asarray(breakdown)
+        may_break = bool(np.isfinite(self.breakdown_voltage).any())
+
+        def law(junction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            argument = junction * steepness
+            if not argument.max(initial=0.0) < _LARGE or (may_break and (junction < unbroken).any()):
+                return whole(junction)
+            up = np.exp(argument)
+            current, slope = saturation * (up - 1.0), gain * up
+            reverse = argument < -3.0
+            if reverse.any():
+                below = np.minimum(argument, -3.0)
+                cubic = (3.0 / np.e / below) ** 3
+                current = np.where(reverse, -saturation * (1.0 + cubic), current)
+                slope = np.where(reverse, (3.0 * gain) * cubic / below, slope)
+            return current + gmin * junction, slope + gmin
+
+        return law
+
+    def in_range(self, voltage: Array) -> Array:
+        """Below `LARGEST_CURRENT`."""
+        return namespace(voltage).abs(self.current(voltage)) < LARGEST_CURRENT
 
     def voltage_near(self, current: Array, stand: Array, drop: Array) -> Array:
         """The law's inverse where the diode conducts or breaks down, gmin's current left out; elsewhere `drop`.

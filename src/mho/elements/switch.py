@@ -3,6 +3,7 @@
 Source: ngspice manual, section 3.2.3, and what ngspice 39 does between the thresholds, where the manual is silent.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ class Switch(ControlledLaw):
     """Closed above this [V or A]."""
     between: Any
     """Whether it is closed from `lower` to `upper`."""
+    remembers: Any = True
+    """Whether a transient changes `between`: a negative hysteresis is no memory."""
 
     def is_closed(self, control: np.ndarray) -> np.ndarray:
         """Whether each switch is closed, at the voltages or currents that control them, (n,)."""
@@ -43,3 +46,9 @@ class Switch(ControlledLaw):
         slopes = np.zeros_like(sensed)
         slopes[:, 0], slopes[:, 1] = conductance, -conductance
         return conductance * (sensed[:, 0] - sensed[:, 1]), slopes
+
+    def after(self, sensed: np.ndarray) -> "Switch":
+        """Between the thresholds a switch stays as it was."""
+        closed = self.is_closed(sensed[:, 2] - sensed[:, 3] if sensed.shape[1] == 4 else sensed[:, 2])
+        between = np.where(self.remembers, closed, self.between)
+        return self if (between == self.between).all() else replace(self, between=between)
