@@ -4,12 +4,16 @@ Capacitors are open. Diodes of one temperature are one group of elements. Source
 signs: ngspice 39 manual, chapters 3 to 7.
 """
 
+from typing import Any
+
 import numpy as np
 
-from mho.elements import JunctionDiode
+from mho.elements import JunctionDiode, PiecewiseDiode
 from mho.networks.circuit import Circuit
 from mho.networks.circuit_builder import CircuitBuilder
-from mho.spice.netlist import Diodes, Netlist, VoltageControlled
+from mho.spice.behavioural_law import FormulaLaw
+from mho.spice.formulas import CHOOSE
+from mho.spice.netlist import BehaviouralSources, Diodes, Netlist, VoltageControlled
 
 ZERO_CELSIUS = 273.15
 _BREAKDOWN_ACCURACY = 1e-9
@@ -24,9 +28,16 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
     builder = CircuitBuilder()
     nodes = np.array(netlist.nodes, dtype=object)
     resistors, currents, voltages = netlist.resistors, netlist.current_sources, netlist.voltage_sources
-    if len(resistors):
-        first, second = nodes[resistors.nodes].T
-        builder.add_resistors(first, second, 1.0 / resistors.resistance, labels=resistors.names)
+    positive = resistors.resistance > 0
+    if positive.any():
+        first, second = nodes[resistors.nodes[positive]].T
+        labels = [name for name, one in zip(resistors.names, positive.tolist(), strict=True) if one]
+        builder.add_resistors(first, second, 1.0 / resistors.resistance[positive], labels=labels)
+    if not positive.all():
+        # A negative resistance has no place among elements whose energy is convex: it is a source that senses itself.
+        first, second = nodes[resistors.nodes[~positive]].T
+        labels = [name for name, one in zip(resistors.names, positive.tolist(), strict=True) if not one]
+        builder.add_vccs(first, second, first, second, 1.0 / resistors.resistance[~positive], name=labels)
     for celsius in np.unique(netlist.diodes.temperature):
         rows = np.flatnonzero(netlist.diodes.temperature == celsius)
         anode, cathode = nodes[netlist.diodes.nodes[rows]].T
@@ -45,7 +56,47 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
             plus, minus = nodes[sources.nodes].T
             control = [netlist.branches[k] for k in sources.control]
             add(plus, minus, control, sources.gain, name=sources.names)
+    for group in netlist.behavioural:
+        _add_behavioural(builder, nodes, netlist, group)
     return builder.build()
+
+
+def _add_behavioural(builder: CircuitBuilder, nodes: np.ndarray, netlist: Netlist, group: BehaviouralSources) -> None:
+    plus, minus = nodes[group.nodes].T
+    if group.kind == "i" and not (group.nodes[:, 0] == group.nodes[:, 1]).any():
+        ideal = _ideal_diodes(group)
+        if ideal is not None:
+            builder.add_elements(plus, minus, ideal, name=f"ideal diodes {group.names[0]} ...")
+            return
+    sensed = [
+        [f"v:{netlist.nodes[q]}" if q >= 0 else f"i:{netlist.branches[-1 - q]}" for q in row]
+        for row in group.sensed.tolist()
+    ]
+    law = FormulaLaw(group.program, group.constants, netlist.gmin)
+    kind = "i" if group.kind == "i" else "v"
+    builder.add_behavioural_sources(plus, minus, sensed, law, kind=kind, names=group.names)
+
+
+def _ideal_diodes(group: BehaviouralSources) -> PiecewiseDiode | None:
+    """The elements of sources I = V(a,b) > 0 ? g*V(a,b) : 0 between a and b, or with <: as `IdealDiode` is written.
+
+    Their law increases with the voltage across themselves, so that a circuit with them keeps its energy.
+    """
+    grounded = len(group.sensed.T) == 1
+    drop = (("sensed", 0),) if grounded else (("sensed", 0), ("sensed", 1), ("call", "-", 2))
+    ends = group.nodes[:, :1] if grounded else group.nodes
+    if not np.array_equal(group.sensed, ends) or (grounded and group.nodes[:, 1].any()):
+        return None
+    for comparison, polarity in ((">", 1.0), ("<", -1.0)):
+        test = (*drop, ("constant", 0), ("call", comparison, 2), ("constant", 1), *drop, ("call", "*", 2))
+        if group.program != (*test, ("constant", 2), ("call", CHOOSE, 3)):
+            continue
+        limit, slope, blocked = group.constants
+        if limit.any() or blocked.any() or not (slope > 0).all():
+            return None
+        parameters: tuple[Any, ...] = (1.0 / slope, np.full_like(slope, np.inf), limit, np.full_like(slope, polarity))
+        return PiecewiseDiode(*parameters)
+    return None
 
 
 def nodeset_voltages(netlist: Netlist, circuit: Circuit) -> np.ndarray | None:
