@@ -13,7 +13,7 @@ from jax import Array, lax
 from numpy.typing import ArrayLike
 
 from mho.arrays import namespace
-from mho.elements.shockley_diode import ROOM_TEMPERATURE, bounded_exp, thermal_voltage
+from mho.elements.shockley_diode import LARGEST_CURRENT, ROOM_TEMPERATURE, bounded_exp, thermal_voltage
 from mho.elements.two_terminal import TwoTerminal, bracketed_root
 from mho.errors import InputError
 
@@ -153,6 +153,10 @@ class JunctionDiode(TwoTerminal):
         """Both at once: the junction's voltage is to be found but once."""
         _, current, slope = _junction(self, voltage)
         return current, slope if self.series_resistance is None else slope / (1.0 + self.series_resistance * slope)
+
+    def in_range(self, voltage: Array) -> Array:
+        """Below `LARGEST_CURRENT`."""
+        return namespace(voltage).abs(self.current(voltage)) < LARGEST_CURRENT
 
     def voltage_near(self, current: Array, stand: Array, drop: Array) -> Array:
         """The law's inverse where the diode conducts or breaks down, gmin's current left out; elsewhere `drop`."""

@@ -72,6 +72,11 @@ class TwoTerminal(eqx.Module):
         """Whether `node_voltage` solves to rounding at every call and in every precision."""
         return True
 
+    def in_range(self, voltage: Array) -> Array:
+        """Whether the law is meant to hold at a voltage, elementwise; no operating point is accepted where it isn't."""
+        xp = namespace(voltage)
+        return xp.isfinite(self.current(voltage))
+
     def mismatch(self, voltage: Array, current: Array) -> Array:
         """How far a current [A] is from what the law allows at a voltage [V]."""
         return current - self.current(voltage)

@@ -182,6 +182,17 @@ def distance(candidate: Mapping[str, float], refined: Mapping[str, _Number]) -> 
     return worst
 
 
+def share_of(bounds: Mapping[str, float], candidate: Mapping[str, float], refined: Mapping[str, _Number]) -> float:
+    """The largest error of a candidate's node voltages [V] as a multiple of its bound there [V]; inf where that is 0."""
+    worst = 0.0
+    with mpmath.workdps(DIGITS):
+        for name, exact in refined.items():
+            error = abs(mpf(candidate[name]) - exact)
+            if error > 0:
+                worst = max(worst, float(error / mpf(bounds[name])) if bounds[name] > 0 else math.inf)
+    return worst
+
+
 def flat_equations(netlist: Netlist) -> Equations:
     """What a netlist says at DC, in high precision; capacitors are open."""
     unknowns = list(netlist.nodes[1:])
