@@ -51,7 +51,7 @@ def saturating_op_amps(random: Random) -> list[str]:
         if form == "tanh":
             cards.append(f"E{k} {far} 0 value={{{rail:.4g}*tanh({gain / rail:.6g}*(-v(x{k})))}}")
         elif form == "table":
-            corners = f"({-rail / gain:.6g},{-rail:.4g}) ({rail / gain:.6g},{rail:.4g})"
+            f"({-rail / gain:.6g},{-rail:.4g}) ({rail / gain:.6g},{rail:.4g})"
             cards.append(
                 f"E{k} {far} 0 table {{-v(x{k})}} = ({-rail / gain:.6g},{-rail:.4g}) ({rail / gain:.6g},{rail:.4g})"
             )
