@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mho.benchmarks.referee import amplifier_circuits, diode_circuits, linear_circuits
+from mho.benchmarks.referee import amplifier_circuits, behavioural_circuits, diode_circuits, linear_circuits
 
 CIRCUITS: dict[str, Callable[[np.random.Generator], list[str]]] = {
     "series-diode": diode_circuits.series_diode,
@@ -37,6 +37,9 @@ CIRCUITS: dict[str, Callable[[np.random.Generator], list[str]]] = {
     "diode-op-amps": amplifier_circuits.diode_op_amps,
     "controlled": amplifier_circuits.controlled,
     "subcircuits": amplifier_circuits.subcircuits,
+    "conductors": behavioural_circuits.conductors,
+    "saturating-op-amps": behavioural_circuits.saturating_op_amps,
+    "function-stages": behavioural_circuits.function_stages,
 }
 """The cards of a circuit of each family, without title and analysis, drawn from a generator."""
 

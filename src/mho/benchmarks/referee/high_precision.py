@@ -17,6 +17,7 @@ from typing import Any
 import mpmath
 from mpmath import mpf
 
+from mho.benchmarks.referee.formula_value import formula_tangent
 from mho.benchmarks.referee.junction_law import Junction, Number, junction_of, series_conductance
 from mho.spice.netlist import Netlist
 
@@ -33,8 +34,21 @@ _PIVOT_SHARE = mpf(10) ** -18
 
 
 @dataclass(frozen=True, slots=True)
+class Formula:
+    """A behavioural source: what its program makes of the sensed unknowns (−1 is ground) adds to rows, with a sign each.
+
+    A current [A] leaves its first node and enters its second, a voltage [V] stands on its branch's right side.
+    """
+
+    rows: tuple[tuple[int, int], ...]
+    sensed: tuple[int, ...]
+    program: Sequence[tuple]
+    constants: tuple[Number, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Equations:
-    """Modified nodal equations: linear rows, what sources put on their right sides, and the junctions.
+    """Modified nodal equations: linear rows, what sources put on their right sides, the junctions and the formulas.
 
     Unknowns are the node voltages, nodes behind a series resistance among them, and then the currents of V, E and H.
     """
@@ -43,6 +57,7 @@ class Equations:
     rows: list[dict[int, Number]]
     sources: list[Number]
     junctions: list[Junction]
+    formulas: list[Formula]
     gmin: Number
     node_count: int
     branch_names: list[str]
@@ -63,12 +78,23 @@ class Refined:
     start: str
 
 
+_Point = tuple[list[Number], list[list[Number]]]
+"""Where to linearise: junction voltages [V], and what each formula senses."""
+
+
 class Unsolved(ArithmeticError):
     """No solution was found in high precision."""
 
 
-def refine(netlist: Netlist, candidate: Mapping[str, float] | None = None) -> Refined:
-    """The solution that Newton's method finds from a candidate's node voltages [V], else from rest or by source stepping.
+def refine(
+    netlist: Netlist, candidate: Mapping[str, float] | None = None, currents: Mapping[str, float] | None = None
+) -> Refined:
+    """The solution that Newton's method finds from a candidate, else from rest or by source stepping.
+
+    Args:
+        netlist: the netlist.
+        candidate: its node voltages [V] by name.
+        currents: through its V, E and H elements [A] by name, for formulas that sense them; 0 where not given.
 
     Raises:
         Unsolved: None of the three led anywhere.
@@ -81,8 +107,9 @@ def refine(netlist: Netlist, candidate: Mapping[str, float] | None = None) -> Re
                 if start == "sources":
                     unknowns = _by_sources(equations)
                 else:
-                    drops = _start_drops(equations, candidate if start == "candidate" else None)
-                    unknowns = _newton(equations, drops, mpf(1), SETTLED)[0]
+                    known = {**(candidate or {}), **{f" {name}": i for name, i in (currents or {}).items()}}
+                    point = _start_point(equations, known if start == "candidate" else None)
+                    unknowns = _newton(equations, point, mpf(1), SETTLED)[0]
             except (Unsolved, ZeroDivisionError, OverflowError, ValueError):
                 continue
             names = equations.unknowns
@@ -104,8 +131,26 @@ def distance(candidate: Mapping[str, float], refined: Mapping[str, Number]) -> f
     return worst
 
 
+def share_of(bounds: Mapping[str, float], candidate: Mapping[str, float], refined: Mapping[str, Number]) -> float:
+    """The largest error of a candidate's node voltages [V] as a multiple of its bound there [V]; inf where that is 0."""
+    worst = 0.0
+    with mpmath.workdps(DIGITS):
+        for name, exact in refined.items():
+            error = abs(mpf(candidate[name]) - exact)
+            if error > 0:
+                worst = max(worst, float(error / mpf(bounds[name])) if bounds[name] > 0 else math.inf)
+    return worst
+
+
 def flat_equations(netlist: Netlist) -> Equations:
-    """What a netlist says at DC, in high precision; capacitors are open."""
+    """What a netlist says at DC, in high precision; capacitors are open, inductors shorts.
+
+    Raises:
+        Unsolved: It has elements whose laws are not written down here.
+    """
+    for kind in ("mosfets", "bipolars", "switches", "current_switches"):
+        if len(getattr(netlist, kind)):
+            raise Unsolved(f"{kind} have no law in high precision")
     unknowns = list(netlist.nodes[1:])
     series = [series_conductance(netlist, k) for k in range(len(netlist.diodes))]
     unknowns += [f"\n{name}" for name, siemens in zip(netlist.diodes.names, series, strict=True) if siemens is not None]
@@ -131,23 +176,26 @@ def flat_equations(netlist: Netlist) -> Equations:
         for node, sign in ((first, -1), (second, 1)):
             if node >= 0:
                 sources[node] += sign * mpf(float(amperes))
-    branch = node_count
+    branches = {name: node_count + k for k, name in enumerate(netlist.branches)}
 
-    def voltage_branch(first: int, second: int) -> int:
-        nonlocal branch
+    def voltage_branch(name: str, first: int, second: int) -> int:
+        branch = branches[name]
         for node, sign in ((first, 1), (second, -1)):
             add(node, branch, mpf(sign))
             add(branch, node, mpf(sign))
-        branch += 1
-        return branch - 1
+        return branch
 
-    for (first, second), volts in zip(ends(netlist.voltage_sources.nodes), netlist.voltage_sources.dc, strict=True):
-        sources[voltage_branch(first, second)] = mpf(float(volts))
+    held = netlist.voltage_sources
+    for name, pair, volts in zip(held.names, ends(held.nodes), held.dc, strict=True):
+        sources[voltage_branch(name, *pair)] = mpf(float(volts))
     for elements in (netlist.vcvs, netlist.vccs):
-        for pair, control, gain in zip(ends(elements.nodes), ends(elements.control_nodes), elements.gain, strict=True):
+        controls = ends(elements.control_nodes)
+        for name, pair, control, gain in zip(
+            elements.names, ends(elements.nodes), controls, elements.gain, strict=True
+        ):
             gain = mpf(float(gain))
             if elements is netlist.vcvs:
-                row = voltage_branch(*pair)
+                row = voltage_branch(name, *pair)
                 add(row, control[0], -gain)
                 add(row, control[1], gain)
             else:
@@ -155,10 +203,11 @@ def flat_equations(netlist: Netlist) -> Equations:
                     add(node, control[0], sign * gain)
                     add(node, control[1], -sign * gain)
     for elements in (netlist.ccvs, netlist.cccs):
-        for pair, control, gain in zip(ends(elements.nodes), elements.control, elements.gain, strict=True):
+        named = zip(elements.names, ends(elements.nodes), elements.control, elements.gain, strict=True)
+        for name, pair, control, gain in named:
             column = node_count + int(control)
             if elements is netlist.ccvs:
-                add(voltage_branch(*pair), column, -mpf(float(gain)))
+                add(voltage_branch(name, *pair), column, -mpf(float(gain)))
             else:
                 for node, sign in zip(pair, (1, -1), strict=True):
                     add(node, column, sign * mpf(float(gain)))
@@ -170,13 +219,29 @@ def flat_equations(netlist: Netlist) -> Equations:
             conductance(anode, inner, siemens)
             anode, inner = inner, inner + 1
         junctions.append(junction_of(netlist, k, anode, cathode))
-    return Equations(unknowns, rows, sources, junctions, mpf(netlist.gmin), node_count, list(netlist.branches))
+    formulas = []
+    for group in netlist.behavioural:
+        for k, (name, pair) in enumerate(zip(group.names, ends(group.nodes), strict=True)):
+            into = ((pair[0], -1), (pair[1], 1)) if group.kind == "i" else ((voltage_branch(name, *pair), 1),)
+            sensed = tuple(int(q) - 1 if q >= 0 else node_count - 1 - int(q) for q in group.sensed[k])
+            constants = tuple(mpf(float(c)) for c in group.constants[:, k])
+            formulas.append(Formula(into, sensed, group.program, constants))
+    for name, pair in zip(netlist.inductors.names, ends(netlist.inductors.nodes), strict=True):
+        voltage_branch(name, *pair)
+    gmin = mpf(netlist.gmin)
+    return Equations(unknowns, rows, sources, junctions, formulas, gmin, node_count, list(netlist.branches))
 
 
-def _start_drops(equations: Equations, candidate: Mapping[str, float] | None) -> list[Number]:
-    """Junction voltages [V] to linearise at first: a candidate's, divided between junction and series resistance."""
-    if candidate is None:
-        return [mpf(0)] * len(equations.junctions)
+def _start_point(equations: Equations, known: Mapping[str, float] | None) -> _Point:
+    """Where to linearise at first; a candidate's voltages are divided between junction and series resistance."""
+    if known is None:
+        return [mpf(0)] * len(equations.junctions), [[mpf(0)] * len(f.sensed) for f in equations.formulas]
+    nodes = equations.node_count
+
+    def value(unknown: int) -> Number:
+        name = equations.unknowns[unknown] if unknown < nodes else f" {equations.unknowns[unknown]}"
+        return mpf(known.get(name, 0.0)) if unknown >= 0 else mpf(0)
+
     drops = []
     for junction in equations.junctions:
         anode, resistance = junction.anode, mpf(0)
@@ -184,9 +249,8 @@ def _start_drops(equations: Equations, candidate: Mapping[str, float] | None) ->
             # The row of the inner node holds the one linear conductance that joins it.
             anode = next((column for column in equations.rows[anode] if column != junction.anode), -1)
             resistance = 1 / equations.rows[junction.anode][junction.anode]
-        ends = [mpf(candidate[equations.unknowns[n]]) if n >= 0 else mpf(0) for n in (anode, junction.cathode)]
-        drops.append(_behind(junction, ends[0] - ends[1], resistance, equations.gmin))
-    return drops
+        drops.append(_behind(junction, value(anode) - value(junction.cathode), resistance, equations.gmin))
+    return drops, [[value(unknown) for unknown in formula.sensed] for formula in equations.formulas]
 
 
 def _behind(junction: Junction, drop: Number, resistance: Number, gmin: Number) -> Number:
@@ -211,24 +275,21 @@ def _behind(junction: Junction, drop: Number, resistance: Number, gmin: Number) 
     return inner
 
 
-def _newton(
-    equations: Equations, drops: Sequence[Number], share: Number, tolerance: Number
-) -> tuple[list[Number], list[Number]]:
-    """Unknowns and junction voltages, with `share` of every source, from junction voltages to linearise at."""
-    drops = list(drops)
+def _newton(equations: Equations, point: _Point, share: Number, tolerance: Number) -> tuple[list[Number], _Point]:
+    """Unknowns and where they were linearised at, with `share` of every source, from a point to linearise at."""
     before: list[Number] | None = None
     for _ in range(_NEWTON_STEPS):
-        unknowns = _linearised(equations, drops, share)
+        unknowns = _linearised(equations, point, share)
         new = [_drop(junction, unknowns) for junction in equations.junctions]
-        kept = [j.limited(n, o) for j, n, o in zip(equations.junctions, new, drops, strict=True)]
+        kept = [j.limited(n, o) for j, n, o in zip(equations.junctions, new, point[0], strict=True)]
         limited = any(k != n for k, n in zip(kept, new, strict=True))
-        drops = kept
-        if not equations.junctions:
-            return unknowns, drops
+        point = kept, [[unknowns[u] if u >= 0 else mpf(0) for u in f.sensed] for f in equations.formulas]
+        if not equations.junctions and not equations.formulas:
+            return unknowns, point
         if before is not None and not limited:
             moved = zip(unknowns, before, strict=True)
             if all(abs(now - then) <= tolerance * (abs(now) + mpf(10) ** -9) for now, then in moved):
-                return unknowns, drops
+                return unknowns, point
         before = unknowns
     raise Unsolved(f"no convergence in {_NEWTON_STEPS} steps")
 
@@ -238,11 +299,11 @@ def _drop(junction: Junction, unknowns: Sequence[Number]) -> Number:
     return upper - (unknowns[junction.cathode] if junction.cathode >= 0 else mpf(0))
 
 
-def _linearised(equations: Equations, drops: Sequence[Number], share: Number) -> list[Number]:
-    """The solution of the equations, junctions replaced by their tangents."""
+def _linearised(equations: Equations, point: _Point, share: Number) -> list[Number]:
+    """The solution of the equations, junctions and formulas replaced by their tangents."""
     rows = [dict(row) for row in equations.rows]
     right = [share * source for source in equations.sources]
-    for junction, drop in zip(equations.junctions, drops, strict=True):
+    for junction, drop in zip(equations.junctions, point[0], strict=True):
         current, slope = junction.law(drop, equations.gmin)
         rest = current - slope * drop
         for node, other, sign in ((junction.anode, junction.cathode, 1), (junction.cathode, junction.anode, -1)):
@@ -251,17 +312,26 @@ def _linearised(equations: Equations, drops: Sequence[Number], share: Number) ->
                 right[node] -= sign * rest
                 if other >= 0:
                     rows[node][other] = rows[node].get(other, mpf(0)) - slope
+    for formula, sensed in zip(equations.formulas, point[1], strict=True):
+        value, slopes = formula_tangent(formula.program, formula.constants, sensed, equations.gmin)
+        rest = value - sum((slope * at for slope, at in zip(slopes, sensed, strict=True)), mpf(0))
+        for row, sign in formula.rows:
+            if row >= 0:
+                right[row] += sign * share * rest
+                for column, slope in zip(formula.sensed, slopes, strict=True):
+                    if column >= 0:
+                        rows[row][column] = rows[row].get(column, mpf(0)) - sign * share * slope
     return eliminated(rows, right)
 
 
 def _by_sources(equations: Equations) -> list[Number]:
     """Follow the solution while the sources grow from nothing; steps halve where Newton's method fails."""
-    drops = [mpf(0)] * len(equations.junctions)
+    point = _start_point(equations, None)
     share, step = 0.0, 1e-3
     for _ in range(_SOURCE_STEPS):
         ahead = min(1.0, share + step)
         try:
-            _, drops = _newton(equations, drops, mpf(ahead), mpf(10) ** -9)
+            _, point = _newton(equations, point, mpf(ahead), mpf(10) ** -9)
         except Unsolved:
             step *= 0.25
             if step < _LEAST_SOURCE_STEP:
@@ -269,7 +339,7 @@ def _by_sources(equations: Equations) -> list[Number]:
             continue
         share, step = ahead, 2 * step
         if share == 1.0:
-            return _newton(equations, drops, mpf(1), SETTLED)[0]
+            return _newton(equations, point, mpf(1), SETTLED)[0]
     raise Unsolved("source stepping got stuck")
 
 
