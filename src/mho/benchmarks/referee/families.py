@@ -5,7 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mho.benchmarks.referee import amplifier_circuits, behavioural_circuits, diode_circuits, linear_circuits
+from mho.benchmarks.referee import (
+    amplifier_circuits,
+    behavioural_circuits,
+    diode_circuits,
+    linear_circuits,
+    transistor_circuits,
+)
 
 CIRCUITS: dict[str, Callable[[np.random.Generator], list[str]]] = {
     "series-diode": diode_circuits.series_diode,
@@ -40,6 +46,10 @@ CIRCUITS: dict[str, Callable[[np.random.Generator], list[str]]] = {
     "conductors": behavioural_circuits.conductors,
     "saturating-op-amps": behavioural_circuits.saturating_op_amps,
     "function-stages": behavioural_circuits.function_stages,
+    "inverters": transistor_circuits.inverters,
+    "mosfet-stages": transistor_circuits.mosfet_stages,
+    "bipolar-stages": transistor_circuits.bipolar_stages,
+    "switches": transistor_circuits.switches,
 }
 """The cards of a circuit of each family, without title and analysis, drawn from a generator."""
 
