@@ -26,6 +26,7 @@ DIGITS = 60
 SETTLED = mpf(10) ** -30
 """A solution is found when a step of Newton's method changes no unknown by more than this share of it."""
 
+_PARAMETER_ULPS = 8
 _NEWTON_STEPS = 150
 _SOURCE_STEPS = 400
 _LEAST_SOURCE_STEP = 1e-9
@@ -132,13 +133,17 @@ def distance(candidate: Mapping[str, float], refined: Mapping[str, Number]) -> f
 
 
 def share_of(bounds: Mapping[str, float], candidate: Mapping[str, float], refined: Mapping[str, Number]) -> float:
-    """The largest error of a candidate's node voltages [V] as a multiple of its bound there [V]; inf where that is 0."""
+    """The largest error of a candidate's node voltages [V] as a multiple of what its bound there allows [V].
+
+    Parameters rounded to doubles, thermal voltages among them, move voltages by a few ulp of the largest: these are allowed
+    beside the bound, which is for the equations as they stand.
+    """
     worst = 0.0
     with mpmath.workdps(DIGITS):
+        rounding = _PARAMETER_ULPS * math.ulp(1.0) * max((abs(v) for v in refined.values()), default=mpf(0))
         for name, exact in refined.items():
-            error = abs(mpf(candidate[name]) - exact)
-            if error > 0:
-                worst = max(worst, float(error / mpf(bounds[name])) if bounds[name] > 0 else math.inf)
+            error, allowed = abs(mpf(candidate[name]) - exact), mpf(bounds[name]) + rounding
+            worst = max(worst, float(error / allowed) if allowed > 0 else math.inf if error > 0 else 0.0)
     return worst
 
 
