@@ -33,7 +33,10 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
     if positive.any():
         first, second = nodes[resistors.nodes[positive]].T
         labels = [name for name, one in zip(resistors.names, positive.tolist(), strict=True) if one]
-        builder.add_resistors(first, second, 1.0 / resistors.resistance[positive], labels=labels)
+        # The least of doubles have no finite inverse, which `add_resistors` refuses by name.
+        with np.errstate(over="ignore"):
+            conductance = 1.0 / resistors.resistance[positive]
+        builder.add_resistors(first, second, conductance, labels=labels)
     if not positive.all():
         # A negative resistance has no place among elements whose energy is convex: it is a source that senses itself.
         first, second = nodes[resistors.nodes[~positive]].T
@@ -43,7 +46,8 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
         rows = np.flatnonzero(netlist.diodes.temperature == celsius)
         anode, cathode = nodes[netlist.diodes.nodes[rows]].T
         diode = junction_diodes(netlist, netlist.diodes, rows, float(celsius))
-        builder.add_diodes(anode, cathode, diode, name=f"diodes at {celsius:.17g} °C")
+        labels = [netlist.diodes.names[k] for k in rows.tolist()]
+        builder.add_diodes(anode, cathode, diode, name=f"diodes at {celsius:.17g} °C", labels=labels)
     if len(currents):
         first, second = nodes[currents.nodes].T
         builder.add_current_sources(first, second, currents.dc)

@@ -53,6 +53,9 @@ CIRCUITS: dict[str, Callable[[np.random.Generator], list[str]]] = {
 }
 """The cards of a circuit of each family, without title and analysis, drawn from a generator."""
 
+NGSPICE_ALONE = ("inverters", "mosfet-stages", "bipolar-stages", "switches")
+"""Families whose elements have no law in high precision."""
+
 
 def netlist_text(family: str, seed: int) -> str:
     """A netlist of a family, with an `.op` card."""
