@@ -170,6 +170,18 @@ class JunctionDiode(TwoTerminal):
         downwards = xp.where(multiple < -1.0, xp.clip(reverse + series, drop, stand), drop)
         return xp.where(drop > stand, upwards, downwards)
 
+    def voltage_past(self, current: Array, stand: Array, drop: Array) -> Array:
+        """The law's inverse where a conducting or broken diode is to carry less of the same sign."""
+        scale, breakdown, breakdown_scale = _scales(self)
+        xp = namespace(current, stand, scale)
+        multiple = current / self.saturation_current
+        series = 0.0 if self.series_resistance is None else self.series_resistance * current
+        forward = scale * xp.log1p(xp.maximum(multiple, 1.0)) + series
+        reverse = -breakdown - breakdown_scale * xp.log(xp.maximum(-multiple, 1.0)) + series
+        falling = (drop < stand) & (multiple > 1.0) & (drop > 0)
+        rising = (drop > stand) & (multiple < -1.0) & (drop < -breakdown)
+        return xp.where(falling, xp.minimum(forward, drop), xp.where(rising, xp.maximum(reverse, drop), drop))
+
     def co_content(self, voltage: Array) -> Array:
         """The junction's co-content and ½·R_S·i²."""
         scales = _scales(self)
