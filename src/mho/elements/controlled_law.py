@@ -33,4 +33,4 @@ class ControlledLaw(eqx.Module):
 
     def in_range(self, sensed: np.ndarray) -> np.ndarray:
         """Whether each source stands where its law is meant to hold, (n,); no operating point is accepted elsewhere."""
-        return np.isfinite(sensed).all(-1)
+        return np.asarray(np.isfinite(sensed).all(-1))

@@ -9,16 +9,17 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from mho.errors import InputError
-from mho.spice.netlist import GROUND, Elements, Netlist
+from mho.spice.netlist import GROUND, BehaviouralSources, Elements, Netlist
 from mho.spice.values import shown
 
 
 def check_topology(netlist: Netlist) -> None:
     """Check that nodes have a DC path to ground and that no loop of voltage sources closes.
 
-    A DC path leads through resistors, diodes, and V, E and H elements. Nodes without one may still be determined by
-    controlled sources: where a G or F element drives current into them and an E or G element senses their voltage,
-    the numbers decide, so those pass. A node with a single connection is no fault if that is a DC path, as in ngspice.
+    A DC path leads through resistors, diodes, and V, E, H and behavioural voltage sources. Nodes without one may still be
+    determined by controlled sources: where a G, F or behavioural one drives current into them and an E, G or behavioural
+    one senses their voltage, the numbers decide, so those pass. A node with a single connection is no fault if that is a
+    DC path, as in ngspice.
 
     Raises:
         InputError: One of the faults; file and line of an element at it.
@@ -43,6 +44,7 @@ def _kinds(netlist: Netlist) -> list[Elements]:
         netlist.current_sources,
         netlist.vccs,
         netlist.cccs,
+        *netlist.behavioural,
     ]
 
 
@@ -55,7 +57,8 @@ def _components(edges: np.ndarray, count: int) -> tuple[int, np.ndarray]:
 
 def _check_floating(netlist: Netlist) -> None:
     kinds = _kinds(netlist)
-    edges = np.concatenate([elements.nodes for elements in kinds[:5]])
+    voltages = [group for group in netlist.behavioural if group.kind == "v"]
+    edges = np.concatenate([elements.nodes for elements in [*kinds[:5], *voltages]])
     number, labels = _components(edges, len(netlist.nodes))
     floating = np.ones(number, dtype=bool)
     floating[labels[GROUND]] = False
@@ -69,6 +72,11 @@ def _check_floating(netlist: Netlist) -> None:
     ):
         ends = labels[pairs]
         mark[ends[ends[:, 0] != ends[:, 1]].ravel()] = True
+    for group in netlist.behavioural:
+        if group.kind == "i":
+            ends = labels[group.nodes]
+            driven[ends[ends[:, 0] != ends[:, 1]].ravel()] = True
+        sensed[labels[group.sensed[group.sensed > 0]]] = True
     floating &= ~(driven & sensed)
     if not floating.any():
         return
@@ -78,6 +86,8 @@ def _check_floating(netlist: Netlist) -> None:
         pairs = elements.nodes
         if elements is netlist.vcvs or elements is netlist.vccs:
             pairs = np.concatenate([pairs, elements.control_nodes], axis=1)
+        elif isinstance(elements, BehaviouralSources):
+            pairs = np.concatenate([pairs, elements.sensed], axis=1)
         rows = np.flatnonzero((pairs == node).any(axis=1))
         if len(rows):
             where = f"{netlist.where(elements, rows[0])}: {elements.names[rows[0]]}"
@@ -89,7 +99,8 @@ def _check_floating(netlist: Netlist) -> None:
 
 
 def _check_loops(netlist: Netlist) -> None:
-    kinds = (netlist.voltage_sources, netlist.vcvs, netlist.ccvs)
+    behavioural = [group for group in netlist.behavioural if group.kind == "v"]
+    kinds = (netlist.voltage_sources, netlist.vcvs, netlist.ccvs, *behavioural)
     edges = np.concatenate([elements.nodes for elements in kinds])
     count = len(netlist.nodes)
     if len(edges) == count - _components(edges, count)[0]:
