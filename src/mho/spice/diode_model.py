@@ -74,6 +74,7 @@ DIODE = ParameterTable(
         {"tbv1", "tbv2", "tikf", "nbvl", "ibvl", "mfg", "type", "vpk", "iave", "ipk", "irms", "diss", "icrating"}
     ),
     levels=(1, 3),
+    limits={"m": 0.9},
 )
 
 
