@@ -140,6 +140,7 @@ _ONE: dict[str, Callable[[Number], Number]] = {
     "!": _truth(lambda x: x == 0),
     "abs": abs,
     "exp": lambda x: mpf(_LARGE) if x > mpf(_MOST_EXPONENT) else mpmath.exp(x),
+    "exp - 1": lambda x: mpf(_LARGE) - 1 if x > mpf(_MOST_EXPONENT) else mpmath.expm1(x),
     "ln": _logarithm,
     "log": _logarithm,
     "log10": lambda x: -mpf(_LARGE) if x == 0 else mpmath.log10(x),
