@@ -64,10 +64,10 @@ class CircuitBuilder:
         element: TwoTerminal,
         *,
         name: str,
-        labels: Sequence[str] | None = None,
         programmable: bool = False,
+        labels: Sequence[str] | None = None,
     ) -> None:
-        """A group of elements: nodes of lengths n or 1, parameters of shape (n,) or (); `labels` name them in messages.
+        """A group of elements; `labels` name each in messages; node arrays of lengths n or 1, parameters of shape (n,) or ().
 
         Raises:
             InputError: if the shapes do not fit, the name is taken or the element has no finite law.
@@ -89,7 +89,8 @@ class CircuitBuilder:
             raise InputError(f"{name}: parameters must be scalars or have one entry an element, not shape {shape}")
         a, b = np.broadcast_to(a, shape).copy(), np.broadcast_to(b, shape).copy()
         whole = _with_parameters(element, [np.broadcast_to(p, shape).copy() for p in arrays])
-        self._branches.append(Branches(name, a, b, whole, programmable, None if labels is None else Names(labels)))
+        named = None if labels is None else Names(labels)
+        self._branches.append(Branches(name, a, b, whole, programmable, named))
 
     def add_resistors(
         self,
@@ -118,7 +119,7 @@ class CircuitBuilder:
             value = g.reshape(-1)[k]
             raise InputError(f"{label} ({a} to {b}): conductance {value:g} S; must be positive and finite")
         element = ProgrammableResistor(g, lower, upper)
-        self.add_elements(first, second, element, name=name, labels=labels, programmable=programmable)
+        self.add_elements(first, second, element, name=name, programmable=programmable, labels=labels)
 
     def add_diodes(
         self,
@@ -130,8 +131,8 @@ class CircuitBuilder:
         labels: Sequence[str] | None = None,
     ) -> None:
         """Diodes; SPICE's default model if none is given."""
-        model = JunctionDiode.from_model() if diode is None else diode
-        self.add_elements(anode, cathode, model, name=name, labels=labels)
+        element = JunctionDiode.from_model() if diode is None else diode
+        self.add_elements(anode, cathode, element, name=name, labels=labels)
 
     def add_current_sources(
         self, first: Nodes, second: Nodes, current: ArrayLike, *, name: str = "current-sources"
