@@ -1,5 +1,7 @@
 """A short run of hostile netlists through reader and solver, and proof that the run would tell."""
 
+import warnings
+
 import pytest
 
 from mho.benchmarks import fuzz
@@ -53,3 +55,21 @@ def test_a_process_that_dies_is_counted_and_replaced(monkeypatch):
     monkeypatch.setattr(fuzz, "_go_through", _dies)
     (row,) = fuzz.measure(samples=4, families=["characters"])
     assert row["counts"] == {"solved": 2, "died": 2}
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        ".temp 1e200",
+        ".options tnom=1e200",
+        "r2 a 0 4.9e-324",
+        "b1 a 0 i=v(a) tc2=1 temp=1e200",
+        "i1 0 a 1e400",
+        f"r2 a 0 {'9' * 400}",
+        ".param k={10**400}\nr2 a 0 {k}",
+    ],
+)
+def test_what_once_ended_in_a_traceback_or_a_warning(card):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        assert fuzz.outcome(f"t\nv1 a 0 1\nr1 a b 1\nd1 b 0 d\n.model d d\n{card}\n")[0] in ("not read", "not solved")

@@ -67,7 +67,7 @@ class CircuitBuilder:
         programmable: bool = False,
         labels: Sequence[str] | None = None,
     ) -> None:
-        """A group of elements; `labels` name each in messages; node arrays of lengths n or 1, parameters of shape (n,) or ().
+        """A group of elements: nodes of lengths n or 1, parameters of shape (n,) or (); `labels` name them in messages.
 
         Raises:
             InputError: if the shapes do not fit, the name is taken or the element has no finite law.
