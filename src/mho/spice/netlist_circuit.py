@@ -54,7 +54,10 @@ def _circuit(netlist: Netlist, pairs: Pairs | None) -> Circuit:
     if positive.any():
         first, second = nodes[resistors.nodes[positive]].T
         labels = [name for name, one in zip(resistors.names, positive.tolist(), strict=True) if one]
-        builder.add_resistors(first, second, 1.0 / resistors.resistance[positive], labels=labels)
+        # The least of doubles have no finite inverse, which `add_resistors` refuses by name.
+        with np.errstate(over="ignore"):
+            conductance = 1.0 / resistors.resistance[positive]
+        builder.add_resistors(first, second, conductance, labels=labels)
     if not positive.all():
         # A negative resistance has no place among elements whose energy is convex: it is a source that senses itself.
         first, second = nodes[resistors.nodes[~positive]].T
