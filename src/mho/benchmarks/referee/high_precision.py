@@ -27,6 +27,7 @@ SETTLED = mpf(10) ** -30
 """A solution is found when a step of Newton's method changes no unknown by more than this share of it."""
 
 _PARAMETER_ULPS = 8
+_FITTED_WITHIN = 1e-10  # of a BV [V]: 1e-9 of N k T / q
 _NEWTON_STEPS = 150
 _SOURCE_STEPS = 400
 _LEAST_SOURCE_STEP = 1e-9
@@ -132,15 +133,19 @@ def distance(candidate: Mapping[str, float], refined: Mapping[str, Number]) -> f
     return worst
 
 
-def share_of(bounds: Mapping[str, float], candidate: Mapping[str, float], refined: Mapping[str, Number]) -> float:
+def share_of(
+    netlist: Netlist, bounds: Mapping[str, float], candidate: Mapping[str, float], refined: Mapping[str, Number]
+) -> float:
     """The largest error of a candidate's node voltages [V] as a multiple of what its bound there allows [V].
 
-    Parameters rounded to doubles, thermal voltages among them, move voltages by a few ulp of the largest: these are allowed
-    beside the bound, which is for the equations as they stand.
+    Parameters rounded to doubles, thermal voltages among them, move voltages by a few ulp of the largest, and the fit of a
+    BV to its IBV is done to 1e-9: these are allowed beside the bound, which is for the equations as they stand.
     """
     worst = 0.0
     with mpmath.workdps(DIGITS):
         rounding = _PARAMETER_ULPS * math.ulp(1.0) * max((abs(v) for v in refined.values()), default=mpf(0))
+        if any(model.breakdown_voltage is not None for model in netlist.models):
+            rounding += mpf(_FITTED_WITHIN)
         for name, exact in refined.items():
             error, allowed = abs(mpf(candidate[name]) - exact), mpf(bounds[name]) + rounding
             worst = max(worst, float(error / allowed) if allowed > 0 else math.inf if error > 0 else 0.0)

@@ -141,7 +141,7 @@ def judge(family: str, seed: int, netlist: Netlist, mho: Answer, ngspice: SpiceO
     if mho.voltages is not None and ours_found is not None:
         error = distance(mho.voltages, ours_found.voltages)
         if mho.bounds is not None:
-            of_bound = share_of(mho.bounds, mho.voltages, ours_found.voltages)
+            of_bound = share_of(netlist, mho.bounds, mho.voltages, ours_found.voltages)
     if theirs is not None and theirs_found is not None:
         ngspice_error = distance(theirs, theirs_found.voltages)
     verdict = _verdict(mho, theirs, difference, error, ngspice_error)
