@@ -1,4 +1,4 @@
-"""Operating points to 50 digits: who is right where two solvers differ.
+"""Operating points computed in 60 digits: who is right where two solvers differ.
 
 Nothing of mho's solvers or element laws is used, so that a mistake there can't hide here: modified nodal analysis and
 SPICE's junction law are written down again from the ngspice 39 manual (chapters 3 to 7; section 7.2, "Diode Model") and
