@@ -26,6 +26,9 @@ from mho.spice.expressions import Call
 from mho.spice.formulas import CHOOSE, NEGATE
 from mho.spice.values import shown
 
+EXP_LESS_ONE = "exp - 1"
+"""Name of a step: no function can have it."""
+
 _LARGE = 1e99
 _MOST_EXPONENT = 227.9559242
 _FUDGE = 1e-20
@@ -261,6 +264,11 @@ def _exponential(x: np.ndarray, fudge: float) -> tuple[np.ndarray, np.ndarray]:
     return value, value
 
 
+def _exponential_less_one(x: np.ndarray, fudge: float) -> tuple[np.ndarray, np.ndarray]:
+    value = _exponential(x, fudge)[0]
+    return np.where(x > _MOST_EXPONENT, value, np.expm1(np.minimum(x, _MOST_EXPONENT))), value
+
+
 def _step(x: np.ndarray) -> np.ndarray:
     return 0.5 * (np.sign(x) + 1.0)
 
@@ -283,6 +291,7 @@ _UNARY: dict[str, Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]] 
     "cos": lambda x, fudge: (np.cos(x), -np.sin(x)),
     "cosh": lambda x, fudge: (np.cosh(x), np.sinh(x)),
     "exp": _exponential,
+    EXP_LESS_ONE: _exponential_less_one,
     "floor": _flat(np.floor),
     "ln": _log(1.0),
     "log": _log(1.0),

@@ -53,6 +53,8 @@ def _passive(
     A bare name in the value's place is a model or a parameter; which one, is known when all cards are read.
     """
     words = words_of(text, nodes=2)
+    if len(words) == 4 and _is_value(words[3]) and words[2] != "=":
+        return words, value_of(words[3]), "", {}
     keys: dict[str, Value] = {}
     value: Value | None = None
     if "=" in words:
@@ -131,7 +133,10 @@ def _add_passive(
     if keys and any(key not in columns for key in keys):
         cards.extras[len(cards.names)] = {key: number for key, number in keys.items() if key not in columns}
     # What a card doesn't give may come from its model.
-    numbers = [keys.get(column, NOT_GIVEN if label and column != "m" else _DEFAULTS[column]) for column in columns]
+    if not keys and not label:
+        numbers = [_DEFAULTS[column] for column in columns]
+    else:
+        numbers = [keys.get(column, NOT_GIVEN if label and column != "m" else _DEFAULTS[column]) for column in columns]
     cards.add(scope.named(words[0], position), nodes, (NOT_GIVEN if value is None else value, *numbers), position)
     if label:
         cards.add_model(label)

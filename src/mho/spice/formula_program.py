@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mho.errors import InputError
-from mho.spice.behavioural_law import Program, check_call
+from mho.spice.behavioural_law import EXP_LESS_ONE, Program, check_call
 from mho.spice.expressions import Call, Expression, Function, linked
 from mho.spice.formulas import TIME, Sensed, parse_formula
 
@@ -45,6 +45,12 @@ def formula_program(steps: tuple, find: Callable[[str], Function | None]) -> For
     for step in linked(steps, find, parse_formula):
         if isinstance(step, Call):
             check_call(step)
+            less_one = program[-2:] == [("call", "exp", 1), ("constant", len(constants) - 1)] and constants[-1] == 1.0
+            if step == Call("-", 2) and less_one:
+                # A junction's exp(x) - 1 keeps its digits near 0 as one function.
+                constants.pop()
+                program[-2:] = [("call", EXP_LESS_ONE, 1)]
+                continue
             program.append(("call", *step))
         elif isinstance(step, Sensed):
             if step == TIME:

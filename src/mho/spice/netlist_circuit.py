@@ -4,20 +4,17 @@ Capacitors are open, inductors sources of 0 V. Diodes of one temperature are one
 see `mho.elements`; of the signs: ngspice 39 manual, chapters 3 to 7.
 """
 
-from typing import Any
-
 import numpy as np
 
-from mho.elements import PiecewiseDiode
 from mho.networks.circuit import Circuit
 from mho.networks.circuit_builder import CircuitBuilder
 from mho.spice.behavioural_law import FormulaLaw
-from mho.spice.formulas import CHOOSE
 from mho.spice.netlist import BehaviouralSources, Netlist, VoltageControlled
 from mho.spice.netlist_bipolars import add_bipolars
 from mho.spice.netlist_diodes import junction_diodes
 from mho.spice.netlist_mosfets import add_mosfets
 from mho.spice.netlist_switches import add_switches
+from mho.spice.own_voltage import own_voltage_law
 
 
 def netlist_circuit(netlist: Netlist) -> Circuit:
@@ -70,11 +67,19 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
 
 def _add_behavioural(builder: CircuitBuilder, nodes: np.ndarray, netlist: Netlist, group: BehaviouralSources) -> None:
     plus, minus = nodes[group.nodes].T
-    if group.kind == "i" and not (group.nodes[:, 0] == group.nodes[:, 1]).any():
-        ideal = _ideal_diodes(group)
-        if ideal is not None:
-            builder.add_elements(plus, minus, ideal, name=f"ideal diodes {group.names[0]} ...")
-            return
+    own = own_voltage_law(group)
+    if own is not None:
+        name = f"elements {group.names[0]} ..."
+        if own.diode is not None:
+            builder.add_elements(plus, minus, own.diode, name=name)
+        conducting = own.conductance > 0
+        if conducting.any():
+            labels = [label for label, one in zip(group.names, conducting.tolist(), strict=True) if one]
+            ends = plus[conducting], minus[conducting]
+            builder.add_resistors(*ends, own.conductance[conducting], name=name, labels=labels)
+        if own.current.any():
+            builder.add_current_sources(plus, minus, own.current, name=f"currents {group.names[0]} ...")
+        return
     sensed = [
         [f"v:{netlist.nodes[q]}" if q >= 0 else f"i:{netlist.branches[-1 - q]}" for q in row]
         for row in group.sensed.tolist()
@@ -82,28 +87,6 @@ def _add_behavioural(builder: CircuitBuilder, nodes: np.ndarray, netlist: Netlis
     law = FormulaLaw(group.program, group.constants, netlist.gmin)
     kind = "i" if group.kind == "i" else "v"
     builder.add_behavioural_sources(plus, minus, sensed, law, kind=kind, names=group.names)
-
-
-def _ideal_diodes(group: BehaviouralSources) -> PiecewiseDiode | None:
-    """The elements of sources I = V(a,b) > 0 ? g*V(a,b) : 0 between a and b, or with <: as `IdealDiode` is written.
-
-    Their law increases with the voltage across themselves, so that a circuit with them keeps its energy.
-    """
-    grounded = len(group.sensed.T) == 1
-    drop = (("sensed", 0),) if grounded else (("sensed", 0), ("sensed", 1), ("call", "-", 2))
-    ends = group.nodes[:, :1] if grounded else group.nodes
-    if not np.array_equal(group.sensed, ends) or (grounded and group.nodes[:, 1].any()):
-        return None
-    for comparison, polarity in ((">", 1.0), ("<", -1.0)):
-        test = (*drop, ("constant", 0), ("call", comparison, 2), ("constant", 1), *drop, ("call", "*", 2))
-        if group.program != (*test, ("constant", 2), ("call", CHOOSE, 3)):
-            continue
-        limit, slope, blocked = group.constants
-        if limit.any() or blocked.any() or not (slope > 0).all():
-            return None
-        parameters: tuple[Any, ...] = (1.0 / slope, np.full_like(slope, np.inf), limit, np.full_like(slope, polarity))
-        return PiecewiseDiode(*parameters)
-    return None
 
 
 def nodeset_voltages(netlist: Netlist, circuit: Circuit) -> np.ndarray | None:
