@@ -12,6 +12,7 @@ from mho.spice.behavioural_law import FormulaLaw
 from mho.spice.netlist import BehaviouralSources, Netlist, VoltageControlled
 from mho.spice.netlist_bipolars import add_bipolars
 from mho.spice.netlist_diodes import junction_diodes
+from mho.spice.netlist_jfets import add_jfets
 from mho.spice.netlist_mosfets import add_mosfets
 from mho.spice.netlist_switches import add_switches
 from mho.spice.own_voltage import own_voltage_law
@@ -60,6 +61,7 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
     add_switches(builder, netlist)
     add_mosfets(builder, netlist)
     add_bipolars(builder, netlist)
+    add_jfets(builder, netlist)
     for group in netlist.behavioural:
         _add_behavioural(builder, nodes, netlist, group)
     return builder.build()
