@@ -59,3 +59,8 @@ def add_jfets(builder: CircuitBuilder, netlist: Netlist) -> None:
             )
             label = f"gate junctions at {end}s at {celsius:.17g} °C"
             builder.add_diodes(anode[rows], cathode[rows], diode, name=label)
+        # m transistors have m times gmin.
+        more = (jfets.multiplier - 1.0) * netlist.gmin
+        rows = np.flatnonzero((more > 0) & (anode != cathode))
+        if rows.size:
+            builder.add_resistors(anode[rows], cathode[rows], more[rows], name=f"gmin of gate junctions at {end}s")
