@@ -150,7 +150,13 @@ def _charges(netlist: Netlist) -> dict[int, JunctionCharge]:
 
 _TRANSISTOR_CHARGES = {
     "mosfets": (
-        *("oxide_thickness", "gate_source_overlap", "gate_drain_overlap", "gate_bulk_overlap", "bulk_drain_capacitance"),
+        *(
+            "oxide_thickness",
+            "gate_source_overlap",
+            "gate_drain_overlap",
+            "gate_bulk_overlap",
+            "bulk_drain_capacitance",
+        ),
         *("bulk_source_capacitance", "bottom_capacitance", "sidewall_capacitance"),
     ),
     "bipolars": (
@@ -294,7 +300,9 @@ class _Waves:
         """Between two corners what is straight is a line: two of its points will do."""
         before = self._line[1]
         inside = begin + (end - begin) * np.array([0.25, 0.75])
-        points = np.stack([w.at(inside, self._card) for w, _ in self._straight], 1) if self._straight else np.zeros((2, 0))
+        points = (
+            np.stack([w.at(inside, self._card) for w, _ in self._straight], 1) if self._straight else np.zeros((2, 0))
+        )
         ends = np.array([[1.5, -0.5], [-0.5, 1.5]]) @ points
         self._begin, self._end, self._line = begin, end, ends @ self._straight_at
         most = np.maximum(np.abs(self._line).max(0), np.abs(before))
