@@ -10,6 +10,7 @@ from mho.errors import InputError
 from mho.networks.circuit import Circuit
 from mho.spice import parse_netlist
 from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages
+from mho.spice.netlist_transient import netlist_transient
 from mho.spice.ngspice import SpiceError
 from mho.steady.newton import solve_circuit
 from referee import spice_operating_point
@@ -294,3 +295,12 @@ def test_faults_are_one_line(cards_, message):
         netlist_circuit(parse_netlist(f"t\nv1 a 0 1\nv2 b 0 1\n{cards_}\n{models}\n.end"))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("card", "model"), [("j1 a 0 0 t", "njf(cgs=1p)"), ("m1 a a 0 0 t", "nmos(cgso=1p)"), ("q1 a a 0 t", "npn(tf=1n)")]
+)
+def test_charges_that_a_transient_does_not_know_are_refused(card, model):
+    netlist = parse_netlist(f"t\nv1 a 0 sin(0 1 1k)\nc1 a 0 1n\n{card}\n.model t {model}\n.tran 1u 1m\n.end")
+    with pytest.raises(InputError, match="a transient does not know its model's"):
+        netlist_transient(netlist)
