@@ -142,7 +142,9 @@ def driven_transistor(draw: st.DrawFn, number: int) -> list[str]:
         sign = 1.0 if kind == "npn" else -1.0
         model, card = draw(cards(BIPOLAR, 12)), draw(cards(BIPOLAR_CARD, 4))
         base = draw(linear(-2.0, 2.0))
-        collector, emitter = (base - sign * draw(linear(low, 0.7)) for low in (-5.0, -3.0))
+        # Half of the junctions conduct, some into high injection.
+        drops = (draw(st.one_of(linear(low, 0.5), linear(0.5, 0.85))) for low in (-5.0, -3.0))
+        collector, emitter = (base - sign * drop for drop in drops)
         name, volts = "q", (collector, base, emitter, -sign * draw(linear(3.0, 9.0)))
     ends = [f"{end}{number}" for end in "abcd"[: len(volts)]]
     lines = [f".model t{number} {kind}({model})", f"{name}{number} {' '.join(ends)} t{number} {card}"]
