@@ -338,7 +338,7 @@ CELL = ".subckt cell p q w=1\nr1 p q {w}\n.ends\n"
     ("text", "line", "message"),
     [
         # unknown cards and forms
-        ("j1 a 0 b nj", 4, "unsupported element 'j1' (JFET); supported: R C L K D V I E G F H B S W M Q X"),
+        ("z1 a 0 b nj", 4, "unsupported element 'z1' (MESFET); supported: R C L K D V I E G F H B S W M Q J X"),
         ("l1 a 0", 4, "'l1' has 2 fields; an inductor card is"),
         ("b1 a 0", 4, "'b1' has no formula; write BNAME NODE NODE I=formula or V=formula"),
         ("b1 a 0 x=1", 4, "'b1' has no formula"),

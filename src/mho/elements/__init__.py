@@ -4,6 +4,7 @@ from mho.elements.amplifier import BidirectionalAmplifier
 from mho.elements.bipolar_transistor import BaseResistance, GummelPoonTransport
 from mho.elements.controlled_law import ControlledLaw
 from mho.elements.ideal_diode import IdealDiode
+from mho.elements.jfet import JunctionFieldEffectChannel
 from mho.elements.junction_diode import JunctionDiode
 from mho.elements.mosfet import ShichmanHodgesChannel
 from mho.elements.piecewise_diode import PiecewiseDiode
@@ -22,6 +23,7 @@ __all__ = [
     "GummelPoonTransport",
     "IdealDiode",
     "JunctionDiode",
+    "JunctionFieldEffectChannel",
     "PiecewiseDiode",
     "ProgrammableResistor",
     "ShichmanHodgesChannel",

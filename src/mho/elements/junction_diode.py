@@ -353,43 +353,20 @@ class JunctionDiode(TwoTerminal):
         return namespace(voltage).abs(self.current(voltage)) < LARGEST_CURRENT
 
     def voltage_near(self, current: Array, stand: Array, drop: Array) -> Array:
-        """The law's inverse where the diode conducts or breaks down, gmin's current left out; elsewhere `drop`.
-
-        Of several exponentials that share the current, the voltage is the least that one of them alone would need.
-        """
-        scale, breakdown, breakdown_scale = _scales(self)
-        xp = namespace(current, stand, scale)
-        v_t = thermal_voltage(self.temperature)
-        up, down = xp.maximum(current, 0.0), xp.maximum(-current, 0.0)
-        up, down = _above_knee(up, self.forward_knee), _above_knee(down, self.reverse_knee)
-        forward = scale * xp.log1p(xp.maximum(up / self.saturation_current, 1.0))
-        for more, n in (
-            (self.sidewall_current, self.sidewall_ideality),
-            (self.recombination_current, self.recombination_ideality),
-        ):
-            if more is not None:
-                alone = n * v_t * xp.log1p(up / xp.where(more > 0, more, 1.0))
-                forward = xp.where(more > 0, xp.minimum(forward, alone), forward)
-        reverse = -breakdown - breakdown_scale * xp.log(xp.maximum(down / self.saturation_current, 1.0))
-        if self.tunnelling_current is not None:
-            more = self.tunnelling_current
-            alone = -self.tunnelling_ideality * v_t * xp.log1p(down / xp.where(more > 0, more, 1.0))
-            reverse = xp.where(more > 0, xp.maximum(reverse, alone), reverse)
-        series = 0.0 if self.series_resistance is None else self.series_resistance * current
-        upwards = xp.clip(forward + series, stand, drop)
-        downwards = xp.where(current < -self.saturation_current, xp.clip(reverse + series, drop, stand), drop)
-        return xp.where(drop > stand, upwards, downwards)
+        """The law's inverse where the diode conducts or breaks down, gmin's current left out; elsewhere `drop`."""
+        xp = namespace(current, stand, self.saturation_current)
+        forward, reverse = _inverse(self, current)
+        broken = current < -self.saturation_current
+        downwards = xp.where(broken, xp.clip(reverse, drop, stand), drop)
+        return xp.where(drop > stand, xp.clip(forward, stand, drop), downwards)
 
     def voltage_past(self, current: Array, stand: Array, drop: Array) -> Array:
         """The law's inverse where a conducting or broken diode is to carry less of the same sign."""
-        scale, breakdown, breakdown_scale = _scales(self)
-        xp = namespace(current, stand, scale)
-        multiple = current / self.saturation_current
-        series = 0.0 if self.series_resistance is None else self.series_resistance * current
-        forward = scale * xp.log1p(xp.maximum(multiple, 1.0)) + series
-        reverse = -breakdown - breakdown_scale * xp.log(xp.maximum(-multiple, 1.0)) + series
-        falling = (drop < stand) & (multiple > 1.0) & (drop > 0)
-        rising = (drop > stand) & (multiple < -1.0) & (drop < -breakdown)
+        xp = namespace(current, stand, self.saturation_current)
+        forward, reverse = _inverse(self, current)
+        breakdown, saturation = _scales(self)[1], self.saturation_current
+        falling = (drop < stand) & (current > saturation) & (drop > 0)
+        rising = (drop > stand) & (current < -saturation) & (drop < -breakdown)
         return xp.where(falling, xp.minimum(forward, drop), xp.where(rising, xp.maximum(reverse, drop), drop))
 
     def co_content(self, voltage: Array) -> Array:
@@ -436,6 +413,33 @@ def _scales(diode: JunctionDiode) -> tuple[Array, Array, Array]:
     xp = namespace(diode.breakdown_voltage)
     bounded = xp.where(xp.isfinite(diode.breakdown_voltage), diode.breakdown_voltage, _NEVER)
     return diode.ideality * v_t, bounded, diode.breakdown_ideality * v_t
+
+
+def _inverse(diode: JunctionDiode, current: Array) -> tuple[Array, Array]:
+    """The terminals' voltages at which a diode carries a current forwards and in breakdown, gmin's left out.
+
+    Of several exponentials that share the current, it is the least voltage that one of them alone would need.
+    """
+    scale, breakdown, breakdown_scale = _scales(diode)
+    xp = namespace(current, scale)
+    v_t = thermal_voltage(diode.temperature)
+    up = _above_knee(xp.maximum(current, 0.0), diode.forward_knee)
+    down = _above_knee(xp.maximum(-current, 0.0), diode.reverse_knee)
+    forward = scale * xp.log1p(xp.maximum(up / diode.saturation_current, 1.0))
+    for more, n in (
+        (diode.sidewall_current, diode.sidewall_ideality),
+        (diode.recombination_current, diode.recombination_ideality),
+    ):
+        if more is not None:
+            alone = n * v_t * xp.log1p(up / xp.where(more > 0, more, 1.0))
+            forward = xp.where(more > 0, xp.minimum(forward, alone), forward)
+    reverse = -breakdown - breakdown_scale * xp.log(xp.maximum(down / diode.saturation_current, 1.0))
+    if diode.tunnelling_current is not None:
+        more = diode.tunnelling_current
+        alone = -diode.tunnelling_ideality * v_t * xp.log1p(down / xp.where(more > 0, more, 1.0))
+        reverse = xp.where(more > 0, xp.maximum(reverse, alone), reverse)
+    series = 0.0 if diode.series_resistance is None else diode.series_resistance * current
+    return forward + series, reverse + series
 
 
 def _above_knee(current: Any, knee: Any) -> Any:

@@ -130,18 +130,22 @@ class ShichmanHodgesChannel(ControlledLaw):
     def limited(self, stood: np.ndarray, sensed: np.ndarray) -> np.ndarray:
         """SPICE's step for field-effect transistors: neither gate nor drain voltage jumps across the regions at once."""
         sign = self.polarity[:, None]
-        before, after = stood * sign, sensed * sign
-        threshold = self.threshold(stood)
-        drain, gate, source, bulk = after.T
-        old_drain, old_gate, old_source, _ = before.T
-        normal = old_drain >= old_source
-        v_gs = np.where(normal, _gate_step(gate - source, old_gate - old_source, threshold), gate - source)
-        v_gd = np.where(normal, gate - drain, _gate_step(gate - drain, old_gate - old_drain, threshold))
-        v_ds, old = v_gs - v_gd, old_drain - old_source
-        v_ds = np.where(normal, _drain_step(v_ds, old), -_drain_step(-v_ds, -old))
-        # In reverse the gate is limited against the drain.
-        v_gs = np.where(normal, v_gs, v_gd + v_ds)
-        return np.stack([source + v_ds, source + v_gs, source, bulk], axis=1) * sign
+        moved = field_effect_step(stood[:, :3] * sign, sensed[:, :3] * sign, self.threshold(stood))
+        return np.concatenate([moved * sign, sensed[:, 3:]], axis=1)
+
+
+def field_effect_step(before: np.ndarray, after: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+    """Where drain, gate and source may go in one step, (n, 3), signs turned for p-channels; the source goes all the way."""
+    drain, gate, source = after.T
+    old_drain, old_gate, old_source = before.T
+    normal = old_drain >= old_source
+    v_gs = np.where(normal, _gate_step(gate - source, old_gate - old_source, threshold), gate - source)
+    v_gd = np.where(normal, gate - drain, _gate_step(gate - drain, old_gate - old_drain, threshold))
+    v_ds, old = v_gs - v_gd, old_drain - old_source
+    v_ds = np.where(normal, _drain_step(v_ds, old), -_drain_step(-v_ds, -old))
+    # In reverse the gate is limited against the drain.
+    v_gs = np.where(normal, v_gs, v_gd + v_ds)
+    return np.stack([source + v_ds, source + v_gs, source], axis=1)
 
 
 def _gate_step(new: np.ndarray, old: np.ndarray, threshold: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from mho.spice.netlist import (
     CurrentControlled,
     Diodes,
     Inductors,
+    Jfets,
     Mosfets,
     Netlist,
     Resistors,
@@ -103,11 +104,13 @@ def assemble(lines: NetlistLines, control: ControlCards, settings: Settings, exp
         current_switches=_switches(tables["w"], expansion, _controls(tables["w"], expansion, branch_numbers, lines)),
         mosfets=_mosfets(tables["m"], expansion, settings.temperature, lines),
         bipolars=_bipolars(tables["q"], expansion, settings.temperature, lines),
+        jfets=_jfets(tables["j"], expansion, settings.temperature, lines),
         models=expansion.models["d"],
         switch_models=expansion.models["s"],
         current_switch_models=expansion.models["w"],
         mosfet_models=expansion.models["m"],
         bipolar_models=expansion.models["q"],
+        jfet_models=expansion.models["j"],
         branches=branches,
         temperature=settings.temperature,
         nominal_temperature=settings.nominal_temperature,
@@ -129,7 +132,7 @@ def _tables(expansion: Expansion) -> dict[str, _Table]:
             nodes, numbers = np.concatenate(found.nodes), np.concatenate(found.numbers, axis=1)
             positions = np.concatenate(found.positions)
         else:
-            nodes = np.zeros((0, 4 if kind in "egsmq" else 2), dtype=np.int32)
+            nodes = np.zeros((0, 4 if kind in "egsmq" else 3 if kind == "j" else 2), dtype=np.int32)
             numbers, positions = np.zeros((len(QUANTITIES[kind]), 0)), np.zeros(0, dtype=np.int64)
         tables[kind] = _Table(kind, found.names, nodes, numbers, positions)
     return tables
@@ -418,6 +421,21 @@ def _mosfets(table: _Table, expansion: Expansion, circuit_temperature: float, li
         source_perimeter=given["ps"],
         drain_squares=given["nrd"],
         source_squares=given["nrs"],
+        multiplier=given["m"],
+        temperature=_temperatures(table, own, warmer, circuit_temperature, lines),
+    )
+
+
+def _jfets(table: _Table, expansion: Expansion, circuit_temperature: float, lines: NetlistLines) -> Jfets:
+    given = _given_or(table, {"area": 1.0, "m": 1.0})
+    for name, what in (("area", "area"), ("m", "multiplier m")):
+        _check(table, ~(given[name] > 0), given[name], what, "", "above 0", lines)
+    own, warmer = table.numbers[-2:]
+    return Jfets(
+        *table.common(),
+        gate=np.ascontiguousarray(table.nodes[:, 2]),
+        model=_model_of(table, expansion),
+        area=given["area"],
         multiplier=given["m"],
         temperature=_temperatures(table, own, warmer, circuit_temperature, lines),
     )

@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 from mho.errors import InputError
 from mho.spice.behavioural_cards import behavioural_source, formula_resistor, nonlinear_source, without_keyword
-from mho.spice.device_cards import bipolar, coupling, current_switch, diode, inductor, mosfet, voltage_switch
+from mho.spice.device_cards import bipolar, coupling, current_switch, diode, inductor, jfet, mosfet, voltage_switch
 from mho.spice.expressions import Function
 from mho.spice.fields import assigned_value, assignments, keyed, value_of, words_of
 from mho.spice.formulas import senses
 from mho.spice.scopes import NOT_GIVEN, Calls, Scope, Value
 from mho.spice.values import shown
 
-SUPPORTED_ELEMENTS = "R C L K D V I E G F H B S W M Q X"
+SUPPORTED_ELEMENTS = "R C L K D V I E G F H B S W M Q J X"
 
 _NAME = re.compile(r"[a-z_][\w.]*", re.ASCII)
 _FUNCTION = re.compile(r"\.func\s+([a-z_]\w*)\s*\(([^()]*)\)\s*=?\s*(.*)", re.DOTALL | re.ASCII)
@@ -277,11 +277,11 @@ _ELEMENTS: dict[str, Callable[[Scope, str, int], None]] = {
     "w": current_switch,
     "m": mosfet,
     "q": bipolar,
+    "j": jfet,
     "x": _call,
 }
 _OTHER_ELEMENTS = {
     "a": " (XSPICE code model)",
-    "j": " (JFET)",
     "n": " (Verilog-A device)",
     "o": " (lossy transmission line)",
     "p": " (coupled lines)",

@@ -145,6 +145,27 @@ def bipolar(scope: Scope, text: str, position: int) -> None:
     cards.add_model(words[-1])
 
 
+def jfet(scope: Scope, text: str, position: int) -> None:
+    """Read a J card.
+
+    Raises:
+        InputError: Whatever is wrong with it.
+    """
+    words, keys = _device(text, 5, QUANTITIES["j"], ("icvds", "icvgs"))
+    if len(words) == 6 and "area" not in keys:
+        keys["area"] = value_of(words.pop())
+    if len(words) != 5:
+        raise InputError(
+            f"{shown(words[0])} has {len(words) - 1} fields; a JFET's card is JNAME DRAIN GATE SOURCE MODEL [AREA] [area=] "
+            "[m=] [temp=] [off] [ic=vds,vgs]"
+        )
+    drain, gate, source = (scope.node(node) for node in words[1:4])
+    cards = scope.cards_of("j")
+    values = tuple(keys.get(key, NOT_GIVEN) for key in QUANTITIES["j"])
+    cards.add(scope.named(words[0], position), (drain, source, gate), values, position)
+    cards.add_model(words[4])
+
+
 def _is_number(word: str) -> bool:
     return word[0] in "{0123456789.+-"
 

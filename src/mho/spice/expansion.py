@@ -551,8 +551,8 @@ class Expansion:
             for row in rows:
                 numbers = dict(zip(columns, row.tolist(), strict=True))
                 found.append(known.build(name, kind, numbers, self._nominal_temperature))
-                for remark in known.table.remarks(written, numbers) if known.table is not None else ():
-                    self._lines.notes.add(remark, name, at)
+                for remark, of in known.table.remarks(written, numbers) if known.table is not None else ():
+                    self._lines.notes.add(remark, f"{of} of {name}", at)
         except InputError as error:
             raise self._fail(at, f"model {shown(label)}: {error}") from None
         if not varies:

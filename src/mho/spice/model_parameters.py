@@ -76,20 +76,19 @@ class ParameterTable:
             f"{' '.join(self.aliases)} level={levels} (without effect: {' '.join(sorted(self.without_effect))})"
         )
 
-    def remarks(self, written: Iterable[str], parameters: Mapping[str, float]) -> list[str]:
-        """What is to be told of a card: names that are passed over and values that are cut, as ngspice does it.
+    def remarks(self, written: Iterable[str], parameters: Mapping[str, float]) -> list[tuple[str, str]]:
+        """What is to be told of a card, and of which parameter: as ngspice does it, names are passed over and values cut.
 
         Args:
             written: The names on the card.
             parameters: By first names.
         """
-        found = [
-            f"{name.upper()} is no parameter of ngspice's {self.what} and is passed over"
-            for name in written
-            if name in self.ignored
+        over = f"no parameters of ngspice's {self.what} models are passed over, as it does"
+        passed = [(over, name) for name in written if name in self.ignored]
+        cut = [name for name, most in self.limits.items() if parameters.get(name, most) > most]
+        return passed + [
+            (f"{name.upper()} of a {self.what} is at most {self.limits[name]:g}, as in ngspice", name) for name in cut
         ]
-        cut = ((name, most) for name, most in self.limits.items() if parameters.get(name, most) > most)
-        return found + [f"{name.upper()} is taken as its largest value {most:g}, as in ngspice" for name, most in cut]
 
     def fields(self, name: str, parameters: Mapping[str, float]) -> dict[str, float | None]:
         """The fields of a model, with the defaults filled in.

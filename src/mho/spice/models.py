@@ -7,6 +7,7 @@ from typing import Any
 from mho.errors import InputError
 from mho.spice.bipolar_model import BIPOLAR, bipolar_model
 from mho.spice.diode_model import DIODE, diode_model
+from mho.spice.jfet_model import JFET, jfet_model
 from mho.spice.model_parameters import ParameterTable
 from mho.spice.mosfet_model import MOSFET, mosfet_model
 from mho.spice.scopes import Value
@@ -74,6 +75,8 @@ MODEL_KINDS = {
     "csw": ModelKind("w", CURRENT_SWITCH.first_name, switch_model, CURRENT_SWITCH),
     "nmos": ModelKind("m", MOSFET.first_name, mosfet_model, MOSFET),
     "pmos": ModelKind("m", MOSFET.first_name, mosfet_model, MOSFET),
+    "njf": ModelKind("j", JFET.first_name, jfet_model, JFET),
+    "pjf": ModelKind("j", JFET.first_name, jfet_model, JFET),
     "npn": ModelKind("q", BIPOLAR.first_name, bipolar_model, BIPOLAR),
     "pnp": ModelKind("q", BIPOLAR.first_name, bipolar_model, BIPOLAR),
     **{"r": _RESISTOR, "res": _RESISTOR, "c": _CAPACITOR, "cap": _CAPACITOR},

@@ -227,6 +227,74 @@ class Bipolars(Elements):
     temperature: np.ndarray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Jfets(Elements):
+    """J cards; ``nodes`` are drain and source. All of shape (n,).
+
+    Attributes:
+        gate: Gate nodes, int32.
+        model: Index into ``Netlist.jfet_models``, int32.
+        area: Factor above 0.
+        multiplier: m, above 0.
+        temperature: °C.
+    """
+
+    gate: np.ndarray
+    model: np.ndarray
+    area: np.ndarray
+    multiplier: np.ndarray
+    temperature: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class JfetModel:
+    """A ``.model NAME NJF`` or ``PJF`` card of level 1; None where the card gives no value.
+
+    Attributes:
+        name: As of a ``DiodeModel``.
+        polarity: 1 for NJF, -1 for PJF.
+        threshold: VTO (V).
+        transconductance: BETA (A/V²).
+        length_modulation: LAMBDA (1/V).
+        drain_resistance: RD (ohm).
+        source_resistance: RS (ohm).
+        junction_current: IS (A).
+        tail: B.
+        gate_potential: PB (V).
+        nominal_temperature: TNOM (°C).
+        threshold_falls: TCV (V/K), which VTO falls by.
+        threshold_rises: VTOTC (V/K), which VTO rises by instead.
+        gain_exponent: BEX.
+        gain_growth: BETATCE (%/K), instead.
+        saturation_exponent: XTI.
+        activation_energy: EG (eV).
+        gate_source_capacitance: CGS (F).
+        gate_drain_capacitance: CGD (F).
+        forward_bias: FC.
+    """
+
+    name: str
+    polarity: int
+    threshold: float
+    transconductance: float
+    length_modulation: float
+    drain_resistance: float
+    source_resistance: float
+    junction_current: float
+    tail: float
+    gate_potential: float
+    nominal_temperature: float
+    threshold_falls: float
+    threshold_rises: float | None
+    gain_exponent: float
+    gain_growth: float | None
+    saturation_exponent: float
+    activation_energy: float
+    gate_source_capacitance: float
+    gate_drain_capacitance: float
+    forward_bias: float
+
+
 @dataclass(frozen=True, slots=True)
 class SwitchModel:
     """A ``.model NAME SW`` or ``CSW`` card.
@@ -552,11 +620,13 @@ class Netlist:
         current_switches: W elements.
         mosfets: M elements.
         bipolars: Q elements.
+        jfets: J elements.
         models: Diode models in use.
         switch_models: Models of S elements in use.
         current_switch_models: Models of W elements in use.
         mosfet_models: MOSFET models in use.
         bipolar_models: Bipolar transistor models in use.
+        jfet_models: JFET models in use.
         branches: Names of the elements whose current is an unknown: V, then E, then H elements, then
             behavioural voltage sources, then L elements.
         temperature: Of the circuit (°C).
@@ -590,11 +660,13 @@ class Netlist:
     current_switches: Switches
     mosfets: Mosfets
     bipolars: Bipolars
+    jfets: Jfets
     models: list[DiodeModel]
     switch_models: list[SwitchModel]
     current_switch_models: list[SwitchModel]
     mosfet_models: list[MosfetModel]
     bipolar_models: list[BipolarModel]
+    jfet_models: list[JfetModel]
     branches: list[str]
     temperature: float
     nominal_temperature: float

@@ -14,6 +14,7 @@ from mho.elements import BaseResistance, GummelPoonTransport, JunctionDiode
 from mho.elements.junction_temperature import saturation_growth
 from mho.elements.shockley_diode import thermal_voltage
 from mho.networks.circuit_builder import CircuitBuilder
+from mho.spice.inner_nodes import behind_resistances
 from mho.spice.netlist import Netlist
 from mho.spice.netlist_diodes import ZERO_CELSIUS
 
@@ -33,16 +34,11 @@ def add_bipolars(builder: CircuitBuilder, netlist: Netlist) -> None:
     inner = {}
     for end, outer in ends.items():
         resistance = parameter(f"{end}_resistance") / (bipolars.area * bipolars.multiplier)
-        behind = np.array([f"{name}#{end}" for name in bipolars.names], dtype=object)
-        inner[end] = np.where(resistance > 0, behind, outer)
         if end == "base":
-            continue
-        rows = np.flatnonzero(resistance > 0)
-        if rows.size:
-            labels = [f"{bipolars.names[k]} (R{end[0].upper()})" for k in rows]
-            builder.add_resistors(
-                outer[rows], inner[end][rows], 1.0 / resistance[rows], name=f"resistances of {end}s", labels=labels
-            )
+            behind = np.array([f"{name}#{end}" for name in bipolars.names], dtype=object)
+            inner[end] = np.where(resistance > 0, behind, outer)
+        else:
+            inner[end] = behind_resistances(builder, bipolars.names, outer, resistance, end, "bipolar transistors'")
     currents = _Currents(netlist)
     transport = GummelPoonTransport(**currents.charge(slice(None)))
     three = (inner["collector"], inner["base"], inner["emitter"])

@@ -13,6 +13,7 @@ from mho.spice.bidirectional_amplifiers import Pairs, amplifier_pairs
 from mho.spice.netlist import GROUND, BehaviouralSources, Netlist, VoltageControlled
 from mho.spice.netlist_bipolars import add_bipolars
 from mho.spice.netlist_diodes import junction_diodes
+from mho.spice.netlist_jfets import add_jfets
 from mho.spice.netlist_mosfets import add_mosfets
 from mho.spice.netlist_switches import add_switches
 from mho.spice.own_voltage import own_voltage_law
@@ -91,6 +92,7 @@ def _circuit(netlist: Netlist, pairs: Pairs | None) -> Circuit:
     add_switches(builder, netlist)
     add_mosfets(builder, netlist)
     add_bipolars(builder, netlist)
+    add_jfets(builder, netlist)
     for group in netlist.behavioural:
         _add_behavioural(builder, nodes, netlist, group)
     return builder.build()

@@ -12,6 +12,7 @@ from mho.elements.junction_temperature import band_gap
 from mho.elements.shockley_diode import thermal_voltage
 from mho.errors import InputError
 from mho.networks.circuit_builder import CircuitBuilder
+from mho.spice.inner_nodes import behind_resistances
 from mho.spice.netlist import Mosfets, Netlist
 from mho.spice.netlist_diodes import ZERO_CELSIUS
 
@@ -27,7 +28,9 @@ def add_mosfets(builder: CircuitBuilder, netlist: Netlist) -> None:
         return
     names = np.array(netlist.nodes, dtype=object)
     drain, source = (
-        _inner_node(builder, netlist, names[mosfets.nodes[:, k]], _resistance(netlist, end, squares), end)
+        behind_resistances(
+            builder, mosfets.names, names[mosfets.nodes[:, k]], _resistance(netlist, end, squares), end, "MOSFETs'"
+        )
         for k, end, squares in ((0, "drain", mosfets.drain_squares), (1, "source", mosfets.source_squares))
     )
     gate, bulk = names[mosfets.gate], names[mosfets.bulk]
@@ -58,21 +61,6 @@ def _resistance(netlist: Netlist, end: str, squares: np.ndarray) -> np.ndarray:
             f"{where}: {netlist.mosfets.names[wrong[0]]}: its model gives R{end[0].upper()}=0 beside an RSH; leave one out"
         )
     return np.where(np.isnan(own), sheet, own) / netlist.mosfets.multiplier
-
-
-def _inner_node(
-    builder: CircuitBuilder, netlist: Netlist, outer: np.ndarray, resistance: np.ndarray, end: str
-) -> np.ndarray:
-    """The nodes behind the resistances of drain or source, which are added."""
-    names = netlist.mosfets.names
-    inner = np.array([f"{name}#{end}" for name in names], dtype=object)
-    rows = np.flatnonzero(resistance > 0)
-    if rows.size:
-        labels = [f"{names[k]} (R{end[0].upper()})" for k in rows]
-        builder.add_resistors(
-            outer[rows], inner[rows], 1.0 / resistance[rows], name=f"resistances of {end}s", labels=labels
-        )
-    return np.where(resistance > 0, inner, outer)
 
 
 def _channels(netlist: Netlist) -> ShichmanHodgesChannel:

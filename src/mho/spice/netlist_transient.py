@@ -149,6 +149,7 @@ def _charges(netlist: Netlist) -> dict[int, JunctionCharge]:
 
 
 _TRANSISTOR_CHARGES = {
+    "jfets": ("gate_source_capacitance", "gate_drain_capacitance"),
     "mosfets": (
         *(
             "oxide_thickness",

@@ -29,6 +29,7 @@ QUANTITIES: dict[str, tuple[str, ...]] = {
     "s": ("on",),
     "w": ("on",),
     "m": ("w", "l", "ad", "as", "pd", "ps", "nrd", "nrs", "m", "temp", "dtemp"),
+    "j": ("area", "m", "temp", "dtemp"),
     "q": ("area", "areab", "areac", "m", "temp", "dtemp"),
 }
 NOT_GIVEN = float("nan")

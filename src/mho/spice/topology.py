@@ -50,13 +50,13 @@ def _conducting(netlist: Netlist) -> list[Elements]:
     """Elements that conduct between their two nodes."""
     return [
         *(netlist.resistors, netlist.diodes, netlist.voltage_sources, netlist.vcvs, netlist.ccvs, netlist.inductors),
-        *(netlist.switches, netlist.current_switches, netlist.mosfets, netlist.bipolars),
+        *(netlist.switches, netlist.current_switches, netlist.mosfets, netlist.bipolars, netlist.jfets),
         *(group for group in netlist.behavioural if group.kind == "v"),
     ]
 
 
 def _junctions(netlist: Netlist) -> list[np.ndarray]:
-    """Node pairs of transistors' junctions with their bulk, base and substrate."""
+    """Node pairs of transistors' junctions with their bulk, base, substrate and gate."""
     mosfets, bipolars = netlist.mosfets, netlist.bipolars
     vertical = np.array([m.vertical for m in netlist.bipolar_models], bool)[bipolars.model]
     inner = np.where(vertical, bipolars.nodes[:, 0], bipolars.base)
@@ -64,6 +64,7 @@ def _junctions(netlist: Netlist) -> list[np.ndarray]:
         np.stack([mosfets.bulk, mosfets.nodes[:, 0]], 1),
         np.stack([mosfets.bulk, mosfets.nodes[:, 1]], 1),
         np.stack([bipolars.base, bipolars.nodes[:, 1]], 1),
+        np.stack([netlist.jfets.gate, netlist.jfets.nodes[:, 1]], 1),
         np.stack([bipolars.substrate, inner], 1),
     ]
 
