@@ -79,7 +79,7 @@ def netlist_transient(
         system,
         (*ends, farads),  # pyright: ignore[reportArgumentType]
         charges=_charges(netlist),
-        fluxes=_fluxes(netlist, inductors),
+        storage=_fluxes(netlist, inductors),
     )
     if card.use_initial:
         start = _initial_state(netlist, system.size, numbers)
@@ -111,12 +111,12 @@ def _current_rows(circuit: Circuit, names: list[str]) -> np.ndarray:
 
 
 def _fluxes(netlist: Netlist, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inductances [H] between the currents of inductors: their own, and k·√(L₁·L₂) of those that are coupled, twice."""
+    """−L [H] between the currents of inductors: their own, and −k·√(L₁·L₂) of those that are coupled, twice."""
     own, couplings = netlist.inductors.inductance, netlist.couplings
     first, second = couplings.inductors.T
     mutual = couplings.coefficient * np.sqrt(own[first] * own[second])
     a, b = np.concatenate([rows, rows[first], rows[second]]), np.concatenate([rows, rows[second], rows[first]])
-    return a, b, np.concatenate([own, mutual, mutual])
+    return a, b, -np.concatenate([own, mutual, mutual])
 
 
 def _current_names(circuit: Circuit, size: int) -> list[str]:

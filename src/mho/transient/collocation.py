@@ -51,3 +51,13 @@ def interpolated_rates(shares: np.ndarray) -> np.ndarray:
     """As `interpolation`, for the polynomial's derivative by the share of the step."""
     powers = np.arange(1, STAGES + 1)
     return powers * np.asarray(shares)[:, None] ** (powers - 1) @ _FROM_VALUES[1:]
+
+
+def interpolated_integrals(shares: np.ndarray) -> np.ndarray:
+    """As `interpolation`, for the polynomial's integral from the step's beginning, over the share of the step."""
+    powers = np.arange(1, STAGES + 2)
+    return np.asarray(shares)[:, None] ** powers / powers @ _FROM_VALUES
+
+
+TOTAL = interpolated_integrals(np.ones(1))[0]
+"""`interpolated_integrals` of the whole step; Radau's quadrature gives its beginning no weight."""

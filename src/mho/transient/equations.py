@@ -113,7 +113,7 @@ class CircuitInTime:
         capacitors: tuple[np.ndarray, np.ndarray, np.ndarray],
         *,
         charges: dict[int, JunctionCharge] | None = None,
-        fluxes: tuple[np.ndarray, np.ndarray, np.ndarray] = (np.zeros(0, int), np.zeros(0, int), np.zeros(0)),
+        storage: tuple[np.ndarray, np.ndarray, np.ndarray] = (np.zeros(0, int), np.zeros(0, int), np.zeros(0)),
     ) -> None:
         """Take a circuit's equations apart.
 
@@ -121,7 +121,7 @@ class CircuitInTime:
             system: of `mho.steady.modified_system`, its sources at what they are when they don't change.
             capacitors: unknowns at their two ends, `system.size` for ground, and capacitances [F], (capacitors,) each.
             charges: of the junctions of a group of elements, by the group's place in `system.elements`.
-            fluxes: inductances [H] between pairs of the unknowns that are inductors' currents, each in both orders.
+            storage: rows, columns and values of other entries of C, such as −L [H] in the rows of inductors.
         """
         charges = charges or {}
         before = system.size
@@ -200,10 +200,10 @@ class CircuitInTime:
             np.append(np.asarray(system.columns)[there], behind),
             np.append(np.asarray(system.values)[there], 1.0 / self._series),
         )
-        self._fluxes = fluxes
+        self._storage = storage
         square = (size, size)
         stiffness = _matrix(square, *_stamps(*self._resistors)) + _matrix(square, *self._own)
-        capacitance = _matrix(square, *_stamps(*self._capacitors)) + _matrix(square, fluxes[0], fluxes[1], -fluxes[2])
+        capacitance = _matrix(square, *_stamps(*self._capacitors)) + _matrix(square, *storage)
         self.stiffness: Any = self._kept(stiffness)
         """K, (size, size)."""
         self.capacitance: Any = self._kept(capacitance)
@@ -220,7 +220,7 @@ class CircuitInTime:
         linear = [np.concatenate([self._resistors[i], self._capacitors[i]]) for i in (0, 1)]
         holding = inject[self.charged].tocoo()
         self._entered, self._held = (entries.row, entries.data), (holding.row, holding.data)
-        at = np.concatenate([*linear, entries.col, holding.col, self._own[0], fluxes[0]]).astype(int) + stages
+        at = np.concatenate([*linear, entries.col, holding.col, self._own[0], storage[0]]).astype(int) + stages
         self._at = at.ravel()
         self._noisy_at = (np.concatenate([*linear, self._own[0]]).astype(int) + stages).ravel()
 
@@ -333,6 +333,14 @@ class CircuitInTime:
             gained += laws.capacitances * (x - laws.stands)[:, self.charged]
         return gained @ self.charged_incidence
 
+    def conductance(self, y: np.ndarray) -> np.ndarray:
+        """F' at unknowns, (size,), without junctions' charges: [S], (size, size)."""
+        entry, row, column, sign = self.coupling
+        slopes = self.laws(self.sensed(y[None])).slopes[0]
+        found = np.array(self.stiffness if self.dense else self.stiffness.toarray())
+        np.add.at(found, (row, column), sign * slopes[entry])
+        return found
+
     def flows(self, y: np.ndarray, laws: Laws, x: np.ndarray) -> np.ndarray:
         """F(y), the nonlinear elements on their tangents towards x = `sensed(y)`; (stages, size)."""
         linear = _product(self.stiffness, y)
@@ -375,8 +383,8 @@ class CircuitInTime:
         own = values * padded[:, columns]
         entered, held = laws.currents[:, self._entered[0]], charging[:, self._held[0]]
         terms = [*flows, *(-f for f in flows), entered * self._entered[1], held * self._held[1]]
-        fluxes = -self._fluxes[2] * rated[:, self._fluxes[1]]
-        every = np.concatenate([*terms, own, fluxes], 1).ravel()
+        storing = self._storage[2] * rated[:, self._storage[1]]
+        every = np.concatenate([*terms, own, storing], 1).ravel()
         left = np.bincount(self._at, weights=every, minlength=stages * (size + 1))
         most = np.zeros(stages * (size + 1))
         np.maximum.at(most, self._at, np.abs(every))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mho.errors import MhoError
-from mho.transient.collocation import POINTS, STAGES, interpolation
+from mho.transient.collocation import POINTS, STAGES, TOTAL, interpolated_integrals, interpolation
 from mho.transient.equations import CircuitInTime
 from mho.transient.step import Drive, Stages, State, Stepper
 
@@ -45,6 +45,8 @@ class Course:
 
     unknowns: np.ndarray
     """At the times asked for, (times, size)."""
+    integrals: np.ndarray
+    """Theirs over time, from time 0, (times, size)."""
     steps: int
     rejected: int
     """Steps whose error was above the tolerance."""
@@ -108,12 +110,13 @@ class _Integration:
         )
         self._state = State(0.0, y, circuit.laws(circuit.sensed(y[None])), np.zeros(circuit.size))
         self._low, self._high = y.copy(), y.copy()
+        self._integral = np.zeros(circuit.size)
         self._past: tuple[float, np.ndarray] | None = None
         self._steps = self._rejected = self._failed = 0
         self._residual = 0.0
 
     def through(self, drive: Drive, times: np.ndarray, visited: Callable[[float], None]) -> Course:
-        found = np.empty((len(times), len(self._state.y)))
+        found, integrals = (np.empty((len(times), len(self._state.y))) for _ in range(2))
         reported, step = 0, self._max_step
         for number, corner in enumerate(drive.corners):
             jumps = drive.enter(self._state.time, corner)
@@ -122,18 +125,25 @@ class _Integration:
             if jumps or number == 0:
                 self._settle(corner)
                 while reported < len(times) and times[reported] <= self._state.time:
-                    found[reported] = self._state.y
+                    found[reported], integrals[reported] = self._state.y, self._integral
                     reported += 1
             stretch = corner - self._state.time
             step = min(step, stretch * (_AFTER_JUMP if jumps or number == 0 else _AFTER_CORNER))
             while self._state.time < corner:
+                since, before = self._state.time, self._integral
                 step, between = self._advance(step, corner, times[reported:])
-                found[reported : reported + len(between)] = between
-                reported += len(between)
+                if len(between):
+                    assert self._past is not None
+                    until = reported + len(between)
+                    size, values = self._past
+                    shares = (times[reported:until] - since) / size
+                    found[reported:until] = between
+                    integrals[reported:until] = before + size * interpolated_integrals(shares) @ values
+                    reported = until
                 visited(self._state.time)
-        found[reported:] = self._state.y
+        found[reported:], integrals[reported:] = self._state.y, self._integral
         done = self._steps, self._rejected, self._failed, self._stepper.solutions, self._residual
-        return Course(found, *done)
+        return Course(found, integrals, *done)
 
     def _scale(self, y: np.ndarray) -> np.ndarray:
         """Tolerances of the unknowns, if they get to y."""
@@ -214,7 +224,9 @@ class _Integration:
         return interpolation(1.0 + POINTS * (step / self._past[0])) @ self._past[1]
 
     def _accept(self, stages: Stages) -> None:
-        self._past = stages.step, np.concatenate([self._state.y[None], stages.y])
+        values = np.concatenate([self._state.y[None], stages.y])
+        self._past = stages.step, values
+        self._integral = self._integral + stages.step * (TOTAL @ values)
         self._state = stages.end(self._state)
         self._circuit.passed(stages.laws)
         self._low, self._high = np.minimum(self._low, self._state.y), np.maximum(self._high, self._state.y)
