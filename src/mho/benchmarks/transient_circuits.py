@@ -337,6 +337,47 @@ def burst(count: int = 20) -> str:
     )
 
 
+def series_resonance(damping: float = 0.1) -> str:
+    """A step into a resistor, an inductor and a capacitor."""
+    return (
+        f"v1 in 0 pulse(0 5 1u 10n 10n 1 2)\nr1 in a {2e3 * damping:.9g}\nl1 a out 100u\nc1 out 0 100p\n"
+        + _tran(0.05e-6, 10e-6)
+    )
+
+
+def transformer(coupling: float = 0.98) -> str:
+    """Two coupled inductors, a rectifier behind them."""
+    return (
+        f"v1 in 0 {_sine(10.0, 50e3)}\nr1 in a 5\nl1 a 0 1m\nl2 b 0 4m\nk1 l1 l2 {coupling}\nr3 b 0 5k\nd1 b out df\nc1 out 0 100n\n"
+        f"r2 out 0 5k\n{DIODES}" + _tran(1e-6, 200e-6)
+    )
+
+
+def buck_converter(duty: float = 0.4) -> str:
+    """A switch, a diode, an inductor and a capacitor."""
+    return (
+        f"v1 in 0 12\nvc ctl 0 pulse(0 5 0 50n 50n {duty * 10e-6:.9g} 10u)\ns1 in sw ctl 0 sm\nd1 0 sw df\nl1 sw out 100u\n"
+        f"c1 out 0 2u\nr1 out 0 10\ncsw sw 0 100p\n.model sm sw(vt=2.5 vh=0 ron=0.1 roff=1meg)\n{DIODES}" + _tran(1e-6, 150e-6)
+    )
+
+
+def relaxation_oscillator(hysteresis: float = 1.0) -> str:
+    """A capacitor that a switch with hysteresis discharges."""
+    return (
+        f"v1 in 0 5\nr1 in out 10k\nc1 out 0 1n ic=0\ns1 out a out 0 sm\nr2 a 0 100\n"
+        f".model sm sw(vt=2.5 vh={hysteresis} ron=1 roff=100meg)\n" + _tran(0.5e-6, 50e-6, "uic")
+    )
+
+
+def mosfet_inverter(load: float = 0.2e-12) -> str:
+    """A complementary pair into a capacitor."""
+    return (
+        f"vdd vdd 0 5\nvin in 0 pulse(0 5 10n 1n 1n 50n 100n)\nm1 out in 0 0 nm w=10u l=1u\nm2 out in vdd vdd pm w=20u l=1u\n"
+        f"c1 out 0 {load:.9g}\n.model nm nmos(vto=0.8 kp=100u lambda=0.02 gamma=0.4)\n"
+        ".model pm pmos(vto=-0.9 kp=40u lambda=0.02 gamma=0.4)\n" + _tran(1e-9, 200e-9)
+    )
+
+
 FAMILIES: dict[str, Callable[[], str]] = {
     function.__name__: function
     for function in (
@@ -345,7 +386,8 @@ FAMILIES: dict[str, Callable[[], str]] = {
         *(zener_clipper, fast_edges, fast_edge_diode, pwl_drive, reverse_recovery, diffusion_only, varactor),
         *(two_temperatures, floating_supply, diode_string, diode_ladder, ring_modulator, sample_and_hold, amplifier),
         *(integrator, precision_rectifier, current_mirror, transresistance, gyrator, charge_sharing, decades),
-        *(exponential_drive, no_capacitor, burst),
+        *(exponential_drive, no_capacitor, burst, series_resonance, transformer, buck_converter, relaxation_oscillator),
+        mosfet_inverter,
     )
 }
 """By name, each with its parameters' defaults: the cards between the title and `.end`."""

@@ -14,9 +14,10 @@ would drown the leakage currents that a floating supply's voltage hangs on.
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
+import equinox as eqx
 import numpy as np
 from scipy import sparse
 
@@ -66,7 +67,7 @@ class _TwoTerminals:
 class _Plain:
     """An element's parameters and functions as plain attributes: those of a module take longer than a small circuit's law."""
 
-    def __init__(self, element: TwoTerminal) -> None:
+    def __init__(self, element: TwoTerminal | ControlledLaw) -> None:
         self.__dict__.update({f.name: getattr(element, f.name) for f in fields(element)})
         self._kind = type(element)
 
@@ -78,30 +79,48 @@ class _Plain:
         return partial(found, self) if callable(found) else found
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Sensing:
     """A group of behavioural sources: where what they sense stands, (n, k) of it, and their values."""
 
     law: ControlledLaw
+    """As it is until its next jump."""
     sensed: slice
     values: slice
     shape: tuple[int, int]
+    whole: ControlledLaw
+
+    @cached_property
+    def _plain(self) -> "_Plain":
+        return _Plain(self.law)
 
     def tangents(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values, (stages, n), and derivatives, (stages, n·k), at what they sense, (stages, n·k)."""
         # A law's parameters are one for each source: it takes the stages one by one.
-        found = [type(self.law).tangent(self.law, row.reshape(self.shape)) for row in x]
+        found = [type(self.law).tangent(self._plain, row.reshape(self.shape)) for row in x]  # pyright: ignore[reportArgumentType]
         return np.stack([f for f, _ in found]), np.stack([g.reshape(-1) for _, g in found])
 
     def limited(self, stood: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Where the laws are evaluated in a step of Newton's method, (stages, n·k)."""
-        rows = np.broadcast_to(stood, x.shape)
-        pairs = zip(rows, x, strict=True)
-        return np.stack([self.law.limited(u.reshape(self.shape), d.reshape(self.shape)).reshape(-1) for u, d in pairs])
+        law: Any = type(self.law).limited
+        if law is ControlledLaw.limited:
+            return x
+        pairs = zip(np.broadcast_to(stood, x.shape), x, strict=True)
+        return np.stack([law(self._plain, *(v.reshape(self.shape) for v in pair)).reshape(-1) for pair in pairs])
 
     def in_range(self, x: np.ndarray) -> bool:
         """Whether all stand where their laws are meant to hold."""
         return all(self.law.in_range(row.reshape(self.shape)).all() for row in x)
+
+    def switched(self, x: np.ndarray) -> bool:
+        """Whether the law has got past its jump, at (n·k)."""
+        return not eqx.tree_equal(self.whole.until_next_event(x.reshape(self.shape)), self.law)
+
+    def passed(self, x: np.ndarray) -> "_Sensing":
+        """The group once it has come to (n·k)."""
+        whole = self.whole.after(x.reshape(self.shape))
+        now = whole.until_next_event(x.reshape(self.shape))
+        return self if now is None and whole is self.whole else replace(self, whole=whole, law=now or whole)
 
 
 class CircuitInTime:
@@ -180,7 +199,7 @@ class CircuitInTime:
                 continue
             seen = slice(sense.shape[0], sense.shape[0] + number * each)
             here = slice(inject.shape[0], inject.shape[0] + number)
-            self._sensing.append(_Sensing(group.law, seen, here, (number, each)))
+            self._sensing.append(_Sensing(group.law, seen, here, (number, each), group.law))
             row, made = np.arange(number * each), grown(group.sensed.reshape(-1))
             sense = sparse.vstack([sense, _matrix((number * each, size), row, made, np.ones(number * each))], "csr")
             row, rows = np.repeat(np.arange(number), 2), grown(group.rows.reshape(-1))
@@ -282,12 +301,13 @@ class CircuitInTime:
             return False
         return all(s.in_range(laws.stands[:, s.sensed]) for s in self._sensing)
 
+    def switched(self, laws: Laws) -> bool:
+        """Whether a law that jumps has got past its jump, at the last stage."""
+        return any(s.law is not s.whole and s.switched(laws.stands[-1, s.sensed]) for s in self._sensing)
+
     def passed(self, laws: Laws) -> None:
-        """Let laws that depend on their past know where they have come to, at the last stage."""
-        for k, sensing in enumerate(self._sensing):
-            law = sensing.law.after(laws.stands[-1, sensing.sensed].reshape(sensing.shape))
-            if law is not sensing.law:
-                self._sensing[k] = replace(sensing, law=law)
+        """Let laws that jump or depend on their past know where they have come to, at the last stage."""
+        self._sensing = [s.passed(laws.stands[-1, s.sensed]) for s in self._sensing]
 
     def moved(self, laws: Laws, x: np.ndarray) -> Laws:
         """Where the elements stand next, and their laws there, when a step of Newton's method predicts x.

@@ -31,10 +31,12 @@ _KEPT = 1.25
 """A step that could grow by less than this is kept, and with it a linear circuit's matrix."""
 _FAR = 3.0
 """Steps ahead beyond which the last step's polynomial predicts nothing."""
-_FIRST = 1e-9
-"""Of the time to the next corner: a step that lets what no charge holds find its place."""
+_FIRST = 1e-8
+"""Of the largest step, or of the time to the next corner: a step that lets what no charge holds find its place."""
 _AFTER_JUMP, _AFTER_CORNER = 0.01, 0.25
 """Of the time to the next corner: the first step, at the most."""
+_JUMP = 1e-6
+"""Of the largest step: how close to a law's jump a step ends."""
 _LEAST = 8.0
 """Units in the last place of the time: the smallest step."""
 
@@ -108,7 +110,10 @@ class _Integration:
         self._circuit, self._stepper, self._judged, self._max_step, self._error = (
             *(circuit, stepper, judged, max_step, error),
         )
-        self._state = State(0.0, y, circuit.laws(circuit.sensed(y[None])), np.zeros(circuit.size))
+        laws = circuit.laws(circuit.sensed(y[None]))
+        circuit.passed(laws)
+        self._state = State(0.0, y, laws, np.zeros(circuit.size))
+        self._jump = np.inf
         self._low, self._high = y.copy(), y.copy()
         self._integral = np.zeros(circuit.size)
         self._past: tuple[float, np.ndarray] | None = None
@@ -130,16 +135,10 @@ class _Integration:
             stretch = corner - self._state.time
             step = min(step, stretch * (_AFTER_JUMP if jumps or number == 0 else _AFTER_CORNER))
             while self._state.time < corner:
-                since, before = self._state.time, self._integral
-                step, between = self._advance(step, corner, times[reported:])
-                if len(between):
-                    assert self._past is not None
-                    until = reported + len(between)
-                    size, values = self._past
-                    shares = (times[reported:until] - since) / size
-                    found[reported:until] = between
-                    integrals[reported:until] = before + size * interpolated_integrals(shares) @ values
-                    reported = until
+                step, *between = self._advance(step, corner, times[reported:])
+                until = reported + len(between[0])
+                found[reported:until], integrals[reported:until] = between
+                reported = until
                 visited(self._state.time)
         found[reported:], integrals[reported:] = self._state.y, self._integral
         done = self._steps, self._rejected, self._failed, self._stepper.solutions, self._residual
@@ -154,7 +153,7 @@ class _Integration:
     def _settle(self, corner: float) -> None:
         """A step so small that no charge moves but where it must: from the start, and after a jump."""
         state = self._state
-        size = max(_FIRST * (corner - state.time), _LEAST * np.spacing(corner))
+        size = max(_FIRST * min(self._max_step, corner - state.time), _LEAST * np.spacing(corner))
         while size < corner - state.time:
             guess = np.repeat(state.y[None], STAGES, 0)
             stages = self._stepper.solved(state, size, guess, self._scale(state.y))
@@ -171,8 +170,9 @@ class _Integration:
             f"steps down to {step:.2g} s were tried"
         )
 
-    def _advance(self, step: float, corner: float, times: np.ndarray) -> tuple[float, np.ndarray]:
-        """One accepted step: the size that the next one may have [s], and the unknowns at those of the times it passes."""
+    def _advance(self, step: float, corner: float, times: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """One accepted step: the size that the next one may have [s], and the unknowns and their integrals at those of the
+        times that it passes."""
         stepper, state = self._stepper, self._state
         smaller = False
         while True:
@@ -180,6 +180,8 @@ class _Integration:
             size = min(step, self._max_step)
             # Two even steps rather than a long one and a sliver.
             size = left if size >= 0.999 * left else min(size, 0.5 * left)
+            if state.time < self._jump < np.inf:
+                size = min(size, max(0.5 * (self._jump - state.time), 0.5 * self._nearest(corner)))
             if size < _LEAST * np.spacing(corner) and size < left:
                 raise MhoError(self._stuck(size))
             before = stepper.solutions
@@ -188,34 +190,55 @@ class _Integration:
                 self._failed += 1
                 step, smaller, self._past = size * _UNSOLVED, True, None
                 continue
+            jumps = self._circuit.switched(stages.laws)
+            if jumps and size > self._nearest(corner):
+                self._jump, step, smaller = state.time + size, 0.5 * size, True
+                continue
             scale = self._scale(stages.y[-1])
             error = stepper.error(state, stages, scale)
             growth = _SAFETY * max(error, 1e-12) ** -0.25
-            if not error <= 1.0:
+            if not (error <= 1.0 or jumps):
                 self._rejected += 1
                 step, smaller = size * max(growth, _SHRINK), True
                 continue
             passed = times[: int(np.searchsorted(times, corner if size == left else state.time + size, side="right"))]
-            between = stepper.between(state, stages, (passed - state.time) / size, scale)
+            shares = (passed - state.time) / size
+            between = stepper.between(state, stages, shares, scale)
             if between is None:
                 self._failed += 1
                 step, smaller = size * _UNSOLVED, True
                 continue
             found, missed = between
-            if not missed <= 1.0:
+            if not (missed <= 1.0 or jumps):
                 self._rejected += 1
                 stepper.complaint = "the charges' error within the step stays above the tolerance"
                 step, smaller = size * max(_SAFETY * missed**-0.25, _SHRINK), True
                 continue
+            values = np.concatenate([state.y[None], stages.y])
+            told = found, self._integral + size * interpolated_integrals(shares) @ values
             self._accept(stages)
             if size == left:
                 self._state.time = corner
+            if jumps:
+                return self._after_jump(corner), *told
             slow = smaller or stepper.solutions - before >= _SLOW
             growth = min(growth, 1.0 if slow else _GROWTH)
             if growth >= 1.0:
                 # A step that the corner cut short says nothing against the size it was to have.
-                return max(step, size * (growth if growth >= _KEPT else 1.0)), found
-            return size * growth, found
+                return max(step, size * (growth if growth >= _KEPT else 1.0)), *told
+            return size * growth, *told
+
+    def _nearest(self, corner: float) -> float:
+        """How close to a law's jump a step must end [s]."""
+        return max(_JUMP * min(self._max_step, corner), 4.0 * _LEAST * np.spacing(corner))
+
+    def _after_jump(self, corner: float) -> float:
+        """What no charge holds finds its place after a law's jump; the size of the next step [s]."""
+        self._jump = np.inf
+        self._state.laws = self._circuit.laws(self._state.laws.stands)
+        if self._state.time < corner:
+            self._settle(corner)
+        return _AFTER_JUMP * self._max_step
 
     def _predicted(self, step: float) -> np.ndarray:
         """First guesses of the stages, (STAGES, size)."""
