@@ -28,13 +28,12 @@ from mho.spice.waveforms import Transient
 TURNS = 2
 STEPS = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
 """Of ngspice's whole time, at the least, in the order in which they are tried."""
-REFERENCE_STEPS = 20_000
-TIGHT = (
-    "reltol=1e-5 abstol=1e-14 vntol=1e-9 chgtol=1e-18 trtol=1",
-    "reltol=1e-4 abstol=1e-12 vntol=1e-7 chgtol=1e-15 trtol=1",
-    "reltol=1e-3 abstol=1e-11 vntol=1e-6",
+REFERENCES = (
+    (20_000, "reltol=1e-5 abstol=1e-14 vntol=1e-9 chgtol=1e-18 trtol=1"),
+    (5_000, "reltol=1e-3 abstol=1e-11 vntol=1e-6"),
 )
-TIMEOUT = 120.0
+"""Least steps and options of ngspice, in the order in which they are tried."""
+REFERENCE_SECONDS, TIMEOUT = 4.0, 120.0
 LEAST_SWING = 1e-3
 """Volts: nodes that swing less tell nothing."""
 
@@ -81,11 +80,10 @@ def table(rows: Sequence[Row]) -> list[str]:
 def converged(name: str, cards: str) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
     """Times and node voltages of a reference by ngspice, or None where it gets stuck."""
     card = _card(cards)
-    for options in TIGHT:
+    for steps, options in REFERENCES:
+        deck = f"{name}\n{with_steps(cards, card, steps)}.options {options}\n.end\n"
         try:
-            found = spice_transient(
-                f"{name}\n{with_steps(cards, card, REFERENCE_STEPS)}.options {options}\n.end\n", timeout=TIMEOUT
-            )
+            found = spice_transient(deck, timeout=REFERENCE_SECONDS)
         except SpiceError:
             continue
         return found.times, dict(found.voltages)

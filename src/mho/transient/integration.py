@@ -92,7 +92,7 @@ def integrate(
         behind = circuit.size - len(names)
         judged = np.append(judged, np.zeros(behind, bool))
         labels = [*names, *(f"a diode's series resistance ({k})" for k in range(behind))]
-        run = _Integration(circuit, Stepper(circuit, drive, labels, judged), start, judged, max_step, error)
+        run = _Integration(circuit, Stepper(circuit, drive, labels, judged, error), start, judged, max_step, error)
         return run.through(drive, times, visited)
 
 
