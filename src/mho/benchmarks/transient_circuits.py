@@ -113,7 +113,7 @@ def cockcroft_walton(stages: int = 4, amplitude: float = 10.0) -> str:
             f"db{k} a{k + 1} b{k + 1} df",
         ]
     cards.append(f"rl b{stages} 0 1meg")
-    return "\n".join(cards) + f"\n{DIODES}" + _tran(5e-6, 2e-3)
+    return "\n".join(cards) + f"\n{DIODES}" + _tran(5e-6, 1e-3)
 
 
 def peak_detector(amplitude: float = 5.0) -> str:
@@ -357,7 +357,7 @@ def buck_converter(duty: float = 0.4) -> str:
     """A switch, a diode, an inductor and a capacitor."""
     return (
         f"v1 in 0 12\nvc ctl 0 pulse(0 5 0 50n 50n {duty * 10e-6:.9g} 10u)\ns1 in sw ctl 0 sm\nd1 0 sw df\nl1 sw out 100u\n"
-        f"c1 out 0 2u\nr1 out 0 10\ncsw sw 0 100p\n.model sm sw(vt=2.5 vh=0 ron=0.1 roff=1meg)\n{DIODES}" + _tran(1e-6, 150e-6)
+        f"c1 out 0 2u\nr1 out 0 10\ncsw sw 0 100p\n.model sm sw(vt=2.5 vh=0 ron=0.1 roff=1meg)\n{DIODES}" + _tran(1e-6, 60e-6)
     )
 
 
