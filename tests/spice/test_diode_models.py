@@ -1,29 +1,21 @@
 """Diode models with any of ngspice's parameters, at any temperature: the law against ngspice in every region."""
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
+from parameters import cards, linear, logarithmic
 
 from mho.elements import JunctionDiode
 from mho.precision import double
 from mho.spice import parse_netlist
-from mho.spice.ngspice import SpiceError
 from mho.spice.netlist_diodes import junction_diodes
+from mho.spice.ngspice import SpiceError
 from referee import spice_operating_point
 
 VOLTAGES = (-9.5, -4.2, -1.0, -0.2, -0.05, 0.0, 0.15, 0.4, 0.62, 0.9)
-
-
-def logarithmic(low: float, high: float) -> st.SearchStrategy[float]:
-    """Numbers of any order of magnitude between two."""
-    return st.floats(np.log10(low), np.log10(high)).map(lambda x: float(f"{10**x:.4g}"))
-
-
-def linear(low: float, high: float) -> st.SearchStrategy[float]:
-    """Numbers between two, of a few digits: ngspice's reading of long ones is off by an ulp or two."""
-    return st.floats(low, high).map(lambda x: float(f"{x:.4g}"))
 
 
 PARAMETERS = {
@@ -72,17 +64,8 @@ INSTANCE = {
 }
 
 
-@st.composite
-def diode_cards(draw: st.DrawFn) -> tuple[str, str]:
-    """What stands in the parentheses of a model card and behind the model's name on the diode's."""
-    chosen = draw(st.lists(st.sampled_from(sorted(PARAMETERS)), max_size=14, unique=True))
-    own = draw(st.lists(st.sampled_from(sorted(INSTANCE)), max_size=3, unique=True))
-    model = " ".join(f"{name}={draw(PARAMETERS[name])}" for name in chosen)
-    return model, " ".join(f"{name}={draw(INSTANCE[name])}" for name in own)
-
-
-@settings(max_examples=15, deadline=None)
-@given(st.lists(diode_cards(), min_size=5, max_size=5), linear(-55.0, 175.0))
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(cards(PARAMETERS, 14), cards(INSTANCE, 3)), min_size=5, max_size=5), linear(-55.0, 175.0))
 def test_currents_are_those_of_ngspice(diodes, celsius):
     lines = ["diodes", f".options temp={celsius}"]
     for k, (model, instance) in enumerate(diodes):
@@ -143,6 +126,6 @@ def test_compiled_laws_are_the_same():
         **everything, perimeter=2.0, sidewall_ideality=1.7, series_resistance=3.0, forward_knee=1e-3, reverse_knee=1e-4
     )
     volts = np.linspace(-1.0, 1.0, 21)
-    for ours, compiled in zip(diode.tangent(volts), diode.tangent(jnp.asarray(volts)), strict=True):
-        np.testing.assert_allclose(compiled, ours, rtol=1e-9, atol=1e-20)
-    np.testing.assert_allclose(diode.co_content(jnp.asarray(volts)), diode.co_content(volts), rtol=1e-9, atol=1e-20)
+    compiled = eqx.filter_jit(lambda d, v: (*d.tangent(v), d.co_content(v)))(diode, jnp.asarray(volts))
+    for ours, theirs in zip((*diode.tangent(volts), diode.co_content(volts)), compiled, strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=1e-9, atol=1e-20)

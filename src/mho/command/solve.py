@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -36,6 +37,8 @@ def run(arguments: Sequence[str]) -> None:
     from mho.steady.newton import solve_circuit
 
     netlist = read_netlist(options.netlist, allow_include_outside=options.allow_include_outside)
+    for note in netlist.notes:
+        print(f"note: {note}", file=sys.stderr)
     circuit = netlist_circuit(netlist)
     point = solve_circuit(circuit, start=nodeset_voltages(netlist, circuit))
     voltages, currents = point.voltages.tolist(), point.source_currents.tolist()

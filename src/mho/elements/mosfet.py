@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from mho.elements.controlled_law import ControlledLaw
 from mho.elements.junction_temperature import band_gap, heated_potential
 from mho.elements.shockley_diode import ROOM_TEMPERATURE
+from mho.errors import InputError
 
 
 class ShichmanHodgesChannel(ControlledLaw):
@@ -64,11 +65,19 @@ class ShichmanHodgesChannel(ControlledLaw):
             length_modulation: LAMBDA [1/V].
             temperature: of the transistors [K].
             nominal_temperature: TNOM [K].
+
+        Raises:
+            InputError: if the surface potential is not positive at the temperature: silicon is intrinsic there.
         """
         given = (polarity, threshold, transconductance, shape, body_effect, surface_potential, length_modulation)
         arrays = np.broadcast_arrays(*(np.asarray(p, np.float64) for p in (*given, temperature, nominal_temperature)))
         sign, vto, kp, over, gamma, phi, slope, kelvin, nominal = arrays
         warm = heated_potential(phi, nominal, kelvin)
+        if not np.all(warm > 0):
+            hot = float(np.broadcast_to(kelvin, warm.shape)[warm <= 0][0])
+            raise InputError(
+                f"MOSFET surface potential PHI at {hot:g} K is {np.min(warm):.3g} V: must be positive; raise PHI or cool it"
+            )
         gaps = 0.5 * (band_gap(nominal) - band_gap(kelvin))
         flat = sign * (vto + gaps) - gamma * np.sqrt(phi) + 0.5 * (warm - phi)
         return cls(sign, flat, gamma, warm, kp / (kelvin / nominal) ** 1.5 * over, slope)

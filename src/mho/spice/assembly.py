@@ -1,14 +1,17 @@
 """From expanded cards to the ``Netlist``: joined arrays, applied temperatures, checked values."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from mho.errors import InputError
 from mho.spice.analyses import ControlCards, Settings
-from mho.spice.expansion import Expansion
+from mho.spice.behavioural_law import Program
+from mho.spice.expansion import Expanded, ExpandedFormulas, Expansion
 from mho.spice.lines import LINE_BITS, NetlistLines
 from mho.spice.netlist import (
+    BehaviouralSources,
     Bipolars,
     Capacitors,
     Couplings,
@@ -25,6 +28,9 @@ from mho.spice.netlist import (
 from mho.spice.scopes import QUANTITIES
 from mho.spice.values import shown
 
+_VACUUM, _SILICA = 8.854214871e-12, 3.9
+"""Permittivity of the vacuum [F/m], as ngspice has it, and what that of silica is to it."""
+
 
 @dataclass(slots=True)
 class _Table:
@@ -37,9 +43,12 @@ class _Table:
     positions: np.ndarray
 
     def common(self) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
-        file = (self.positions >> LINE_BITS).astype(np.int32)
-        line = (self.positions & ((1 << LINE_BITS) - 1)).astype(np.int32)
-        return self.names, np.ascontiguousarray(self.nodes[:, :2]), file, line
+        return self.names, np.ascontiguousarray(self.nodes[:, :2]), *_places(self.positions)
+
+
+def _places(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of files and of lines in them."""
+    return (positions >> LINE_BITS).astype(np.int32), (positions & ((1 << LINE_BITS) - 1)).astype(np.int32)
 
 
 def assemble(lines: NetlistLines, control: ControlCards, settings: Settings, expansion: Expansion) -> Netlist:
@@ -49,26 +58,37 @@ def assemble(lines: NetlistLines, control: ControlCards, settings: Settings, exp
         InputError: A name made twice, a value out of its range, a missing controlling source or node.
     """
     tables = _tables(expansion)
-    _check_names(tables, lines)
+    _check_names(tables, expansion, lines)
     # Nodes that only X cards name, of ports that nothing uses, aren't nodes of the circuit.
     used = np.zeros(len(expansion.node_names), dtype=bool)
     used[0] = True
     for table in tables.values():
         used[table.nodes] = True
+    for found in expansion.formulas.values():
+        for nodes in found.nodes:
+            used[nodes] = True
+        for sensed in found.sensed:
+            used[sensed[sensed >= 0]] = True
     renumbered = np.cumsum(used, dtype=np.int64) - 1
     for table in tables.values():
         table.nodes = renumbered[table.nodes].astype(np.int32)
     nodes = [name for name, in_use in zip(expansion.node_names, used.tolist(), strict=True) if in_use]
 
-    branches = [name for kind in "vehl" for name in tables[kind].names]
+    branches = [name for kind in "veh" for name in tables[kind].names]
+    branches += [name for (kind, _), found in expansion.formulas.items() if kind == "v" for name in found.names]
+    branches += tables["l"].names
     branch_numbers = {name: number for number, name in enumerate(branches)}
+    behavioural = [
+        _behavioural(kind, program, found, renumbered, _sensed_branches(expansion, branch_numbers, lines))
+        for (kind, program), found in expansion.formulas.items()
+    ]
     conditions = _conditions(expansion, used, renumbered, lines)
     return Netlist(
         title=lines.title,
         files=lines.files,
         nodes=nodes,
-        resistors=_resistors(tables["r"], settings.temperature - settings.nominal_temperature, lines),
-        capacitors=_capacitors(tables["c"], lines),
+        resistors=_resistors(tables["r"], expansion, settings, lines),
+        capacitors=_capacitors(tables["c"], expansion, settings, lines),
         diodes=_diodes(tables["d"], expansion, settings.temperature, lines),
         voltage_sources=_sources(tables["v"], expansion),
         current_sources=_sources(tables["i"], expansion),
@@ -76,6 +96,7 @@ def assemble(lines: NetlistLines, control: ControlCards, settings: Settings, exp
         vccs=_voltage_controlled(tables["g"]),
         cccs=_current_controlled(tables["f"], expansion, branch_numbers, lines),
         ccvs=_current_controlled(tables["h"], expansion, branch_numbers, lines),
+        behavioural=behavioural,
         inductors=_inductors(tables["l"], settings, lines),
         couplings=_couplings(tables["k"], expansion, tables["l"].names, lines),
         switches=_switches(tables["s"], expansion, np.ascontiguousarray(tables["s"].nodes[:, 2:])),
@@ -97,6 +118,7 @@ def assemble(lines: NetlistLines, control: ControlCards, settings: Settings, exp
         operating_point=control.operating_point,
         transient=settings.transient,
         output_cards=control.output_cards,
+        notes=lines.notes.lines(lines.where),
     )
 
 
@@ -113,17 +135,29 @@ def _tables(expansion: Expansion) -> dict[str, _Table]:
     return tables
 
 
-def _check_names(tables: dict[str, _Table], lines: NetlistLines) -> None:
+def _check_names(tables: dict[str, _Table], expansion: Expansion, lines: NetlistLines) -> None:
     """Find a name of the top level that is also the flattened name of a subcircuit's element."""
     for table in tables.values():
-        if len(set(table.names)) == len(table.names):
-            continue
-        first: dict[str, int] = {}
-        for row, name in enumerate(table.names):
-            if name in first:
-                where, other = (lines.where(int(table.positions[at])) for at in (first[name], row))
-                raise InputError(f"{where}: duplicate element {shown(name)}, also made at {other}; rename one")
-            first[name] = row
+        _check_distinct(table.names, table.positions, lines)
+    if expansion.formulas:
+        names = [name for found in expansion.formulas.values() for name in found.names]
+        positions = [position for found in expansion.formulas.values() for position in found.positions]
+        for kind in "rgfeh":
+            # Formulas have their elements' names: an E source with a VALUE is named as one with a gain.
+            names.extend(tables[kind].names)
+            positions.append(tables[kind].positions)
+        _check_distinct(names, np.concatenate(positions), lines)
+
+
+def _check_distinct(names: list[str], positions: np.ndarray, lines: NetlistLines) -> None:
+    if len(set(names)) == len(names):
+        return
+    first: dict[str, int] = {}
+    for row, name in enumerate(names):
+        if name in first:
+            where, other = (lines.where(int(positions[at])) for at in (first[name], row))
+            raise InputError(f"{where}: duplicate element {shown(name)}, also made at {other}; rename one")
+        first[name] = row
 
 
 def _check(table: _Table, wrong: np.ndarray, values: np.ndarray, what: str, unit: str, right: str, lines: NetlistLines):
@@ -136,19 +170,44 @@ def _check(table: _Table, wrong: np.ndarray, values: np.ndarray, what: str, unit
         )
 
 
-def _resistors(table: _Table, warmer: float, lines: NetlistLines) -> Resistors:
-    value, tc1, tc2, multiplier = table.numbers
-    _check(table, ~(value > 0), value, "resistance", " ohm", "above 0", lines)
+def _resistors(table: _Table, expansion: Expansion, settings: Settings, lines: NetlistLines) -> Resistors:
+    value, tc1, tc2, multiplier = (numbers.copy() for numbers in table.numbers)
+    warmer = np.full(len(value), settings.temperature - settings.nominal_temperature)
+    scale = np.ones(len(value))
+    for row, model, given in _modelled(expansion.elements["r"], expansion.models["r"]):
+        warmer[row] = _temperature(given, settings) - model.get("tnom", settings.nominal_temperature)
+        tc1[row], tc2[row] = _given(tc1[row], model.get("tc1", 0.0)), _given(tc2[row], model.get("tc2", 0.0))
+        if np.isnan(value[row]):
+            value[row] = _sheet_resistance(model, given)
+        scale[row] = given.get("scale", 1.0)
+        exponent = given.get("tce", model.get("tce"))
+        if exponent is not None:
+            with np.errstate(all="ignore"):
+                scale[row] *= np.power(1.01, exponent * warmer[row])
+            warmer[row] = 0.0
+    missing = np.isnan(value)
+    _check(table, missing, value, "resistance", " ohm", "given by the card or its model", lines)
     _check(table, ~(multiplier > 0), multiplier, "multiplier m", "", "above 0", lines)
+    for row in np.flatnonzero(value == 0):
+        value[row] = 1e-3
+        where = int(table.positions[row])
+        lines.notes.add("resistors of 0 ohm are taken as 1 mOhm, as in ngspice", table.names[row], where)
     with np.errstate(all="ignore"):
-        resistance = value * (1 + tc1 * warmer + tc2 * warmer**2) / multiplier
-    wrong = ~(resistance > 0) | ~np.isfinite(resistance)
-    _check(table, wrong, resistance, "resistance at the circuit's temperature", " ohm", "above 0 and finite", lines)
+        resistance = value * scale * (1 + tc1 * warmer + tc2 * warmer**2) / multiplier
+    wrong = (resistance == 0) | ~np.isfinite(resistance) | (resistance / value < 0)
+    what = "resistance at the circuit's temperature"
+    _check(table, wrong, resistance, what, " ohm", "finite, not 0, and of its nominal value's sign", lines)
     return Resistors(*table.common(), resistance=resistance)
 
 
-def _capacitors(table: _Table, lines: NetlistLines) -> Capacitors:
-    value, initial, multiplier = table.numbers[:3]
+def _capacitors(table: _Table, expansion: Expansion, settings: Settings, lines: NetlistLines) -> Capacitors:
+    value, initial, multiplier = (numbers.copy() for numbers in table.numbers[:3])
+    for row, model, given in _modelled(expansion.elements["c"], expansion.models["c"]):
+        if np.isnan(value[row]):
+            value[row] = model["cap"] if "cap" in model else _plate_capacitance(model, given)
+        warmer = _temperature(given, settings) - model.get("tnom", settings.nominal_temperature)
+        tc1, tc2 = given.get("tc1", model.get("tc1", 0.0)), given.get("tc2", model.get("tc2", 0.0))
+        value[row] *= given.get("scale", 1.0) * (1.0 + tc1 * warmer + tc2 * warmer**2)
     _check(table, ~(value >= 0), value, "capacitance", " F", "at least 0", lines)
     _check(table, ~(multiplier > 0), multiplier, "multiplier m", "", "above 0", lines)
     with np.errstate(all="ignore"):
@@ -158,6 +217,47 @@ def _capacitors(table: _Table, lines: NetlistLines) -> Capacitors:
     return Capacitors(
         *table.common(), capacitance=capacitance, initial=np.where(has_initial, initial, 0.0), has_initial=has_initial
     )
+
+
+def _modelled(
+    found: Expanded, models: list[dict[str, float]]
+) -> Iterator[tuple[int, dict[str, float], dict[str, float]]]:
+    """Row, model and seldom given quantities of each element that has one of the latter."""
+    model = np.concatenate(found.models) if found.models else np.zeros(0, np.int32)
+    for row in sorted({*np.flatnonzero(model >= 0).tolist(), *found.extras}):
+        yield row, models[model[row]] if model[row] >= 0 else {}, found.extras.get(row, {})
+
+
+def _given(value: float, otherwise: float) -> float:
+    return otherwise if np.isnan(value) else value
+
+
+def _temperature(given: dict[str, float], settings: Settings) -> float:
+    """Of an element [°C]: its own, or the circuit's and what it is warmer."""
+    return given["temp"] if "temp" in given else settings.temperature + given.get("dtemp", 0.0)
+
+
+def _sheet_resistance(model: dict[str, float], given: dict[str, float]) -> float:
+    """Of a strip: rsh (l - 2 short) / (w - 2 narrow); NaN where the model gives neither that nor a resistance."""
+    length, width = (given.get(key, model.get(f"def{key}", 1e-5)) for key in "lw")
+    if length * width * model.get("rsh", 0.0) > 0.0:
+        effective = width - 2 * model.get("narrow", 0.0)
+        return model["rsh"] * (length - 2 * model.get("short", 0.0)) / effective if effective else np.nan
+    return model.get("r", np.nan)
+
+
+def _plate_capacitance(model: dict[str, float], given: dict[str, float]) -> float:
+    """Of a plate: its area times cj and its rim times cjsw; NaN where the model or the card gives too little."""
+    if "l" not in given:
+        return np.nan
+    less = 2 * model.get("del", 0.0)
+    length = given["l"] - model.get("short", less)
+    width = given.get("w", model.get("defw", 1e-5)) - model.get("narrow", less)
+    bottom = model.get("cj")
+    if bottom is None:
+        permittivity = _VACUUM * model.get("di", _SILICA)
+        bottom = permittivity / model["thick"] if model.get("thick", 0.0) > 0 else 0.0
+    return bottom * width * length + model.get("cjsw", 0.0) * 2 * (length + width)
 
 
 def _diodes(table: _Table, expansion: Expansion, circuit_temperature: float, lines: NetlistLines) -> Diodes:
@@ -214,7 +314,9 @@ def _sources(table: _Table, expansion: Expansion) -> Sources:
 
 def _voltage_controlled(table: _Table) -> VoltageControlled:
     return VoltageControlled(
-        *table.common(), control_nodes=np.ascontiguousarray(table.nodes[:, 2:]), gain=table.numbers[0].copy()
+        *table.common(),
+        control_nodes=np.ascontiguousarray(table.nodes[:, 2:]),
+        gain=table.numbers[0] * table.numbers[1],
     )
 
 
@@ -222,7 +324,7 @@ def _current_controlled(
     table: _Table, expansion: Expansion, branches: dict[str, int], lines: NetlistLines
 ) -> CurrentControlled:
     control = _controls(table, expansion, branches, lines)
-    return CurrentControlled(*table.common(), control=control, gain=table.numbers[0].copy())
+    return CurrentControlled(*table.common(), control=control, gain=table.numbers[0] * table.numbers[1])
 
 
 def _controls(table: _Table, expansion: Expansion, branches: dict[str, int], lines: NetlistLines) -> np.ndarray:
@@ -341,6 +443,39 @@ def _bipolars(table: _Table, expansion: Expansion, circuit_temperature: float, l
     )
 
 
+def _sensed_branches(expansion: Expansion, branches: dict[str, int], lines: NetlistLines) -> np.ndarray:
+    """Number in ``Netlist.branches`` of each of ``Expansion.sensed_branches``."""
+    missing = [number for name, number in expansion.sensed_branches.items() if name not in branches]
+    if missing:
+        name = list(expansion.sensed_branches)[missing[0]]
+        source, position = next(
+            (found.names[row], int(np.concatenate(found.positions)[row]))
+            for found in expansion.formulas.values()
+            for row in np.flatnonzero((np.concatenate(found.sensed) == -1 - missing[0]).any(1))
+        )
+        raise InputError(
+            f"{lines.where(position)}: no voltage source {shown(name)} whose current {shown(source)} could sense; name a "
+            "V, E, H or B element of a voltage"
+        )
+    return np.array([branches[name] for name in expansion.sensed_branches], dtype=np.int64)
+
+
+def _behavioural(
+    kind: str, program: Program, found: ExpandedFormulas, renumbered: np.ndarray, branches: np.ndarray
+) -> BehaviouralSources:
+    sensed = np.concatenate(found.sensed)
+    currents = sensed < 0
+    numbers = renumbered[np.where(currents, 0, sensed)]
+    if currents.any():
+        numbers[currents] = -1 - branches[-1 - sensed[currents]]
+    nodes = renumbered[np.concatenate(found.nodes)].astype(np.int32)
+    places = _places(np.concatenate(found.positions))
+    constants = np.concatenate(found.constants, axis=1)
+    return BehaviouralSources(
+        found.names, nodes, *places, kind=kind, sensed=numbers, program=program, constants=constants
+    )
+
+
 def _conditions(
     expansion: Expansion, used: np.ndarray, renumbered: np.ndarray, lines: NetlistLines
 ) -> dict[str, dict[int, float]]:
@@ -348,8 +483,9 @@ def _conditions(
     for kind, name, value, position in expansion.conditions:
         node = expansion.node(name)
         if node is None or not used[node] or node == 0:
-            raise InputError(
-                f"{lines.where(position)}: .{kind} of {shown(name)}, which isn't a node; name a node above ground"
+            lines.notes.add(
+                "conditions of what isn't a node above ground are passed over", f".{kind} v({name})", position
             )
+            continue
         found[kind][int(renumbered[node])] = value
     return found

@@ -8,27 +8,26 @@ import re
 from collections.abc import Callable
 
 from mho.errors import InputError
-from mho.spice.device_cards import (
-    bipolar,
-    coupling,
-    current_switch,
-    diode,
-    inductor,
-    mosfet,
-    voltage_switch,
-)
+from mho.spice.behavioural_cards import behavioural_source, formula_resistor, nonlinear_source, without_keyword
+from mho.spice.device_cards import bipolar, coupling, current_switch, diode, inductor, mosfet, voltage_switch
+from mho.spice.expressions import Function
 from mho.spice.fields import assigned_value, assignments, keyed, value_of, words_of
+from mho.spice.formulas import senses
 from mho.spice.scopes import NOT_GIVEN, Calls, Scope, Value
 from mho.spice.values import shown
 
-SUPPORTED_ELEMENTS = "R C L K D V I E G F H S W M Q X"
+SUPPORTED_ELEMENTS = "R C L K D V I E G F H B S W M Q X"
 
+_NAME = re.compile(r"[a-z_][\w.]*", re.ASCII)
+_FUNCTION = re.compile(r"\.func\s+([a-z_]\w*)\s*\(([^()]*)\)\s*=?\s*(.*)", re.DOTALL | re.ASCII)
+_PARAM_FUNCTION = re.compile(r"\.param\s+([a-z_]\w*)\s*\(([^()]*)\)\s*=\s*(.*)", re.DOTALL | re.ASCII)
 _MODEL = re.compile(r"\.model\s+([^\s(){}'\"=,]+)\s+([a-z]\w*)\s*(.*)", re.DOTALL | re.ASCII)
 
-_WAVEFORMS = ("pulse", "sin", "exp", "pwl")
-_SOURCE_WORDS = ("dc", "ac", *_WAVEFORMS)
+_WAVEFORMS = ("pulse", "sin", "sine", "exp", "pwl")
+_SOURCE_WORDS = ("dc", "ac", "distof1", "distof2", *_WAVEFORMS)
 _OTHER_WAVEFORMS = ("sffm", "am", "trnoise", "trrandom", "external")
-_NONLINEAR = re.compile(r"\s(?:poly|value|vol|cur|table|laplace|freq)\s*[=({]")
+_MOST_NUMBERS = {"dc": 1, "ac": 2, "distof1": 2, "distof2": 2, "waveform": 10**9}
+"""How many numbers may follow each part of an independent source's card."""
 
 
 def element(scope: Scope, text: str, position: int) -> None:
@@ -47,59 +46,125 @@ def element(scope: Scope, text: str, position: int) -> None:
 
 
 def _passive(
-    scope: Scope, text: str, long_name: str, known: tuple[str, ...]
-) -> tuple[list[str], Value, dict[str, Value]]:
-    """Words, value and keys of a resistor's or capacitor's card."""
-    words = words_of(text)
+    scope: Scope, text: str, long_name: str, short_names: tuple[str, ...], known: tuple[str, ...]
+) -> tuple[list[str], Value | None, str, dict[str, Value]]:
+    """Words, value, model and keys of a resistor's or capacitor's card.
+
+    A bare name in the value's place is a model or a parameter; which one, is known when all cards are read.
+    """
+    words = words_of(text, nodes=2)
+    if len(words) == 4 and _is_value(words[3]) and words[2] != "=":
+        return words, value_of(words[3]), "", {}
     keys: dict[str, Value] = {}
+    value: Value | None = None
     if "=" in words:
-        words, keys = keyed(words, (text[0], long_name, *known))
-        given = [keys.pop(key) for key in (text[0], long_name) if key in keys]
-        if len(words) == 3 and len(given) == 1:
-            return words, given[0], keys
-        if given:
-            raise InputError(f"{shown(words[0])} has more than one {long_name} or too few nodes; give one")
-    if len(words) != 4:
+        words, keys = keyed(_with_both_coefficients(words), (*short_names, *known, *_WITHOUT_EFFECT))
+        given = [keys.pop(key) for key in short_names if key in keys]
+        if len(given) > 1 or (given and len(words) > 3 and _is_value(words[3])):
+            raise InputError(f"{shown(words[0])} has more than one {long_name}; give one")
+        value = given[0] if given else None
+        keys = {key: number for key, number in keys.items() if key not in _WITHOUT_EFFECT}
+    fields = words[3:]
+    if value is None and fields and (_is_value(fields[0]) or len(fields) == 2):
+        value = value_of(fields.pop(0 if _is_value(fields[0]) or not _is_value(fields[1]) else 1))
+    geometry = "l" in keys or "w" in keys
+    if len(words) < 3 or len(fields) > 1 or (fields and _is_value(fields[0])) or (value is None and not fields):
         letter = text[0].upper()
         raise InputError(
-            f"{shown(words[0])} has {len(words) - 1} fields; a {long_name} card is {letter}NAME NODE NODE VALUE "
-            f"[{'] ['.join(f'{key}=' for key in known)}]"
+            f"{shown(words[0])} has {len(words) - 1} fields; a {long_name} card is {letter}NAME NODE NODE [VALUE] "
+            f"[MODEL] [{'] ['.join(f'{key}=' for key in known)}]"
         )
-    return words, value_of(words[3]), keys
+    if geometry and not fields:
+        raise InputError(f"{shown(words[0])} has a length or width and no model that makes a {long_name} of it")
+    return words, value, fields[0] if fields else "", keys
+
+
+_WITHOUT_EFFECT = ("ac", "noisy", "noise", "bv_max")
+"""Keys of resistors and capacitors that no operating point and no transient depends on."""
+
+
+def _is_value(word: str) -> bool:
+    return word[0] in "{+-.0123456789"
+
+
+def _with_both_coefficients(words: list[str]) -> list[str]:
+    """``tc = a b`` spelled out as ``tc1 = a tc2 = b``, as ngspice does."""
+    for at in range(3, len(words) - 2):
+        if words[at] == "tc" and words[at + 1] == "=":
+            second = words[at + 3 : at + 4]
+            more = ["tc2", "=", *second] if second and _is_value(second[0]) else []
+            return [*words[:at], "tc1", "=", words[at + 2], *more, *words[at + 3 + bool(more) :]]
+    return words
 
 
 def _resistor(scope: Scope, text: str, position: int) -> None:
-    words, value, keys = _passive(scope, text, "resistance", ("tc1", "tc2", "m"))
-    values = (value, keys.get("tc1", 0.0), keys.get("tc2", 0.0), keys.get("m", 1.0)) if keys else (value, 0.0, 0.0, 1.0)
-    nodes = (scope.node(words[1]), scope.node(words[2]))
-    scope.cards_of("r").add(scope.named(words[0], position), nodes, values, position)
+    if "(" in text and senses(text):
+        formula_resistor(scope, text, position)
+        return
+    known = ("tc1", "tc2", "tce", "m", "temp", "dtemp", "l", "w", "scale")
+    words, value, label, keys = _passive(scope, text, "resistance", ("r", "resistance"), known)
+    _add_passive(scope, words, value, label, keys, ("tc1", "tc2", "m"), position)
 
 
 def _capacitor(scope: Scope, text: str, position: int) -> None:
-    words, value, keys = _passive(scope, text, "capacitance", ("ic", "m"))
-    values = (value, keys.get("ic", NOT_GIVEN), keys.get("m", 1.0))
+    if "(" in text and senses(text):
+        raise InputError(
+            f"{shown(text.split()[0])} has a formula; a capacitance is a number here, and can't depend on a voltage"
+        )
+    known = ("ic", "m", "tc1", "tc2", "temp", "dtemp", "l", "w", "scale")
+    words, value, label, keys = _passive(scope, text, "capacitance", ("c", "cap", "capacitance"), known)
+    _add_passive(scope, words, value, label, keys, ("ic", "m"), position)
+
+
+_DEFAULTS = {"tc1": 0.0, "tc2": 0.0, "m": 1.0, "ic": NOT_GIVEN}
+
+
+def _add_passive(
+    scope: Scope,
+    words: list[str],
+    value: Value | None,
+    label: str,
+    keys: dict[str, Value],
+    columns: tuple[str, ...],
+    position: int,
+) -> None:
     nodes = (scope.node(words[1]), scope.node(words[2]))
-    scope.cards_of("c").add(scope.named(words[0], position), nodes, values, position)
+    cards = scope.cards_of(words[0][0])
+    if keys and any(key not in columns for key in keys):
+        cards.extras[len(cards.names)] = {key: number for key, number in keys.items() if key not in columns}
+    # What a card doesn't give may come from its model.
+    if not keys and not label:
+        numbers = [_DEFAULTS[column] for column in columns]
+    else:
+        numbers = [keys.get(column, NOT_GIVEN if label and column != "m" else _DEFAULTS[column]) for column in columns]
+    cards.add(scope.named(words[0], position), nodes, (NOT_GIVEN if value is None else value, *numbers), position)
+    if label:
+        cards.add_model(label)
 
 
 def _source(scope: Scope, text: str, position: int) -> None:
-    """An independent source: ``[[DC] value] [AC [magnitude [phase]]] [PULSE|SIN|EXP|PWL(...)]``.
+    """An independent source: ``[[DC] value]``, ``AC [magnitude [phase]]`` and ``PULSE|SIN|EXP|PWL(...)`` in any order.
 
-    The AC part means nothing to a DC or transient analysis, so it is checked and dropped.
+    The AC and distortion parts mean nothing to a DC or transient analysis: they are dropped.
     """
-    words = words_of(text)
+    words = words_of(text, nodes=2)
     if len(words) < 3:
         raise InputError(f"{shown(words[0])} has {len(words) - 1} fields; a source card is NAME NODE NODE [DC] VALUE")
     dc: Value | None = None
     shape: tuple[str, list[Value]] | None = None
+    named: dict[str, Value] = {}
     seen: set[str] = set()
     at = 3
     while at < len(words):
         word = words[at]
         kind = "waveform" if word in _WAVEFORMS else word
-        if at == 3 and word not in (*_SOURCE_WORDS, *_OTHER_WAVEFORMS):
+        if word in ("r", "td") and words[at + 1 : at + 2] == ["="] and at + 2 < len(words):
+            named[word] = value_of(words[at + 2])
+            at += 3
+            continue
+        if at == 3 and word not in _SOURCE_WORDS and word not in _OTHER_WAVEFORMS and "=" not in words[4:5]:
             kind = "dc"
-        if kind not in ("dc", "ac", "waveform"):
+        if kind not in _MOST_NUMBERS:
             raise InputError(
                 f"unexpected {shown(word)} in {shown(words[0])}; a source takes a DC value, AC, PULSE, SIN, EXP or PWL"
             )
@@ -107,51 +172,61 @@ def _source(scope: Scope, text: str, position: int) -> None:
             raise InputError(f"{shown(words[0])} has a second {kind.upper()} value; give one")
         seen.add(kind)
         at += word in _SOURCE_WORDS
-        if kind != "waveform" and at < len(words) and words[at] == "=" and words[at - 1] == kind:
-            at += 1
+        at += words[at : at + 1] == ["="]
         end = at
-        while end < len(words) and words[end] not in _SOURCE_WORDS and words[end] != "=":
-            end += 1
-            if kind == "dc" or (kind == "ac" and end - at == 2):
+        while end < len(words) and end - at < _MOST_NUMBERS[kind] and words[end] not in _SOURCE_WORDS:
+            if words[end] == "=" or words[end + 1 : end + 2] == ["="]:
                 break
+            end += 1
         values = [value_of(word) for word in words[at:end]]
         if kind == "dc":
             if not values:
                 raise InputError(f"{shown(words[0])} has no value behind DC; write DC VALUE")
             dc = values[0]
         elif kind == "waveform":
-            shape = (word, values)
+            shape = ("sin" if word == "sine" else word, values)
         at = end
     nodes = (scope.node(words[1]), scope.node(words[2]))
     cards = scope.cards_of(text[0])
     if shape is not None:
-        cards.waveforms[len(cards.names)] = (*shape, dc is not None)
+        cards.waveforms[len(cards.names)] = (*shape, named, dc is not None)
+    elif named:
+        raise InputError(f"{shown(words[0])} has {' '.join(named)} and no PWL; take it out")
     cards.add(scope.named(words[0], position), nodes, (0.0 if dc is None else dc,), position)
 
 
 def _voltage_controlled(scope: Scope, text: str, position: int) -> None:
-    words = [] if _NONLINEAR.search(text) else words_of(text)
-    if len(words) != 6 or "=" in words:
+    if nonlinear_source(scope, text, position):
+        return
+    words = words_of(without_keyword(text), nodes=4)
+    keys: dict[str, Value] = {}
+    if "=" in words:
+        words, keys = keyed(words, ("m",) if text[0] == "g" else ())
+    if len(words) != 6:
         raise InputError(
-            f"{shown(text.split()[0])} isn't a linear source; write {text[0].upper()}NAME NODE NODE CONTROL CONTROL "
-            "GAIN (POLY, VALUE=, TABLE and other behavioural forms are not supported)"
+            f"{shown(words[0])} has {len(words) - 1} fields; write {text[0].upper()}NAME NODE NODE CONTROL CONTROL GAIN, "
+            "or POLY, VALUE={formula} or TABLE {formula} = (x,y) ... behind the nodes"
         )
-    gain = value_of(words[5])
     nodes = (scope.node(words[1]), scope.node(words[2]), scope.node(words[3]), scope.node(words[4]))
-    scope.cards_of(text[0]).add(scope.named(words[0], position), nodes, (gain,), position)
+    cards = scope.cards_of(text[0])
+    cards.add(scope.named(words[0], position), nodes, (value_of(words[5]), keys.get("m", 1.0)), position)
 
 
 def _current_controlled(scope: Scope, text: str, position: int) -> None:
-    words = [] if _NONLINEAR.search(text) else words_of(text)
-    if len(words) != 5 or "=" in words:
+    if nonlinear_source(scope, text, position):
+        return
+    words = words_of(without_keyword(text), nodes=2)
+    keys: dict[str, Value] = {}
+    if "=" in words:
+        words, keys = keyed(words, ("m",) if text[0] == "f" else ())
+    if len(words) != 5:
         raise InputError(
-            f"{shown(text.split()[0])} isn't a linear source; write {text[0].upper()}NAME NODE NODE VSOURCE GAIN "
-            "(POLY and behavioural forms are not supported)"
+            f"{shown(words[0])} has {len(words) - 1} fields; write {text[0].upper()}NAME NODE NODE VSOURCE GAIN, or POLY "
+            "behind the nodes"
         )
-    gain = value_of(words[4])
     nodes = (scope.node(words[1]), scope.node(words[2]))
     cards = scope.cards_of(text[0])
-    cards.add(scope.named(words[0], position), nodes, (gain,), position)
+    cards.add(scope.named(words[0], position), nodes, (value_of(words[4]), keys.get("m", 1.0)), position)
     cards.controls.append(words[3])
 
 
@@ -178,7 +253,7 @@ def _call(scope: Scope, text: str, position: int) -> None:
 
 def _without_params(words: list[str]) -> list[str]:
     """The words without the optional ``params:`` before the parameters."""
-    if words and words[-1] == "params:":
+    if words and words[-1] in ("params:", "param:"):
         words = words[:-1]
     if any("params:" in word for word in words):
         raise InputError("params: stands where a name should; write it once, before the parameters")
@@ -195,6 +270,7 @@ _ELEMENTS: dict[str, Callable[[Scope, str, int], None]] = {
     "g": _voltage_controlled,
     "f": _current_controlled,
     "h": _current_controlled,
+    "b": behavioural_source,
     "l": inductor,
     "k": coupling,
     "s": voltage_switch,
@@ -205,7 +281,6 @@ _ELEMENTS: dict[str, Callable[[Scope, str, int], None]] = {
 }
 _OTHER_ELEMENTS = {
     "a": " (XSPICE code model)",
-    "b": " (behavioural source)",
     "j": " (JFET)",
     "n": " (Verilog-A device)",
     "o": " (lossy transmission line)",
@@ -223,11 +298,37 @@ def param(scope: Scope, text: str, position: int) -> None:
     Raises:
         InputError: It isn't such a card.
     """
+    match = _PARAM_FUNCTION.fullmatch(text)
+    if match is not None:
+        _function(scope, match[1], match[2], match[3], position)
+        return
     head, pairs = assignments(text)
-    if head.strip() != ".param" or not pairs:
-        raise InputError(f"bad card {shown(text)}; write .param name=value ... (functions are not supported)")
+    if head.strip() not in (".param", ".params", ".global_param", ".csparam") or not pairs:
+        raise InputError(f"bad card {shown(text)}; write .param name=value ...")
     for name, value in pairs:
-        scope.parameters[name] = (assigned_value(name, value), position)
+        scope.define(name, assigned_value(name, value), position)
+
+
+def func(scope: Scope, text: str, position: int) -> None:
+    """Read a ``.func name(argument, ...) {expression}`` card.
+
+    Raises:
+        InputError: It isn't such a card.
+    """
+    match = _FUNCTION.fullmatch(text)
+    if match is None:
+        raise InputError(f"bad card {shown(text)}; write .func name(argument, ...) {{expression}}")
+    _function(scope, match[1], match[2], match[3], position)
+
+
+def _function(scope: Scope, name: str, arguments: str, body: str, position: int) -> None:
+    names = tuple(argument.strip() for argument in arguments.split(","))
+    if not all(_NAME.fullmatch(argument) for argument in names) or len(set(names)) != len(names):
+        raise InputError(f"function {shown(name)} has the arguments {shown(arguments)}; write names, such as (x, y)")
+    body = body.strip()
+    if len(body) > 1 and body[0] + body[-1] in ("{}", "''"):
+        body = body[1:-1]
+    scope.functions[name] = Function(names, body, position)
 
 
 def subckt(scope: Scope, text: str, position: int) -> Scope:
@@ -245,12 +346,19 @@ def subckt(scope: Scope, text: str, position: int) -> Scope:
         raise InputError(f"duplicate subcircuit {shown(name)}; give each its own name")
     inner = Scope(name, scope, position)
     for port in ports:
+        if inner.nodes.get(port) == 0:
+            # As in ngspice, where ground is ground everywhere: what is connected to such a port stays outside.
+            scope.notes.add(
+                "a port that is named as the ground is the ground, not what is connected to it", name, position
+            )
+            inner.node_names.append(port)
+            continue
         if port in inner.nodes:
-            raise InputError(f"port {shown(port)} of {shown(name)} is ground or stands twice; rename it")
+            raise InputError(f"port {shown(port)} of {shown(name)} stands twice; rename it")
         inner.node(port)
     inner.ports = len(ports)
     for parameter, value in pairs:
-        inner.parameters[parameter] = (assigned_value(parameter, value), position)
+        inner.define(parameter, assigned_value(parameter, value), position)
     scope.definitions[name] = inner
     return inner
 
@@ -266,13 +374,18 @@ def model(scope: Scope, text: str, position: int) -> None:
         raise InputError(f"bad card {shown(text)}; write .model NAME KIND(parameter=value ...), such as D for a diode")
     name, kind, rest = match[1], match[2], match[3].strip()
     if name in scope.models:
-        raise InputError(f"duplicate model {shown(name)}; give each model its own name")
+        scope.notes.add("a second model of a name is passed over, as ngspice does", name, position)
+        return
     if rest.startswith("("):
         if not rest.endswith(")"):
             raise InputError(f"model {shown(name)} has no ')' at its end; write .model NAME D(parameter=value ...)")
         rest = rest[1:-1].strip()
     head, pairs = assignments(rest)
-    if head.strip():
+    bare = words_of(head)
+    if len(bare) % 2 == 0 and not pairs:
+        # ngspice takes "is 1e-14" for "is=1e-14".
+        pairs, bare = list(zip(bare[::2], bare[1::2], strict=True)), []
+    if bare:
         raise InputError(f"unexpected {shown(head.strip())} in model {shown(name)}; write parameter=value")
     parameters: dict[str, Value | str] = {}
     for parameter, value in pairs:

@@ -16,7 +16,7 @@ def diode(scope: Scope, text: str, position: int) -> None:
     Raises:
         InputError: Whatever is wrong with it.
     """
-    words, _ = without_flag(words_of(text), 4, "off")
+    words, _ = without_flag(words_of(text, nodes=2), 4, "off")
     words, keys = keyed(words, ("area", "m", "temp", "dtemp", "pj", "w", "l", "ic"))
     if len(words) not in (4, 5) or (len(words) == 5 and "area" in keys):
         raise InputError(
@@ -32,7 +32,7 @@ def diode(scope: Scope, text: str, position: int) -> None:
     cards = scope.cards_of("d")
     name = scope.named(words[0], position)
     cards.add(name, nodes, tuple(keys.get(key, NOT_GIVEN) for key in QUANTITIES["d"]), position)
-    cards.models.append(words[3])
+    cards.add_model(words[3])
 
 
 def inductor(scope: Scope, text: str, position: int) -> None:
@@ -41,7 +41,7 @@ def inductor(scope: Scope, text: str, position: int) -> None:
     Raises:
         InputError: Whatever is wrong with it.
     """
-    words, keys = keyed(words_of(text), ("l", "inductance", *QUANTITIES["l"][1:]))
+    words, keys = keyed(words_of(text, nodes=2), ("l", "inductance", *QUANTITIES["l"][1:]))
     given = [keys.pop(key) for key in ("l", "inductance") if key in keys]
     given += [value_of(word) for word in words[3:]]
     if len(words) not in (3, 4) or len(given) != 1:
@@ -90,7 +90,7 @@ def current_switch(scope: Scope, text: str, position: int) -> None:
 
 
 def _switch(scope: Scope, text: str, position: int, controls: int, form: str) -> None:
-    words, flags = without_flag(words_of(text), 4 + controls, "on", "off")
+    words, flags = without_flag(words_of(text, nodes=2 * controls), 4 + controls, "on", "off")
     if len(words) != 4 + controls or "=" in words or len(flags) > 1:
         raise InputError(f"{shown(words[0])} has {len(words) - 1} fields; a switch's card is {form}")
     cards = scope.cards_of(text[0])
@@ -99,7 +99,7 @@ def _switch(scope: Scope, text: str, position: int, controls: int, form: str) ->
     cards.add(name, tuple(scope.node(node) for node in nodes), (float("on" in flags),), position)
     if controls == 1:
         cards.controls.append(words[3])
-    cards.models.append(words[-1])
+    cards.add_model(words[-1])
 
 
 def mosfet(scope: Scope, text: str, position: int) -> None:
@@ -118,7 +118,7 @@ def mosfet(scope: Scope, text: str, position: int) -> None:
     cards = scope.cards_of("m")
     values = tuple(keys.get(key, NOT_GIVEN) for key in QUANTITIES["m"])
     cards.add(scope.named(words[0], position), (drain, source, gate, bulk), values, position)
-    cards.models.append(words[5])
+    cards.add_model(words[5])
 
 
 def bipolar(scope: Scope, text: str, position: int) -> None:
@@ -142,7 +142,7 @@ def bipolar(scope: Scope, text: str, position: int) -> None:
     values = tuple(keys.get(key, NOT_GIVEN) for key in QUANTITIES["q"])
     nodes = (collector, emitter, base, *(substrate or [0]))
     cards.add(scope.named(words[0], position), nodes, values, position)
-    cards.models.append(words[-1])
+    cards.add_model(words[-1])
 
 
 def _is_number(word: str) -> bool:
@@ -153,7 +153,7 @@ def _device(
     text: str, first: int, known: tuple[str, ...], starts: tuple[str, ...]
 ) -> tuple[list[str], dict[str, Value]]:
     """Words and keys of a transistor's card without ``off`` and ``ic=``, which may be a list, and the like."""
-    words, _ = without_flag(words_of(text), first, "off")
+    words, _ = without_flag(words_of(text, nodes=3), first, "off")
     if "ic" in words[first:]:
         at = words.index("ic", first)
         end = at + 2

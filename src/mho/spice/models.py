@@ -7,6 +7,7 @@ from typing import Any
 from mho.errors import InputError
 from mho.spice.bipolar_model import BIPOLAR, bipolar_model
 from mho.spice.diode_model import DIODE, diode_model
+from mho.spice.model_parameters import ParameterTable
 from mho.spice.mosfet_model import MOSFET, mosfet_model
 from mho.spice.scopes import Value
 from mho.spice.switch_models import CURRENT_SWITCH, VOLTAGE_SWITCH, switch_model
@@ -22,21 +23,60 @@ class ModelKind:
         parameter: From a parameter's name to its first name, or None where it has no effect; raises for others.
         build: From the model's name, its kind, its parameters by their first names and the circuit's nominal
             temperature (°C) to the model.
+        table: The table of its parameters, where it has one.
     """
 
     element: str
     parameter: Callable[[str], str | None]
     build: Callable[[str, str, dict[str, float], float], Any]
+    table: ParameterTable | None = None
 
 
+# First name of each parameter of a resistor's or capacitor's model; None: noise and ratings, without effect here.
+_RESISTOR_PARAMETERS = {
+    **{name: name for name in ("rsh", "narrow", "short", "tc1", "tc2", "tce", "defw", "defl", "tnom", "r")},
+    **{"dw": "narrow", "dlr": "short", "tc1r": "tc1", "tc2r": "tc2", "w": "defw", "l": "defl", "res": "r"},
+    **dict.fromkeys(("kf", "af", "bv_max", "lf", "wf", "ef")),
+}
+_CAPACITOR_PARAMETERS = {
+    **{name: name for name in ("cap", "cj", "cjsw", "defw", "narrow", "short", "del", "tc1", "tc2", "tnom")},
+    **{
+        "di": "di",
+        "thick": "thick",
+        "cox": "cj",
+        "capsw": "cjsw",
+        "w": "defw",
+        "bv_max": None,
+        "defl": None,
+        "l": None,
+    },
+}
+
+
+def _passive_kind(letter: str, known: dict[str, str | None]) -> ModelKind:
+    """The kind of model of resistors or capacitors."""
+
+    def parameter(name: str) -> str | None:
+        if name not in known:
+            raise InputError(f"unsupported parameter {shown(name)} of a model of {letter.upper()}: {' '.join(known)}")
+        return known[name]
+
+    def model(name: str, kind: str, parameters: dict[str, float], nominal_temperature: float) -> dict[str, float]:
+        return {"tnom": nominal_temperature} | parameters
+
+    return ModelKind(letter, parameter, model)
+
+
+_RESISTOR, _CAPACITOR = _passive_kind("r", _RESISTOR_PARAMETERS), _passive_kind("c", _CAPACITOR_PARAMETERS)
 MODEL_KINDS = {
-    "d": ModelKind("d", DIODE.first_name, diode_model),
-    "sw": ModelKind("s", VOLTAGE_SWITCH.first_name, switch_model),
-    "csw": ModelKind("w", CURRENT_SWITCH.first_name, switch_model),
-    "nmos": ModelKind("m", MOSFET.first_name, mosfet_model),
-    "pmos": ModelKind("m", MOSFET.first_name, mosfet_model),
-    "npn": ModelKind("q", BIPOLAR.first_name, bipolar_model),
-    "pnp": ModelKind("q", BIPOLAR.first_name, bipolar_model),
+    "d": ModelKind("d", DIODE.first_name, diode_model, DIODE),
+    "sw": ModelKind("s", VOLTAGE_SWITCH.first_name, switch_model, VOLTAGE_SWITCH),
+    "csw": ModelKind("w", CURRENT_SWITCH.first_name, switch_model, CURRENT_SWITCH),
+    "nmos": ModelKind("m", MOSFET.first_name, mosfet_model, MOSFET),
+    "pmos": ModelKind("m", MOSFET.first_name, mosfet_model, MOSFET),
+    "npn": ModelKind("q", BIPOLAR.first_name, bipolar_model, BIPOLAR),
+    "pnp": ModelKind("q", BIPOLAR.first_name, bipolar_model, BIPOLAR),
+    **{"r": _RESISTOR, "res": _RESISTOR, "c": _CAPACITOR, "cap": _CAPACITOR},
 }
 """By the kind's name on the card."""
 

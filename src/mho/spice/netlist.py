@@ -42,8 +42,8 @@ class Resistors(Elements):
     """R cards.
 
     Attributes:
-        resistance: Ohms, above 0, shape (n,): at the circuit's temperature and with the multiplier ``m``, i.e. the
-            card's value times (1 + tc1 Δ + tc2 Δ²) / m, Δ from the nominal temperature.
+        resistance: Ohms, not 0, shape (n,): at the circuit's temperature and with the multiplier ``m``, i.e. the
+            value of the card or its model times (1 + tc1 Δ + tc2 Δ²) / m, Δ from the nominal temperature.
     """
 
     resistance: np.ndarray
@@ -408,6 +408,25 @@ class BipolarModel:
     forward_bias: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class BehaviouralSources(Elements):
+    """Sources whose formulas differ in their numbers alone: B cards, POLY, VALUE and TABLE, resistors with a formula.
+
+    Attributes:
+        kind: ``i``: currents (A) from the first node through the source to the second; ``v``: voltages (V) of the first
+            node above the second.
+        sensed: What each formula senses, shape (n, k), int64: a node's index, or -1 - b for the current of
+            ``Netlist.branches[b]``.
+        program: What is made of it; see ``mho.spice.behavioural_law``.
+        constants: The formulas' numbers, shape (constants, n).
+    """
+
+    kind: str
+    sensed: np.ndarray
+    program: tuple[tuple, ...]
+    constants: np.ndarray
+
+
 @dataclass(frozen=True, slots=True)
 class DiodeModel:
     """A ``.model NAME D`` card, with ngspice's defaults.
@@ -526,6 +545,7 @@ class Netlist:
         vccs: G elements; signed as the current sources.
         cccs: F elements; signed as the current sources.
         ccvs: H elements.
+        behavioural: Behavioural sources, in groups of one formula.
         inductors: L elements.
         couplings: K elements.
         switches: S elements.
@@ -537,7 +557,8 @@ class Netlist:
         current_switch_models: Models of W elements in use.
         mosfet_models: MOSFET models in use.
         bipolar_models: Bipolar transistor models in use.
-        branches: Names of the elements whose current is an unknown: V, then E, then H, then L elements.
+        branches: Names of the elements whose current is an unknown: V, then E, then H elements, then
+            behavioural voltage sources, then L elements.
         temperature: Of the circuit (°C).
         nominal_temperature: At which values were measured (°C).
         gmin: Conductance in parallel to each junction (S).
@@ -546,6 +567,7 @@ class Netlist:
         nodesets: Voltage (V) by node index, of ``.nodeset``: where to start looking for the operating point.
         operating_point: Whether there is an ``.op`` card.
         transient: The ``.tran`` card, if there is one.
+        notes: What of the netlist is passed over, or taken otherwise than its writer may think: one line each.
         output_cards: ``.print``, ``.plot`` and ``.save`` cards, in lower case; they don't change the circuit.
     """
 
@@ -561,6 +583,7 @@ class Netlist:
     vccs: VoltageControlled
     cccs: CurrentControlled
     ccvs: CurrentControlled
+    behavioural: list[BehaviouralSources]
     inductors: Inductors
     couplings: Couplings
     switches: Switches
@@ -582,6 +605,7 @@ class Netlist:
     operating_point: bool
     transient: Transient | None
     output_cards: list[str]
+    notes: list[str]
 
     def where(self, elements: Elements, index: int) -> str:
         """``file:line`` of an element's card, for messages."""

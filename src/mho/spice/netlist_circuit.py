@@ -8,11 +8,13 @@ import numpy as np
 
 from mho.networks.circuit import Circuit
 from mho.networks.circuit_builder import CircuitBuilder
-from mho.spice.netlist import Netlist, VoltageControlled
+from mho.spice.behavioural_law import FormulaLaw
+from mho.spice.netlist import BehaviouralSources, Netlist, VoltageControlled
 from mho.spice.netlist_bipolars import add_bipolars
 from mho.spice.netlist_diodes import junction_diodes
 from mho.spice.netlist_mosfets import add_mosfets
 from mho.spice.netlist_switches import add_switches
+from mho.spice.own_voltage import own_voltage_law
 
 
 def netlist_circuit(netlist: Netlist) -> Circuit:
@@ -24,9 +26,16 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
     builder = CircuitBuilder()
     nodes = np.array(netlist.nodes, dtype=object)
     resistors, currents, voltages = netlist.resistors, netlist.current_sources, netlist.voltage_sources
-    if len(resistors):
-        first, second = nodes[resistors.nodes].T
-        builder.add_resistors(first, second, 1.0 / resistors.resistance, labels=resistors.names)
+    positive = resistors.resistance > 0
+    if positive.any():
+        first, second = nodes[resistors.nodes[positive]].T
+        labels = [name for name, one in zip(resistors.names, positive.tolist(), strict=True) if one]
+        builder.add_resistors(first, second, 1.0 / resistors.resistance[positive], labels=labels)
+    if not positive.all():
+        # A negative resistance has no place among elements whose energy is convex: it is a source that senses itself.
+        first, second = nodes[resistors.nodes[~positive]].T
+        labels = [name for name, one in zip(resistors.names, positive.tolist(), strict=True) if not one]
+        builder.add_vccs(first, second, first, second, 1.0 / resistors.resistance[~positive], name=labels)
     for celsius in np.unique(netlist.diodes.temperature):
         rows = np.flatnonzero(netlist.diodes.temperature == celsius)
         anode, cathode = nodes[netlist.diodes.nodes[rows]].T
@@ -51,7 +60,33 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
     add_switches(builder, netlist)
     add_mosfets(builder, netlist)
     add_bipolars(builder, netlist)
+    for group in netlist.behavioural:
+        _add_behavioural(builder, nodes, netlist, group)
     return builder.build()
+
+
+def _add_behavioural(builder: CircuitBuilder, nodes: np.ndarray, netlist: Netlist, group: BehaviouralSources) -> None:
+    plus, minus = nodes[group.nodes].T
+    own = own_voltage_law(group)
+    if own is not None:
+        name = f"elements {group.names[0]} ..."
+        if own.diode is not None:
+            builder.add_elements(plus, minus, own.diode, name=name)
+        conducting = own.conductance > 0
+        if conducting.any():
+            labels = [label for label, one in zip(group.names, conducting.tolist(), strict=True) if one]
+            ends = plus[conducting], minus[conducting]
+            builder.add_resistors(*ends, own.conductance[conducting], name=name, labels=labels)
+        if own.current.any():
+            builder.add_current_sources(plus, minus, own.current, name=f"currents {group.names[0]} ...")
+        return
+    sensed = [
+        [f"v:{netlist.nodes[q]}" if q >= 0 else f"i:{netlist.branches[-1 - q]}" for q in row]
+        for row in group.sensed.tolist()
+    ]
+    law = FormulaLaw(group.program, group.constants, netlist.gmin)
+    kind = "i" if group.kind == "i" else "v"
+    builder.add_behavioural_sources(plus, minus, sensed, law, kind=kind, names=group.names)
 
 
 def nodeset_voltages(netlist: Netlist, circuit: Circuit) -> np.ndarray | None:

@@ -16,10 +16,10 @@ from mho.spice.values import shown
 def check_topology(netlist: Netlist) -> None:
     """Check that nodes have a DC path to ground and that no loop of voltage sources closes.
 
-    A DC path leads through resistors, diodes, inductors, switches, a transistor's channel and junctions, and V, E and H
-    elements. Nodes without one may still be determined by
-    controlled sources: where a G or F element drives current into them and an E or G element senses their voltage,
-    the numbers decide, so those pass. A node with a single connection is no fault if that is a DC path, as in ngspice.
+    A DC path leads through resistors, diodes, inductors, switches, a transistor's channel and junctions, and V, E, H and
+    behavioural voltage sources. Nodes without one may still be determined by controlled sources: where a G, F or
+    behavioural one drives current into them and an E, G or behavioural one senses their voltage, the numbers decide, so
+    those pass. A node with a single connection is no fault if that is a DC path, as in ngspice.
 
     Raises:
         InputError: One of the faults; file and line of an element at it.
@@ -27,7 +27,8 @@ def check_topology(netlist: Netlist) -> None:
     kinds = _kinds(netlist)
     if not any(len(elements) for elements in kinds):
         raise InputError(f"{netlist.files[0]}: the netlist has no elements; the first line is its title, not a card")
-    if not any((elements.nodes == GROUND).any() for elements in kinds):
+    pairs = [*(elements.nodes for elements in kinds), *_junctions(netlist)]
+    if not any((nodes == GROUND).any() for nodes in pairs):
         raise InputError(f"{netlist.files[0]}: no element connects to ground; name one of the nodes 0")
     _check_loops(netlist)
     _check_floating(netlist)
@@ -41,13 +42,16 @@ def _kinds(netlist: Netlist) -> list[Elements]:
         netlist.current_sources,
         netlist.vccs,
         netlist.cccs,
+        *(group for group in netlist.behavioural if group.kind == "i"),
     ]
 
 
 def _conducting(netlist: Netlist) -> list[Elements]:
+    """Elements that conduct between their two nodes."""
     return [
         *(netlist.resistors, netlist.diodes, netlist.voltage_sources, netlist.vcvs, netlist.ccvs, netlist.inductors),
         *(netlist.switches, netlist.current_switches, netlist.mosfets, netlist.bipolars),
+        *(group for group in netlist.behavioural if group.kind == "v"),
     ]
 
 
@@ -87,6 +91,11 @@ def _check_floating(netlist: Netlist) -> None:
     ):
         ends = labels[pairs]
         mark[ends[ends[:, 0] != ends[:, 1]].ravel()] = True
+    for group in netlist.behavioural:
+        if group.kind == "i":
+            ends = labels[group.nodes]
+            driven[ends[ends[:, 0] != ends[:, 1]].ravel()] = True
+        sensed[labels[group.sensed[group.sensed > 0]]] = True
     floating &= ~(driven & sensed)
     if not floating.any():
         return
@@ -94,6 +103,7 @@ def _check_floating(netlist: Netlist) -> None:
     where = netlist.files[0]
     sensing = ((netlist.vcvs, netlist.vcvs.control_nodes), (netlist.vccs, netlist.vccs.control_nodes))
     sensing += ((netlist.switches, netlist.switches.control), (netlist.mosfets, netlist.mosfets.gate[:, None]))
+    sensing += tuple((group, group.sensed) for group in netlist.behavioural)
     for elements, more in [*((kind, kind.nodes) for kind in kinds), *sensing]:
         pairs = np.concatenate([elements.nodes, more], axis=1)
         rows = np.flatnonzero((pairs == node).any(axis=1))
@@ -107,7 +117,8 @@ def _check_floating(netlist: Netlist) -> None:
 
 
 def _check_loops(netlist: Netlist) -> None:
-    kinds = (netlist.voltage_sources, netlist.vcvs, netlist.ccvs, netlist.inductors)
+    behavioural = [group for group in netlist.behavioural if group.kind == "v"]
+    kinds = (netlist.voltage_sources, netlist.vcvs, netlist.ccvs, netlist.inductors, *behavioural)
     edges = np.concatenate([elements.nodes for elements in kinds])
     count = len(netlist.nodes)
     if len(edges) == count - _components(edges, count)[0]:

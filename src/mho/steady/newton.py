@@ -20,7 +20,7 @@ from mho.networks.circuit import Circuit
 from mho.precision import double
 from mho.steady.certificate import Certificate, certify, law_noise, require
 from mho.steady.energy_descent import descend
-from mho.steady.equations import System, from_rest, imbalance, tangents
+from mho.steady.equations import System, from_rest, imbalance, is_linear, tangents
 from mho.steady.limited_newton import limited_newton
 from mho.steady.linear_solvers import DENSE_LIMIT, LinearSolve, Method, Work, linear_solver
 from mho.steady.modified_system import modified_system
@@ -30,6 +30,8 @@ from mho.steady.separated import separated_solver
 from mho.steady.source_stepping import continued, gmin_stepped, grounded, held, pseudo_transient, source_stepped
 
 _LIMITED_STEPS = 60
+_STEPS_AN_ELEMENT, _MOST_STEPS = 3, 3000
+"""Steps of Newton's method: some, and more for each nonlinear element, for a ladder's diodes conduct one after another."""
 _SEARCH_STEPS = 300
 _REFINEMENTS = 4
 _SEPARATED_LIMIT = 5000
@@ -376,7 +378,11 @@ class _Search:
         self, system: System, y: np.ndarray, *, linear: LinearSolve | None = None, **options: Any
     ) -> Pair | None:
         solve = self.linear if linear is None else linear
-        found, step, count = limited_newton(system, solve, y, self._rtol, _LIMITED_STEPS, **options)
+        elements = sum(
+            0 if is_linear(e) else len(first) for e, first in zip(system.elements, system.first, strict=True)
+        )
+        most = _LIMITED_STEPS and min(_LIMITED_STEPS + _STEPS_AN_ELEMENT * elements, _MOST_STEPS)
+        found, step, count = limited_newton(system, solve, y, self._rtol, most, **options)
         self.steps += count
         if found is not None:
             self._last = step
