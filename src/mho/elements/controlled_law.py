@@ -31,6 +31,15 @@ class ControlledLaw(eqx.Module):
         """
         return sensed
 
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether the law is another one at every time; see `at_time`."""
+        return False
+
+    def at_time(self, time: float) -> "ControlledLaw":
+        """The law at a time [s] of a transient."""
+        return self
+
     def after(self, sensed: np.ndarray) -> "ControlledLaw":
         """The law once a transient has come to what is sensed, (n, k): another one where the past decides."""
         return self

@@ -13,7 +13,7 @@ import numpy as np
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
 from mho.spice.netlist import Netlist, Sources
-from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages
+from mho.spice.netlist_circuit import diode_group, netlist_circuit, nodeset_voltages
 from mho.spice.netlist_diodes import depletion_layers, transit_times
 from mho.spice.waveforms import PiecewiseLinear, Pulse, Sine, Transient, Waveform
 from mho.steady.modified_system import modified_system
@@ -78,7 +78,7 @@ def netlist_transient(
     equations = CircuitInTime(
         system,
         (*ends, farads),  # pyright: ignore[reportArgumentType]
-        charges=_charges(netlist),
+        charges=_charges(netlist, circuit),
         storage=_fluxes(netlist, inductors),
     )
     if card.use_initial:
@@ -133,18 +133,18 @@ def _max_step(netlist: Netlist, card: Transient) -> float:
     return min(steps)
 
 
-def _charges(netlist: Netlist) -> dict[int, JunctionCharge]:
+def _charges(netlist: Netlist, circuit: Circuit) -> dict[int, JunctionCharge]:
     """What junctions hold, by the place of their group among the circuit's; see `mho.spice.netlist_circuit`."""
     diodes = netlist.diodes
-    before = 1 if len(netlist.resistors) else 0
+    places = {branch.name: k for k, branch in enumerate(circuit.branches)}
     found: dict[int, JunctionCharge] = {}
-    for place, celsius in enumerate(np.unique(diodes.temperature)):
+    for celsius in np.unique(diodes.temperature):
         rows = np.flatnonzero(diodes.temperature == celsius)
         layers = [layer for layer in depletion_layers(netlist, diodes, rows) if layer.zero_bias.any()]
         transit = transit_times(netlist, diodes, rows)
         if layers or transit.any():
             made = [DepletionCharge(x.zero_bias, x.potential, x.grading, x.forward_bias) for x in layers]
-            found[before + place] = JunctionCharge(transit, made)
+            found[places[diode_group(celsius)]] = JunctionCharge(transit, made)
     return found
 
 

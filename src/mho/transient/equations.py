@@ -94,32 +94,42 @@ class _Sensing:
     def _plain(self) -> "_Plain":
         return _Plain(self.law)
 
-    def tangents(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values, (stages, n), and derivatives, (stages, n·k), at what they sense, (stages, n·k)."""
+    def _rows(self, x: np.ndarray) -> np.ndarray:
+        """What is sensed, (stages, n, k)."""
+        return x.reshape(len(x), self.shape[0], -1)[:, :, : self.shape[1]]
+
+    def tangents(self, x: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values, (stages, n), and derivatives, (stages, n·k), at what they sense, (stages, n·k), and at times [s]."""
         # A law's parameters are one for each source: it takes the stages one by one.
-        found = [type(self.law).tangent(self._plain, row.reshape(self.shape)) for row in x]  # pyright: ignore[reportArgumentType]
-        return np.stack([f for f, _ in found]), np.stack([g.reshape(-1) for _, g in found])
+        values, slopes = np.empty((len(x), self.shape[0])), np.zeros_like(x)
+        laws = [self.law.at_time(t) for t in times] if self.law.depends_on_time else [self._plain] * len(x)
+        for s, (row, law) in enumerate(zip(self._rows(x), laws, strict=True)):
+            values[s], slope = type(self.law).tangent(law, row)  # pyright: ignore[reportArgumentType]
+            if slope.size:
+                slopes[s] = slope.reshape(-1)
+        return values, slopes
 
     def limited(self, stood: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Where the laws are evaluated in a step of Newton's method, (stages, n·k)."""
         law: Any = type(self.law).limited
         if law is ControlledLaw.limited:
             return x
-        pairs = zip(np.broadcast_to(stood, x.shape), x, strict=True)
-        return np.stack([law(self._plain, *(v.reshape(self.shape) for v in pair)).reshape(-1) for pair in pairs])
+        pairs = zip(self._rows(np.broadcast_to(stood, x.shape)), self._rows(x), strict=True)
+        return np.stack([law(self._plain, *pair).reshape(-1) for pair in pairs])
 
     def in_range(self, x: np.ndarray) -> bool:
         """Whether all stand where their laws are meant to hold."""
-        return all(self.law.in_range(row.reshape(self.shape)).all() for row in x)
+        return all(self.law.in_range(row).all() for row in self._rows(x))
 
     def switched(self, x: np.ndarray) -> bool:
         """Whether the law has got past its jump, at (n·k)."""
-        return not eqx.tree_equal(self.whole.until_next_event(x.reshape(self.shape)), self.law)
+        return not eqx.tree_equal(self.whole.until_next_event(self._rows(x[None])[0]), self.law)
 
     def passed(self, x: np.ndarray) -> "_Sensing":
         """The group once it has come to (n·k)."""
-        whole = self.whole.after(x.reshape(self.shape))
-        now = whole.until_next_event(x.reshape(self.shape))
+        seen = self._rows(x[None])[0]
+        whole = self.whole.after(seen)
+        now = whole.until_next_event(seen)
         return self if now is None and whole is self.whole else replace(self, whole=whole, law=now or whole)
 
 
@@ -190,21 +200,19 @@ class CircuitInTime:
         sense = inject = _matrix((count, size), element, places, signs)
         self._elements, owner = count, [np.arange(count)]
         for group in system.behavioural:
-            number, each = group.sensed.shape
-            if not each:
-                value, _ = type(group.law).tangent(group.law, np.zeros((number, 0)))
-                for at, sign in enumerate(group.signs):
-                    inside = group.rows[:, at] < before
-                    np.add.at(self.constant, group.rows[inside, at], -sign * value[inside])
-                continue
+            # What senses nothing senses the ground.
+            number, each = group.sensed.shape[0], max(group.sensed.shape[1], 1)
+            places = group.sensed if group.sensed.shape[1] else np.full((number, 1), before)
             seen = slice(sense.shape[0], sense.shape[0] + number * each)
             here = slice(inject.shape[0], inject.shape[0] + number)
-            self._sensing.append(_Sensing(group.law, seen, here, (number, each), group.law))
-            row, made = np.arange(number * each), grown(group.sensed.reshape(-1))
+            self._sensing.append(_Sensing(group.law, seen, here, group.sensed.shape, group.law))
+            row, made = np.arange(number * each), grown(places.reshape(-1))
             sense = sparse.vstack([sense, _matrix((number * each, size), row, made, np.ones(number * each))], "csr")
             row, rows = np.repeat(np.arange(number), 2), grown(group.rows.reshape(-1))
             inject = sparse.vstack([inject, _matrix((number, size), row, rows, np.tile(group.signs, number))], "csr")
             owner.append(np.repeat(np.arange(here.start, here.stop), each))
+        self.times = np.zeros(1)
+        """Of the stages whose laws are asked for [s]: some behavioural sources depend on them."""
         self._owner = np.concatenate(owner)
         self._starts = np.searchsorted(self._owner, np.arange(inject.shape[0]))
         self.dense = size <= DENSE_LIMIT
@@ -268,6 +276,11 @@ class CircuitInTime:
         """How many voltages and currents are sensed."""
         return len(self._owner)
 
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether a law is another one at every time."""
+        return any(s.law.depends_on_time for s in self._sensing)
+
     def sensed(self, y: np.ndarray) -> np.ndarray:
         """X at unknowns of shape (stages, size): (stages, sensed)."""
         return y @ self._sense
@@ -292,7 +305,7 @@ class CircuitInTime:
                 q, c = group.charge.at(here, i, g)
                 charges[:, group.charged], capacitances[:, group.charged] = q, c
         for sensing in self._sensing:
-            currents[:, sensing.values], slopes[:, sensing.sensed] = sensing.tangents(x[:, sensing.sensed])
+            currents[:, sensing.values], slopes[:, sensing.sensed] = sensing.tangents(x[:, sensing.sensed], self.times)
         return Laws(x, currents, slopes, charges, capacitances)
 
     def in_range(self, laws: Laws) -> bool:

@@ -235,6 +235,7 @@ class _Integration:
     def _after_jump(self, corner: float) -> float:
         """What no charge holds finds its place after a law's jump; the size of the next step [s]."""
         self._jump = np.inf
+        self._circuit.times = np.array([self._state.time])
         self._state.laws = self._circuit.laws(self._state.laws.stands)
         if self._state.time < corner:
             self._settle(corner)

@@ -127,6 +127,7 @@ class Stepper:
         before = state.laws.charges[-1]
         begin = r[1 : 1 + STAGES] - circuit.flows(state.y[None], _NO_LAWS, _NO_LAWS.stands)
         change = guess - state.y
+        circuit.times = state.time + step * POINTS
         x = circuit.sensed(guess)
         laws = circuit.moved(state.laws, x)
         size = np.inf
@@ -197,6 +198,7 @@ class Stepper:
         ratio = np.abs(error) * weight
         if ratio.max(initial=0.0) > 1.0:
             # Once more from where the first estimate leads: it forgets what is stiff (section IV.8, equation 8.20).
+            circuit.times = np.array([state.time])
             x = circuit.sensed((state.y + error)[None])
             there = circuit.flows((state.y + error)[None], circuit.laws(x), x)[0]
             again = np.abs(stages.filter(gained - there)) * weight
@@ -226,6 +228,7 @@ class Stepper:
             r = np.concatenate([r, stages.r[1 + STAGES :]]) if reported else stages.r[1 + STAGES :]
             if reported:
                 weights, rates = np.concatenate([weights, _CHECKED[0]]), np.concatenate([rates, _CHECKED[1]])
+        circuit.times = state.time + step * (shares if circuit.linear else np.concatenate([shares, _CHECKS]))
         before, pull = state.laws.charges[-1], FILTER / step
         kept = weights[:, 1:] @ stages.stored
         r = r - (rates[:, 1:] / step) @ stages.stored
