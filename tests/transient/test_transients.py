@@ -109,7 +109,10 @@ def test_the_command_writes_what_it_finds(tmp_path: Path) -> None:
     ("cards", "message"),
     [
         ("c1 a 0 1n", "no .tran card; write .tran STEP STOP"),
-        ("q1 a a 0 q\n.model q npn(tf=1n)\n.tran 1n 1u", "bad.cir:5: q1: a transient does not know its model's forward"),
+        (
+            "q1 a a 0 q\n.model q npn(tf=1n)\n.tran 1n 1u",
+            "bad.cir:5: q1: a transient does not know its model's forward",
+        ),
         ("c1 a 0 1n\n.tran 1f 1", "1e+15 steps of 1e-15 s; at most 1000000 are reported"),
     ],
 )

@@ -1,10 +1,11 @@
 """Transients of families of circuits, against ngspice: errors, and processor seconds at equal accuracy.
 
-The reference is ngspice at steps of at most a 20,000th of the whole time and tight tolerances; where that gets stuck, looser
-ones, and at last mho at a hundredth of its tolerance, which the table marks. An error is the largest of all nodes
-that swing, at the card's reported times, as a share of the node's swing. ngspice is then run with ever smaller largest steps
-until its error is not above mho's: those are its seconds at equal accuracy, its start-up and reading taken off by a run
-of a circuit of one resistor. mho's are those of `netlist_transient` on a netlist that was read before, its best of some turns.
+The reference is ngspice at steps of at most a 20,000th of the whole time and tight tolerances; where that gets stuck,
+looser ones, and at last mho at a hundredth of its tolerance, which the table marks. An error is the largest of all
+nodes that swing, at the card's reported times, as a share of the node's swing. ngspice is then run with ever smaller
+largest steps until its error is not above mho's: those are its seconds at equal accuracy, its start-up and reading
+taken off by a run of a circuit of one resistor. mho's are those of `netlist_transient` on a netlist that was read
+before, its best of some turns.
 """
 
 import resource
@@ -19,9 +20,9 @@ import numpy as np
 from mho.benchmarks.transient_circuits import FAMILIES
 from mho.errors import InputError
 from mho.spice import parse_netlist
+from mho.spice.netlist_transient import NetlistTransient, netlist_transient
 from mho.spice.ngspice import SpiceError
 from mho.spice.ngspice import transient as spice_transient
-from mho.spice.netlist_transient import NetlistTransient, netlist_transient
 from mho.spice.rawfile import read_raw
 from mho.spice.waveforms import Transient
 
@@ -59,7 +60,9 @@ def measure(families: Sequence[str] = ()) -> list[Row]:
 
 def table(rows: Sequence[Row]) -> list[str]:
     """Lines to print."""
-    lines = [f"{'transient':<24}{'steps':>7}{'error':>10}{'mho [s]':>10}{'ngspice [s]':>13}{'its error':>11}{'times':>8}"]
+    lines = [
+        f"{'transient':<24}{'steps':>7}{'error':>10}{'mho [s]':>10}{'ngspice [s]':>13}{'its error':>11}{'times':>8}"
+    ]
     for row in rows:
         theirs, other, times = (
             "-" if row[k] is None else f"{row[k]:{shape}}"
@@ -97,7 +100,9 @@ def with_steps(cards: str, card: Transient, steps: int) -> str:
     return f"{kept}\n.tran {card.step!r} {card.stop!r} 0 {largest!r}{' uic' if card.use_initial else ''}\n"
 
 
-def error(times: np.ndarray, voltages: dict[str, np.ndarray], reference: tuple[np.ndarray, dict[str, np.ndarray]]) -> float:
+def error(
+    times: np.ndarray, voltages: dict[str, np.ndarray], reference: tuple[np.ndarray, dict[str, np.ndarray]]
+) -> float:
     """The largest difference of a node's voltage, as a share of its swing in the reference."""
     worst = 0.0
     for node, other in reference[1].items():

@@ -64,17 +64,15 @@ def half_wave(amplitude: float = 10.0) -> str:
 
 def half_wave_smoothed(amplitude: float = 10.0) -> str:
     """A diode into a capacitor and a load."""
-    return (
-        f"v1 in 0 {_sine(amplitude, 50.0)}\nrs in a 1\nd1 a out d1\nc1 out 0 100u\nr1 out 0 1k\n{DIODES}"
-        + _tran(0.5e-3, 100e-3)
+    return f"v1 in 0 {_sine(amplitude, 50.0)}\nrs in a 1\nd1 a out d1\nc1 out 0 100u\nr1 out 0 1k\n{DIODES}" + _tran(
+        0.5e-3, 100e-3
     )
 
 
 def bridge(amplitude: float = 10.0) -> str:
     """A diode bridge on a floating supply."""
-    return (
-        f"v1 a b {_sine(amplitude, 50.0)}\nd1 a p d1\nd2 b p d1\nd3 0 a d1\nd4 0 b d1\nr1 p 0 1k\n{DIODES}"
-        + _tran(0.2e-3, 40e-3)
+    return f"v1 a b {_sine(amplitude, 50.0)}\nd1 a p d1\nd2 b p d1\nd3 0 a d1\nd4 0 b d1\nr1 p 0 1k\n{DIODES}" + _tran(
+        0.2e-3, 40e-3
     )
 
 
@@ -97,8 +95,8 @@ def centre_tap(amplitude: float = 20.0) -> str:
 def doubler(amplitude: float = 10.0) -> str:
     """A clamp and a peak detector: a voltage doubler."""
     return (
-        f"v1 in 0 {_sine(amplitude, 1e3)}\nr1 in a1 10\nc1 a1 a 1u\nd1 0 a d1\nd2 a out d1\nc2 out 0 1u\nr2 out 0 100k\n{DIODES}"
-        + _tran(20e-6, 10e-3)
+        f"v1 in 0 {_sine(amplitude, 1e3)}\nr1 in a1 10\nc1 a1 a 1u\nd1 0 a d1\nd2 a out d1\nc2 out 0 1u\n"
+        f"r2 out 0 100k\n{DIODES}" + _tran(20e-6, 10e-3)
     )
 
 
@@ -118,9 +116,8 @@ def cockcroft_walton(stages: int = 4, amplitude: float = 10.0) -> str:
 
 def peak_detector(amplitude: float = 5.0) -> str:
     """A diode, a capacitor and a slow discharge."""
-    return (
-        f"v1 in 0 sin(0 {amplitude} 100k 0 5k)\nd1 in out df\nc1 out 0 1n\nr1 out 0 50k\n{DIODES}"
-        + _tran(0.25e-6, 100e-6)
+    return f"v1 in 0 sin(0 {amplitude} 100k 0 5k)\nd1 in out df\nc1 out 0 1n\nr1 out 0 50k\n{DIODES}" + _tran(
+        0.25e-6, 100e-6
     )
 
 
@@ -142,9 +139,8 @@ def clamp(amplitude: float = 10.0) -> str:
 
 def zener(amplitude: float = 12.0) -> str:
     """A zener diode holds what ripples."""
-    return (
-        f"v1 in 0 sin({amplitude} 3 100)\nr1 in out 220\nd1 0 out dz\nr2 out 0 1k\nc1 out 0 1u\n{DIODES}"
-        + _tran(0.2e-3, 30e-3)
+    return f"v1 in 0 sin({amplitude} 3 100)\nr1 in out 220\nd1 0 out dz\nr2 out 0 1k\nc1 out 0 1u\n{DIODES}" + _tran(
+        0.2e-3, 30e-3
     )
 
 
@@ -163,9 +159,8 @@ def fast_edges(edge: float = 1e-12, capacitance: float = 1e-15) -> str:
 
 def fast_edge_diode(edge: float = 1e-12) -> str:
     """Edges of 1 ps into a diode with 1 fF beside it."""
-    return (
-        f"v1 in 0 pulse(-1 2 1n {edge:.9g} {edge:.9g} 2n 5n)\nr1 in a 1k\nd1 a 0 dm\nc1 a 0 1f\n{DIODES}"
-        + _tran(20e-12, 10e-9)
+    return f"v1 in 0 pulse(-1 2 1n {edge:.9g} {edge:.9g} 2n 5n)\nr1 in a 1k\nd1 a 0 dm\nc1 a 0 1f\n{DIODES}" + _tran(
+        20e-12, 10e-9
     )
 
 
@@ -179,9 +174,7 @@ def pwl_drive(height: float = 4.0) -> str:
 
 def reverse_recovery(forward: float = 2.0) -> str:
     """A diode's stored charge keeps it conducting."""
-    return (
-        f"v1 in 0 pulse({forward} -5 100n 5n 5n 200n 500n)\nr1 in a 500\nd1 a 0 dp\n{DIODES}" + _tran(2e-9, 600e-9)
-    )
+    return f"v1 in 0 pulse({forward} -5 100n 5n 5n 200n 500n)\nr1 in a 500\nd1 a 0 dp\n{DIODES}" + _tran(2e-9, 600e-9)
 
 
 def diffusion_only(forward: float = 3.0) -> str:
@@ -202,9 +195,8 @@ def varactor(bias: float = 3.0) -> str:
 
 def two_temperatures(hot: float = 100.0) -> str:
     """Charged diodes at two temperatures."""
-    return (
-        f"v1 in 0 {_sine(3.0, 1e6)}\nr1 in a 1k\nd1 a 0 dp\nr2 in b 1k\nd2 b 0 dp temp={hot}\n{DIODES}"
-        + _tran(10e-9, 2e-6)
+    return f"v1 in 0 {_sine(3.0, 1e6)}\nr1 in a 1k\nd1 a 0 dp\nr2 in b 1k\nd2 b 0 dp temp={hot}\n{DIODES}" + _tran(
+        10e-9, 2e-6
     )
 
 
@@ -278,8 +270,8 @@ def precision_rectifier(gain: float = 1e4) -> str:
 def current_mirror(gain: float = 5.0) -> str:
     """A current-controlled current source multiplies what a source senses."""
     return (
-        f"v1 in 0 pulse(0 2 1u 0.1u 0.1u 3u 10u)\nr1 in a 1k\nv2 a b 0\nd1 b 0 df\nf1 0 out v2 {gain}\nr2 out 0 1k\nc1 out 0 0.3n\n"
-        f"{DIODES}" + _tran(0.05e-6, 10e-6)
+        f"v1 in 0 pulse(0 2 1u 0.1u 0.1u 3u 10u)\nr1 in a 1k\nv2 a b 0\nd1 b 0 df\nf1 0 out v2 {gain}\nr2 out 0 1k\n"
+        f"c1 out 0 0.3n\n{DIODES}" + _tran(0.05e-6, 10e-6)
     )
 
 
@@ -302,9 +294,8 @@ def gyrator(inductance: float = 1e-3) -> str:
 
 def charge_sharing(level: float = 5.0) -> str:
     """From initial conditions: capacitors share their charges through a resistor and a diode."""
-    return (
-        f"c1 a 0 1n ic={level}\nr1 a b 1k\nc2 b 0 2n ic=0\nd1 b c df\nc3 c 0 1n ic=0\nr2 c 0 20k\n{DIODES}"
-        + _tran(0.1e-6, 20e-6, "uic")
+    return f"c1 a 0 1n ic={level}\nr1 a b 1k\nc2 b 0 2n ic=0\nd1 b c df\nc3 c 0 1n ic=0\nr2 c 0 20k\n{DIODES}" + _tran(
+        0.1e-6, 20e-6, "uic"
     )
 
 
@@ -332,32 +323,32 @@ def no_capacitor(amplitude: float = 100.0) -> str:
 def burst(count: int = 20) -> str:
     """A train of short pulses into a pump of two diodes."""
     return (
-        "v1 in 0 pulse(0 5 10n 1n 1n 48n 100n)\nr1 in a 50\nc1 a b 100p\nd1 0 b df\nd2 b out df\nc2 out 0 1n\nr2 out 0 100k\n"
-        f"{DIODES}" + _tran(5e-9, count * 100e-9)
+        "v1 in 0 pulse(0 5 10n 1n 1n 48n 100n)\nr1 in a 50\nc1 a b 100p\nd1 0 b df\nd2 b out df\nc2 out 0 1n\n"
+        f"r2 out 0 100k\n{DIODES}" + _tran(5e-9, count * 100e-9)
     )
 
 
 def series_resonance(damping: float = 0.1) -> str:
     """A step into a resistor, an inductor and a capacitor."""
-    return (
-        f"v1 in 0 pulse(0 5 1u 10n 10n 1 2)\nr1 in a {2e3 * damping:.9g}\nl1 a out 100u\nc1 out 0 100p\n"
-        + _tran(0.05e-6, 10e-6)
+    return f"v1 in 0 pulse(0 5 1u 10n 10n 1 2)\nr1 in a {2e3 * damping:.9g}\nl1 a out 100u\nc1 out 0 100p\n" + _tran(
+        0.05e-6, 10e-6
     )
 
 
 def transformer(coupling: float = 0.98) -> str:
     """Two coupled inductors, a rectifier behind them."""
     return (
-        f"v1 in 0 {_sine(10.0, 50e3)}\nr1 in a 5\nl1 a 0 1m\nl2 b 0 4m\nk1 l1 l2 {coupling}\nr3 b 0 5k\nd1 b out df\nc1 out 0 100n\n"
-        f"r2 out 0 5k\n{DIODES}" + _tran(1e-6, 200e-6)
+        f"v1 in 0 {_sine(10.0, 50e3)}\nr1 in a 5\nl1 a 0 1m\nl2 b 0 4m\nk1 l1 l2 {coupling}\nr3 b 0 5k\nd1 b out df\n"
+        f"c1 out 0 100n\nr2 out 0 5k\n{DIODES}" + _tran(1e-6, 200e-6)
     )
 
 
 def buck_converter(duty: float = 0.4) -> str:
     """A switch, a diode, an inductor and a capacitor."""
     return (
-        f"v1 in 0 12\nvc ctl 0 pulse(0 5 0 50n 50n {duty * 10e-6:.9g} 10u)\ns1 in sw ctl 0 sm\nd1 0 sw df\nl1 sw out 100u\n"
-        f"c1 out 0 2u\nr1 out 0 10\ncsw sw 0 100p\n.model sm sw(vt=2.5 vh=0 ron=0.1 roff=1meg)\n{DIODES}" + _tran(1e-6, 60e-6)
+        f"v1 in 0 12\nvc ctl 0 pulse(0 5 0 50n 50n {duty * 10e-6:.9g} 10u)\ns1 in sw ctl 0 sm\nd1 0 sw df\n"
+        f"l1 sw out 100u\nc1 out 0 2u\nr1 out 0 10\ncsw sw 0 100p\n.model sm sw(vt=2.5 vh=0 ron=0.1 roff=1meg)\n{DIODES}"
+        + _tran(1e-6, 60e-6)
     )
 
 
@@ -372,8 +363,8 @@ def relaxation_oscillator(hysteresis: float = 1.0) -> str:
 def mosfet_inverter(load: float = 0.2e-12) -> str:
     """A complementary pair into a capacitor."""
     return (
-        f"vdd vdd 0 5\nvin in 0 pulse(0 5 10n 1n 1n 50n 100n)\nm1 out in 0 0 nm w=10u l=1u\nm2 out in vdd vdd pm w=20u l=1u\n"
-        f"c1 out 0 {load:.9g}\n.model nm nmos(vto=0.8 kp=100u lambda=0.02 gamma=0.4)\n"
+        f"vdd vdd 0 5\nvin in 0 pulse(0 5 10n 1n 1n 50n 100n)\nm1 out in 0 0 nm w=10u l=1u\n"
+        f"m2 out in vdd vdd pm w=20u l=1u\nc1 out 0 {load:.9g}\n.model nm nmos(vto=0.8 kp=100u lambda=0.02 gamma=0.4)\n"
         ".model pm pmos(vto=-0.9 kp=40u lambda=0.02 gamma=0.4)\n" + _tran(1e-9, 200e-9)
     )
 

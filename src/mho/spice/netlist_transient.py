@@ -5,7 +5,7 @@ capacitors' own `ic=` or the `.ic` of their nodes, 0 V where there is none (ngsp
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -150,7 +150,13 @@ def _charges(netlist: Netlist, circuit: Circuit) -> dict[int, JunctionCharge]:
 
 _TRANSISTOR_CHARGES = {
     "mosfets": (
-        *("oxide_thickness", "gate_source_overlap", "gate_drain_overlap", "gate_bulk_overlap", "bulk_drain_capacitance"),
+        *(
+            "oxide_thickness",
+            "gate_source_overlap",
+            "gate_drain_overlap",
+            "gate_bulk_overlap",
+            "bulk_drain_capacitance",
+        ),
         *("bulk_source_capacitance", "bottom_capacitance", "sidewall_capacitance"),
     ),
     "bipolars": (
@@ -272,7 +278,7 @@ class _Waves:
         self._straight = [(w, at) for w, at in places if isinstance(w, Pulse | PiecewiseLinear)]
         self._curved = [(w, at) for w, at in places if not isinstance(w, Pulse | PiecewiseLinear)]
 
-        def matrix(waves: list[tuple[Waveform, dict[int, float]]]) -> np.ndarray:
+        def matrix(waves: Sequence[tuple[Waveform, dict[int, float]]]) -> np.ndarray:
             made = np.zeros((len(waves), size + 1))
             for k, (_, at) in enumerate(waves):
                 for row, sign in at.items():
@@ -294,7 +300,9 @@ class _Waves:
         """Between two corners what is straight is a line: two of its points will do."""
         before = self._line[1]
         inside = begin + (end - begin) * np.array([0.25, 0.75])
-        points = np.stack([w.at(inside, self._card) for w, _ in self._straight], 1) if self._straight else np.zeros((2, 0))
+        points = (
+            np.stack([w.at(inside, self._card) for w, _ in self._straight], 1) if self._straight else np.zeros((2, 0))
+        )
         ends = np.array([[1.5, -0.5], [-0.5, 1.5]]) @ points
         self._begin, self._end, self._line = begin, end, ends @ self._straight_at
         most = np.maximum(np.abs(self._line).max(0), np.abs(before))

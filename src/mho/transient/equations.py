@@ -1,15 +1,16 @@
 """A circuit in time: F(y) + d/dt Q(y) = r(t), by modified nodal analysis with charges.
 
-y are the node voltages and the currents of sources and inductors, F the currents of resistors, sources and nonlinear elements
-(Kirchhoff's current law at the nodes, the branch laws of voltage sources), Q the charges of capacitors and junctions at the
-nodes and −L i in the rows of inductors, r(t) the sources. Charges, not capacitances times voltage rates, are what is
-differenced, so that no charge is lost where a junction's capacitance changes (Ward and Dutton 1978). Nodes without a
-capacitor, and capacitors across sources, need no case of their own.
+y are the node voltages and the currents of sources and inductors, F the currents of resistors, sources and nonlinear
+elements (Kirchhoff's current law at the nodes, the branch laws of voltage sources), Q the charges of capacitors and
+junctions at the nodes and −L i in the rows of inductors, r(t) the sources. Charges, not capacitances times voltage
+rates, are what is differenced, so that no charge is lost where a junction's capacitance changes (Ward and Dutton 1978).
+Nodes without a capacitor, and capacitors across sources, need no case of their own.
 
-What is linear is kept in matrices. Each nonlinear element sees x = B y, the drop between its ends, and its current and charge
-enter Kirchhoff's laws through B again. Behind them in x stands what behavioural sources sense, several for each. A diode's series resistance R is an unknown w of its own, the drop across it: x loses w,
-and w/R is the current into the junction. A node behind it would do, too, but its voltage's rounding, over a small resistance,
-would drown the leakage currents that a floating supply's voltage hangs on.
+What is linear is kept in matrices. Each nonlinear element sees x = B y, the drop between its ends, and its current and
+charge enter Kirchhoff's laws through B again. Behind them in x stands what behavioural sources sense, several for each.
+A diode's series resistance R is an unknown w of its own, the drop across it: x loses w, and w/R is the current into the
+junction. A node behind it would do, too, but its voltage's rounding, over a small resistance, would drown the leakage
+currents that a floating supply's voltage hangs on.
 """
 
 from collections.abc import Callable
@@ -65,7 +66,10 @@ class _TwoTerminals:
 
 
 class _Plain:
-    """An element's parameters and functions as plain attributes: those of a module take longer than a small circuit's law."""
+    """An element's parameters and functions as plain attributes.
+
+    Those of a module take longer than a small circuit's law.
+    """
 
     def __init__(self, element: TwoTerminal | ControlledLaw) -> None:
         self.__dict__.update({f.name: getattr(element, f.name) for f in fields(element)})
@@ -157,14 +161,14 @@ class CircuitInTime:
         constant = np.append(np.array(system.constant, np.float64), 0.0)
         resistors = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0))]
         self._with_series: list[TwoTerminal] = []
-        groups: list[tuple[np.ndarray, np.ndarray, TwoTerminal, np.ndarray, JunctionCharge | None]] = []
+        groups: list[tuple[Any, Any, TwoTerminal, Any, JunctionCharge | None]] = []
         for k, (a, b, element) in enumerate(zip(system.first, system.second, system.elements, strict=True)):
             a, b = np.asarray(a), np.asarray(b)
             if isinstance(element, CurrentSource):
                 np.add.at(constant, a, np.asarray(element.injected))
                 np.add.at(constant, b, -np.asarray(element.injected))
             elif isinstance(element, ProgrammableResistor):
-                resistors.append((a, b, np.asarray(element.slope(np.zeros(len(a))), np.float64)))
+                resistors.append((a, b, np.asarray(element.conductance, np.float64)))
             else:
                 series = np.zeros(len(a))
                 if isinstance(element, JunctionDiode) and element.series_resistance is not None:
@@ -193,11 +197,13 @@ class CircuitInTime:
             count, held = here.stop, holding.stop
         self.charged = np.concatenate(charged)
         """Numbers of the elements that hold a charge, (charged,)."""
-        ends = [grown(np.concatenate([np.zeros(0, int), *(g[i] for g in groups)])) for i in (0, 1)]
+        sides = [[np.zeros(0, int), *(g[0] for g in groups)], [np.zeros(0, int), *(g[1] for g in groups)]]
+        ends = [grown(np.concatenate(side)) for side in sides]
         element = np.concatenate([np.arange(count), np.arange(count), self._behind])
         places = np.concatenate([*ends, before + np.arange(len(self._behind))])
         signs = np.concatenate([np.ones(count), -np.ones(count + len(self._behind))])
-        sense = inject = _matrix((count, size), element, places, signs)
+        sense: Any = _matrix((count, size), element, places, signs)
+        inject: Any = sense
         self._elements, owner = count, [np.arange(count)]
         for group in system.behavioural:
             # What senses nothing senses the ground.
@@ -216,10 +222,11 @@ class CircuitInTime:
         self._owner = np.concatenate(owner)
         self._starts = np.searchsorted(self._owner, np.arange(inject.shape[0]))
         self.dense = size <= DENSE_LIMIT
-        self._resistors = *(grown(np.concatenate([r[i] for r in resistors])) for i in (0, 1)), np.concatenate(
-            [r[2] for r in resistors]
+        self._resistors: tuple[Any, ...] = (
+            *(grown(np.concatenate([r[i] for r in resistors])) for i in (0, 1)),
+            np.concatenate([r[2] for r in resistors]),
         )
-        self._capacitors = *(grown(c) for c in capacitors[:2]), np.asarray(capacitors[2], np.float64)
+        self._capacitors: tuple[Any, ...] = *(grown(c) for c in capacitors[:2]), np.asarray(capacitors[2], np.float64)
         behind = before + np.arange(len(self._behind))
         there = np.flatnonzero(system.values)
         self._own = (
@@ -229,8 +236,8 @@ class CircuitInTime:
         )
         self._storage = storage
         square = (size, size)
-        stiffness = _matrix(square, *_stamps(*self._resistors)) + _matrix(square, *self._own)
-        capacitance = _matrix(square, *_stamps(*self._capacitors)) + _matrix(square, *storage)
+        stiffness = _matrix(square, *_stamps(self._resistors)) + _matrix(square, *self._own)
+        capacitance = _matrix(square, *_stamps(self._capacitors)) + _matrix(square, *storage)
         self.stiffness: Any = self._kept(stiffness)
         """K, (size, size)."""
         self.capacitance: Any = self._kept(capacitance)
@@ -412,7 +419,7 @@ class CircuitInTime:
             va, vb = values[:, a], values[:, b]
             flows.append(factor * (va - vb))
             reach.append(factor * (np.abs(va) + np.abs(vb)))
-        rows, columns, values = self._own
+        _, columns, values = self._own
         own = values * padded[:, columns]
         entered, held = laws.currents[:, self._entered[0]], charging[:, self._held[0]]
         terms = [*flows, *(-f for f in flows), entered * self._entered[1], held * self._held[1]]
@@ -433,8 +440,9 @@ _ALIKE = 1e-12
 """How closely what a behavioural source was limited to must be what it was to sense, for no limit."""
 
 
-def _stamps(first: np.ndarray, second: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _stamps(branches: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows, columns and values that branches with a conductance or capacitance each enter a matrix with."""
+    first, second, values = branches
     rows, columns = np.concatenate([first, second, first, second]), np.concatenate([first, second, second, first])
     return rows, columns, np.concatenate([values, values, -values, -values])
 
@@ -458,4 +466,3 @@ def _products(inject: Any, sense: Any, owner: np.ndarray) -> tuple[np.ndarray, n
 def _product(matrix: Any, rows: np.ndarray) -> np.ndarray:
     """Each row's image, (stages, size)."""
     return rows @ matrix.T if isinstance(matrix, np.ndarray) else (matrix @ rows.T).T
-

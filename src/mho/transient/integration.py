@@ -1,8 +1,9 @@
 """Integration of a circuit in time: the size of its steps.
 
-A step is accepted if its equations are solved (`mho.transient.step`) and the estimated error of every node voltage and inductor
-current is below `ERROR` of that unknown's swing so far. What fails is tried again with a smaller step. Steps end at the
-corners of the sources' waveforms. Source: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd ed., section IV.8.
+A step is accepted if its equations are solved (`mho.transient.step`) and the estimated error of every node voltage and
+inductor current is below `ERROR` of that unknown's swing so far. What fails is tried again with a smaller step. Steps
+end at the corners of the sources' waveforms. Source: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd
+ed., section IV.8.
 """
 
 from collections.abc import Callable, Sequence
@@ -171,8 +172,11 @@ class _Integration:
         )
 
     def _advance(self, step: float, corner: float, times: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """One accepted step: the size that the next one may have [s], and the unknowns and their integrals at those of the
-        times that it passes."""
+        """One accepted step.
+
+        Returns:
+            The size that the next one may have [s], and the unknowns and their integrals at those of the times it passes.
+        """
         stepper, state = self._stepper, self._state
         smaller = False
         while True:

@@ -1,11 +1,11 @@
 """One step of a circuit in time: its stages solved, judged by Kirchhoff's laws, its error estimated.
 
-The stages' equations are solved by Newton's method, every element moving no further than to where it carries the current that
-its tangent predicts, so that exponential laws don't overshoot. They count as solved when the last step of Newton's method
-is far below the tolerance and Kirchhoff's laws hold at all stages: what is left in an equation is at most `KIRCHHOFF` of its
-largest term, plus `FLOOR`, plus the rounding of linear elements' and charges' terms, which counts up to `KIRCHHOFF` of the
-largest term that the equation has had so far. Sources: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd ed.,
-section IV.8, for the error estimate; Nagel 1975 for the limiting.
+The stages' equations are solved by Newton's method, every element moving no further than to where it carries the
+current that its tangent predicts, so that exponential laws don't overshoot. They count as solved when the last step of
+Newton's method is far below the tolerance and Kirchhoff's laws hold at all stages: what is left in an equation is at
+most `KIRCHHOFF` of its largest term, plus `FLOOR`, plus the rounding of linear elements' and charges' terms, which
+counts up to `KIRCHHOFF` of the largest term that the equation has had so far. Sources: Hairer and Wanner, Solving
+Ordinary Differential Equations II, 2nd ed., section IV.8, for the error estimate; Nagel 1975 for the limiting.
 """
 
 from dataclasses import dataclass
