@@ -217,6 +217,7 @@ class CircuitInTime:
             row, rows = np.repeat(np.arange(number), 2), grown(group.rows.reshape(-1))
             inject = sparse.vstack([inject, _matrix((number, size), row, rows, np.tile(group.signs, number))], "csr")
             owner.append(np.repeat(np.arange(here.start, here.stop), each))
+        self._peaks = np.zeros(count)
         self.times = np.zeros(1)
         """Of the stages whose laws are asked for [s]: some behavioural sources depend on them."""
         self._owner = np.concatenate(owner)
@@ -326,13 +327,15 @@ class CircuitInTime:
         return any(s.law is not s.whole and s.switched(laws.stands[-1, s.sensed]) for s in self._sensing)
 
     def passed(self, laws: Laws) -> None:
-        """Let laws that jump or depend on their past know where they have come to, at the last stage."""
+        """Let elements know where a transient has come to, at the last stage: laws that jump or depend on their past, too."""
+        self._peaks = np.maximum(self._peaks, np.abs(laws.currents[-1, : self._elements]))
         self._sensing = [s.passed(laws.stands[-1, s.sensed]) for s in self._sensing]
 
     def moved(self, laws: Laws, x: np.ndarray) -> Laws:
         """Where the elements stand next, and their laws there, when a step of Newton's method predicts x.
 
-        To where an element carries its tangent's current, or to x, whichever is nearer; see `mho.steady.equations`.
+        To where an element carries its tangent's current, or to x, whichever is nearer; see `mho.steady.equations`. But
+        what has conducted goes to a share of its largest current at once, rather than climb there from its leakage.
         """
         count = self._elements
         far = (x - laws.stands)[:, :count]
@@ -341,6 +344,7 @@ class CircuitInTime:
         if not free.all():
             stands = np.broadcast_to(laws.stands, x.shape)
             predicted = laws.currents[:, :count] + laws.slopes[:, :count] * far
+            predicted = np.where(far > 0.0, np.maximum(predicted, _KNOWN * self._peaks), predicted)
             for group in self._groups:
                 here = group.elements
                 if not free[:, here].all():
@@ -436,6 +440,8 @@ class CircuitInTime:
 
 _FREE = 5e-2
 """V: an element that moves by less than this moves as its tangent predicts."""
+_KNOWN = 0.1
+"""Of the largest current that an element has carried: where it is taken to at once."""
 _ALIKE = 1e-12
 """How closely what a behavioural source was limited to must be what it was to sense, for no limit."""
 

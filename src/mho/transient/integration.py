@@ -48,8 +48,8 @@ class Course:
 
     unknowns: np.ndarray
     """At the times asked for, (times, size)."""
-    integrals: np.ndarray
-    """Theirs over time, from time 0, (times, size)."""
+    integrals: np.ndarray | None
+    """Theirs over time, from time 0, (times, size), if they were asked for."""
     steps: int
     rejected: int
     """Steps whose error was above the tolerance."""
@@ -71,6 +71,7 @@ def integrate(
     judged: np.ndarray,
     max_step: float,
     error: float = ERROR,
+    integrated: bool = False,
     visited: Callable[[float], None] = lambda time: None,
 ) -> Course:
     """Follow a circuit from time 0 to the last of some times.
@@ -84,6 +85,7 @@ def integrate(
         judged: which unknowns the error estimate judges, (unknowns,), bool: node voltages and inductors' currents.
         max_step: the largest step [s].
         error: tolerance of a step's estimated error, as a share of an unknown's swing.
+        integrated: whether to integrate the unknowns over time, too.
         visited: called with the time of every accepted step.
 
     Raises:
@@ -94,7 +96,7 @@ def integrate(
         judged = np.append(judged, np.zeros(behind, bool))
         labels = [*names, *(f"a diode's series resistance ({k})" for k in range(behind))]
         run = _Integration(circuit, Stepper(circuit, drive, labels, judged, error), start, judged, max_step, error)
-        return run.through(drive, times, visited)
+        return run.through(drive, times, integrated, visited)
 
 
 class _Integration:
@@ -121,8 +123,11 @@ class _Integration:
         self._steps = self._rejected = self._failed = 0
         self._residual = 0.0
 
-    def through(self, drive: Drive, times: np.ndarray, visited: Callable[[float], None]) -> Course:
-        found, integrals = (np.empty((len(times), len(self._state.y))) for _ in range(2))
+    def through(
+        self, drive: Drive, times: np.ndarray, integrated: bool, visited: Callable[[float], None]
+    ) -> Course:
+        found = np.empty((len(times), len(self._state.y)))
+        integrals = np.empty_like(found if integrated else found[:0])
         reported, step = 0, self._max_step
         for number, corner in enumerate(drive.corners):
             jumps = drive.enter(self._state.time, corner)
@@ -131,19 +136,21 @@ class _Integration:
             if jumps or number == 0:
                 self._settle(corner)
                 while reported < len(times) and times[reported] <= self._state.time:
-                    found[reported], integrals[reported] = self._state.y, self._integral
+                    found[reported], integrals[reported : reported + 1] = self._state.y, self._integral
                     reported += 1
             stretch = corner - self._state.time
             step = min(step, stretch * (_AFTER_JUMP if jumps or number == 0 else _AFTER_CORNER))
             while self._state.time < corner:
                 step, *between = self._advance(step, corner, times[reported:])
                 until = reported + len(between[0])
-                found[reported:until], integrals[reported:until] = between
+                found[reported:until] = between[0]
+                if integrated:
+                    integrals[reported:until] = between[1]
                 reported = until
                 visited(self._state.time)
         found[reported:], integrals[reported:] = self._state.y, self._integral
         done = self._steps, self._rejected, self._failed, self._stepper.solutions, self._residual
-        return Course(found, integrals, *done)
+        return Course(found, integrals if integrated else None, *done)
 
     def _scale(self, y: np.ndarray) -> np.ndarray:
         """Tolerances of the unknowns, if they get to y."""

@@ -110,10 +110,12 @@ def settling(
                 judged=np.arange(equations.size) < circuit.nodes - 1,
                 max_step=np.inf,
                 error=_ERROR,
+                integrated=True,
             )
             found = tuple(course.unknowns[:, p] for p in places)
             distance = np.max([np.abs(v - w).max(1) for v, w in zip(found, steady, strict=True)], 0) / swing
             if distance[-1] <= tolerance:
+                assert course.integrals is not None
                 spent = _energies(circuit, places[-1], currents if r is driven else 0.0 * currents, course.integrals)
                 return _settled(times, spent, found, distance, tolerance)
             stop *= 2.0
