@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mpf
 
-from mho.benchmarks.referee.families import CIRCUITS, netlist_text
-from mho.benchmarks.referee.high_precision import distance, eliminated, refine
+from mho.benchmarks.referee.families import CIRCUITS, NGSPICE_ALONE, netlist_text
+from mho.benchmarks.referee.high_precision import Unsolved, distance, eliminated, refine
 from mho.benchmarks.referee.judgement import TOLERANCE, Answer, judge
 from mho.spice import parse_netlist
 from mho.spice.ngspice import SpiceOperatingPoint, operating_points
@@ -68,7 +68,13 @@ def test_published_operating_points():
     )
 
 
-@pytest.mark.parametrize("family", CIRCUITS)
+@pytest.mark.parametrize("family", NGSPICE_ALONE)
+def test_elements_without_a_law_are_not_passed_over(family):
+    with pytest.raises(Unsolved, match="have no law in high precision"):
+        refine(parse_netlist(netlist_text(family, 1)))
+
+
+@pytest.mark.parametrize("family", [family for family in CIRCUITS if family not in NGSPICE_ALONE])
 def test_a_solution_does_not_depend_on_where_it_is_looked_for(family):
     netlist = parse_netlist(netlist_text(family, 1))
     first = refine(netlist)

@@ -19,21 +19,23 @@ class Options:
     netlist: Annotated[Path, tyro.conf.Positional]
     """A SPICE netlist, as ngspice reads it."""
     json: bool = False
-    """Print JSON instead of tables: {"nodes": {name: volts}, "branches": {source: amperes}, "residual": r}."""
+    """Print JSON instead of tables: {"nodes": {name: volts}, "branches": {source: amperes}, "residual": r,
+    "error_bound": volts, "error_bounds": {name: volts}}."""
     allow_include_outside: bool = False
     """Let .include read files outside the netlist's own folder."""
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Solve a netlist and print its node voltages, the currents of its voltage sources and the residual."""
+    """Solve a netlist and print its node voltages, the currents of its voltage sources, residual and error bound."""
     description = (
         "DC operating point of a SPICE netlist: node voltages, currents of V, E and H sources (into their first node) and "
-        "the largest imbalance of Kirchhoff's current law relative to the largest current at its node. "
+        "the largest imbalance of Kirchhoff's current law relative to the largest current at its node, and how far any "
+        "node's voltage can be off. "
         "Example: mho solve bridge.cir --json"
     )
     options = parse(Options, arguments, prog="mho solve", description=description)
     from mho.spice import read_netlist
-    from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages
+    from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages, source_currents
     from mho.steady.newton import solve_circuit
 
     netlist = read_netlist(options.netlist, allow_include_outside=options.allow_include_outside)
@@ -41,15 +43,19 @@ def run(arguments: Sequence[str]) -> None:
         print(f"note: {note}", file=sys.stderr)
     circuit = netlist_circuit(netlist)
     point = solve_circuit(circuit, start=nodeset_voltages(netlist, circuit))
-    voltages, currents = point.voltages.tolist(), point.source_currents.tolist()
+    voltages = point.voltages.tolist()
     nodes = {name: voltages[circuit.node_names.index(name, "node")] for name in netlist.nodes[1:]}
-    branches = {name: currents[circuit.branch_names.index(name, "voltage source")] for name in netlist.branches}
+    bounds = {name: float(point.error_bound[circuit.node_names.index(name, "node")]) for name in netlist.nodes[1:]}
+    bound = max(bounds.values(), default=0.0)
+    branches = source_currents(netlist, circuit, point)
     if options.json:
-        print(json.dumps({"nodes": nodes, "branches": branches, "residual": float(point.residual)}))
+        # NaN and infinity are no JSON, and no operating point has them.
+        found = {"nodes": nodes, "branches": branches, "residual": float(point.residual), "error_bound": bound}
+        print(json.dumps({**found, "error_bounds": bounds}, allow_nan=False))
         return
     width = max(map(len, ("branch", *nodes, *branches))) + 2
     for heading, unit, values in (("node", "V", nodes), ("branch", "A", branches)):
         if values:
             print(f"{heading:<{width}}{unit:>16}")
             print("\n".join(f"{name:<{width}}{value:>16.9g}" for name, value in values.items()))
-    print(f"residual {float(point.residual):.3g}")
+    print(f"residual {float(point.residual):.3g}, error bound {bound:.3g} V")

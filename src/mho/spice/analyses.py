@@ -72,6 +72,8 @@ FLAG_OPTIONS = (
 CIRCUIT_OPTIONS = frozenset(("rshunt", "cshunt", "rseries"))
 """Options that add elements to the circuit."""
 
+_HOTTEST = 1e6
+"""Celsius: no circuit is as hot, and no formula of temperature overflows below."""
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII)
 _SCALED_TWICE = re.compile(r"[+-]?[\d.]+(?:e[+-]?\d+[a-z]|d)", re.ASCII)
 
@@ -208,8 +210,10 @@ def evaluated_settings(deck: ControlCards, parameters: Parameters, lines: Netlis
     temperature, nominal = float(options.pop("temp", 27.0)), float(options.pop("tnom", 27.0))
     gmin = float(options.pop("gmin", 1e-12))
     for name, number in (("temp", temperature), ("tnom", nominal)):
-        if not number > -273.15:
-            raise InputError(f"{lines.where(places[name])}: {name} is {number:g}; it is in °C, above -273.15")
+        if not -273.15 < number <= _HOTTEST:
+            raise InputError(
+                f"{lines.where(places[name])}: {name} is {number:g}; it is in °C, above -273.15 and at most {_HOTTEST:g}"
+            )
     if gmin < 0:
         raise InputError(f"{lines.where(places['gmin'])}: gmin is {gmin:g} S; a conductance isn't negative")
     return Settings(temperature, nominal, gmin, options, _transient(deck, parameters, lines))

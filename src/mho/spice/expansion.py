@@ -486,7 +486,9 @@ class Expansion:
         given = {name: evaluate(value, batch.parameters) for name, value in card.factors.items()}
         warmer = given["temp"] if "temp" in given else self._temperature + given.get("dtemp", 0.0)
         warmer = warmer - 27.0
-        factor = 1.0 + given.get("tc1", 0.0) * warmer + given.get("tc2", 0.0) * warmer**2
+        factor = 1.0 + given.get("tc1", 0.0) * warmer + given.get("tc2", 0.0) * warmer * warmer
+        if not np.all(np.isfinite(factor)):
+            raise InputError("no finite factor at its temperature; look at temp, dtemp, tc1 and tc2")
         if "reciprocal" in given:
             if np.any(factor == 0):
                 raise InputError("the resistance is 0 ohm at the circuit's temperature; it mustn't be")

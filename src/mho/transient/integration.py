@@ -123,9 +123,7 @@ class _Integration:
         self._steps = self._rejected = self._failed = 0
         self._residual = 0.0
 
-    def through(
-        self, drive: Drive, times: np.ndarray, integrated: bool, visited: Callable[[float], None]
-    ) -> Course:
+    def through(self, drive: Drive, times: np.ndarray, integrated: bool, visited: Callable[[float], None]) -> Course:
         found = np.empty((len(times), len(self._state.y)))
         integrals = np.empty_like(found if integrated else found[:0])
         reported, step = 0, self._max_step
@@ -162,6 +160,7 @@ class _Integration:
         """A step so small that no charge moves but where it must: from the start, and after a jump."""
         state = self._state
         size = max(_FIRST * min(self._max_step, corner - state.time), _LEAST * np.spacing(corner))
+        reasons: list[str] = []
         while size < corner - state.time:
             guess = np.repeat(state.y[None], STAGES, 0)
             stages = self._stepper.solved(state, size, guess, self._scale(state.y))
@@ -169,13 +168,15 @@ class _Integration:
                 self._accept(stages)
                 self._past = None
                 return
+            reasons.append(self._stepper.complaint)
             size *= 10.0
-        raise MhoError(self._stuck(size))
+        raise MhoError(self._stuck(size / 10.0, reasons))
 
-    def _stuck(self, step: float) -> str:
+    def _stuck(self, step: float, reasons: Sequence[str]) -> str:
+        # The first: the smallest steps fail by the rounding of charges, whatever the reason was.
         return (
-            f"the transient does not get beyond {self._state.time:.6g} s: {self._stepper.complaint}; "
-            f"steps down to {step:.2g} s were tried"
+            f"the transient does not get beyond {self._state.time:.6g} s: "
+            f"{reasons[0] if reasons else 'two corners of sources are too close'}; steps down to {step:.2g} s were tried"
         )
 
     def _advance(self, step: float, corner: float, times: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -185,7 +186,7 @@ class _Integration:
             The size that the next one may have [s], and the unknowns and their integrals at those of the times it passes.
         """
         stepper, state = self._stepper, self._state
-        smaller = False
+        smaller, reasons = False, list[str]()
         while True:
             left = corner - state.time
             size = min(step, self._max_step)
@@ -194,15 +195,17 @@ class _Integration:
             if state.time < self._jump < np.inf:
                 size = min(size, max(0.5 * (self._jump - state.time), 0.5 * self._nearest(corner)))
             if size < _LEAST * np.spacing(corner) and size < left:
-                raise MhoError(self._stuck(size))
+                raise MhoError(self._stuck(size, reasons))
             before = stepper.solutions
             stages = stepper.solved(state, size, self._predicted(size), self._scale(state.y))
             if stages is None:
                 self._failed += 1
+                reasons.append(stepper.complaint)
                 step, smaller, self._past = size * _UNSOLVED, True, None
                 continue
             jumps = self._circuit.switched(stages.laws)
             if jumps and size > self._nearest(corner):
+                reasons.append("a law jumps")
                 self._jump, step, smaller = state.time + size, 0.5 * size, True
                 continue
             scale = self._scale(stages.y[-1])
@@ -210,6 +213,7 @@ class _Integration:
             growth = _SAFETY * max(error, 1e-12) ** -0.25
             if not (error <= 1.0 or jumps):
                 self._rejected += 1
+                reasons.append(stepper.complaint)
                 step, smaller = size * max(growth, _SHRINK), True
                 continue
             passed = times[: int(np.searchsorted(times, corner if size == left else state.time + size, side="right"))]
@@ -217,12 +221,13 @@ class _Integration:
             between = stepper.between(state, stages, shares, scale)
             if between is None:
                 self._failed += 1
+                reasons.append(stepper.complaint)
                 step, smaller = size * _UNSOLVED, True
                 continue
             found, missed = between
             if not (missed <= 1.0 or jumps):
                 self._rejected += 1
-                stepper.complaint = "the charges' error within the step stays above the tolerance"
+                reasons.append("the charges' error within the step stays above the tolerance")
                 step, smaller = size * max(_SAFETY * missed**-0.25, _SHRINK), True
                 continue
             values = np.concatenate([state.y[None], stages.y])

@@ -2,7 +2,16 @@
 
 import numpy as np
 
-from mho.benchmarks.referee.draws import DEFAULT_DIODE, diode_card, load, log_uniform, signed, supply, vendor_card
+from mho.benchmarks.referee.draws import (
+    DEFAULT_DIODE,
+    diode_card,
+    load,
+    log_uniform,
+    signed,
+    supply,
+    vendor_card,
+    whole_card,
+)
 
 Random = np.random.Generator
 
@@ -253,6 +262,25 @@ def vendor(random: Random) -> list[str]:
             extra += f" m={random.integers(1, 9)}" if random.random() < 0.2 else ""
         drawn.append(card + extra)
     return [*drawn, *(vendor_card(random, name) for name in names)]
+
+
+def whole_cards(random: Random) -> list[str]:
+    """Textbook circuits with diodes that use any parameter of their models, at any temperature, with pj, area and m."""
+    cards = TEXTBOOK[int(random.integers(len(TEXTBOOK)))](random)
+    kept = [c for c in cards if not c.startswith(".model")]
+    drawn = []
+    for card in kept:
+        extra = ""
+        if card.startswith("D") and "\n" not in card:
+            extra += f" pj={log_uniform(random, 0.1, 10)}" if random.random() < 0.4 else ""
+            extra += f" area={log_uniform(random, 0.1, 100)}" if random.random() < 0.3 else ""
+            extra += f" m={random.integers(1, 9)}" if random.random() < 0.2 else ""
+        drawn.append(card + extra)
+    drawn += [f".temp {random.uniform(-55, 175):.4g}"] if random.random() < 0.5 else []
+    return [
+        *drawn,
+        *(whole_card(random, name) for name in sorted({c.split()[1] for c in cards if c.startswith(".model")})),
+    ]
 
 
 def millivolts(random: Random) -> list[str]:

@@ -52,3 +52,29 @@ def vendor_card(random: np.random.Generator, name: str = "d") -> str:
         words.append(f"tnom={random.uniform(0, 60):.3g}")
     words += ["cjo=4p m=0.35 vj=0.75 tt=11n"] if random.random() < 0.5 else []
     return f".model {name} d({' '.join(words)})"
+
+
+def whole_card(random: np.random.Generator, name: str = "d") -> str:
+    """A diode card with any of the parameters that ngspice has: knees, sidewall, recombination, tunnelling, temperature."""
+    words = [
+        f"is={log_uniform(random, 1e-18, 1e-8)} n={random.uniform(0.9, 2.5):.4g} rs={log_uniform(random, 1e-3, 30)}"
+    ]
+    optional = (
+        f"ikf={log_uniform(random, 1e-5, 10)}",
+        f"ikr={log_uniform(random, 1e-6, 10)}",
+        f"isr={log_uniform(random, 1e-14, 1e-6)} nr={random.uniform(1, 3):.4g} vj={random.uniform(0.3, 1):.4g} m=0.4",
+        f"jsw={log_uniform(random, 1e-15, 1e-8)}",
+        f"jsw={log_uniform(random, 1e-15, 1e-8)} ns={random.uniform(0.9, 2.5):.4g}",
+        f"bv={log_uniform(random, 2, 500)} ibv={log_uniform(random, 1e-9, 0.1)}",
+        f"bv={log_uniform(random, 2, 500)} ibv={log_uniform(random, 1e-9, 0.1)} nbv={random.uniform(0.9, 3):.4g} tcv=1e-3",
+        f"jtun={log_uniform(random, 1e-15, 1e-8)} ntun={random.uniform(10, 60):.4g}",
+        f"trs1={random.uniform(-1e-3, 5e-3):.4g} trs2={random.uniform(0, 1e-5):.4g}",
+        f"eg={random.uniform(0.6, 1.6):.4g} xti={random.uniform(1, 5):.4g} tnom={random.uniform(0, 50):.4g}",
+    )
+    drawn = [text for text in optional if random.random() < 0.35]
+    given: set[str] = set()
+    for text in drawn:
+        if text.split("=")[0] not in given:
+            given.add(text.split("=")[0])
+            words.append(text)
+    return f".model {name} d({' '.join(words)})"

@@ -5,7 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mho.benchmarks.referee import amplifier_circuits, diode_circuits, linear_circuits
+from mho.benchmarks.referee import (
+    amplifier_circuits,
+    behavioural_circuits,
+    diode_circuits,
+    linear_circuits,
+    transistor_circuits,
+)
 
 CIRCUITS: dict[str, Callable[[np.random.Generator], list[str]]] = {
     "series-diode": diode_circuits.series_diode,
@@ -23,6 +29,7 @@ CIRCUITS: dict[str, Callable[[np.random.Generator], list[str]]] = {
     "millivolts": diode_circuits.millivolts,
     "hot-and-cold": diode_circuits.hot_and_cold,
     "vendor": diode_circuits.vendor,
+    "whole-cards": diode_circuits.whole_cards,
     "breakdown": diode_circuits.breakdown,
     "floating-supplies": diode_circuits.floating_supplies,
     "stiff-diodes": diode_circuits.stiff_diodes,
@@ -36,8 +43,18 @@ CIRCUITS: dict[str, Callable[[np.random.Generator], list[str]]] = {
     "diode-op-amps": amplifier_circuits.diode_op_amps,
     "controlled": amplifier_circuits.controlled,
     "subcircuits": amplifier_circuits.subcircuits,
+    "conductors": behavioural_circuits.conductors,
+    "saturating-op-amps": behavioural_circuits.saturating_op_amps,
+    "function-stages": behavioural_circuits.function_stages,
+    "inverters": transistor_circuits.inverters,
+    "mosfet-stages": transistor_circuits.mosfet_stages,
+    "bipolar-stages": transistor_circuits.bipolar_stages,
+    "switches": transistor_circuits.switches,
 }
 """The cards of a circuit of each family, without title and analysis, drawn from a generator."""
+
+NGSPICE_ALONE = ("inverters", "mosfet-stages", "bipolar-stages", "switches")
+"""Families whose elements have no law in high precision."""
 
 
 def netlist_text(family: str, seed: int) -> str:

@@ -5,9 +5,7 @@ SPICE's junction law are written down again from the ngspice 39 manual (chapters
 solved by mpmath, by Newton's method with SPICE's limiting of junction voltages (Nagel 1975, "SPICE2", section 4), from a
 given point, from rest, or by source stepping. Only the reader is shared: its flat tables are what a netlist says.
 
-The law of a junction, V = N·k·T/q, gmin's current added everywhere: IS·(exp(v/V) − 1) for v ≥ −3V; below
-−IS·(1 + (3V/(e·v))³); and −IS·exp(−(BV + v)/V) for v < −BV, where BV is shifted so that IBV flows at the card's BV.
-IS follows the temperature by EG and XTI. RS stands between the anode and the junction.
+Junctions follow `mho.benchmarks.referee.junction_law`; RS stands between the anode and the junction, its node an unknown.
 """
 
 import heapq
@@ -19,6 +17,8 @@ from typing import Any
 import mpmath
 from mpmath import mpf
 
+from mho.benchmarks.referee.formula_value import formula_tangent
+from mho.benchmarks.referee.junction_law import Junction, Number, junction_of, series_conductance
 from mho.spice.netlist import Netlist
 
 DIGITS = 60
@@ -26,75 +26,40 @@ DIGITS = 60
 SETTLED = mpf(10) ** -30
 """A solution is found when a step of Newton's method changes no unknown by more than this share of it."""
 
-# Decimals: they become numbers at the digits that are computed with.
-_BOLTZMANN = "1.38064852e-23"
-_CHARGE = "1.6021766208e-19"
-_ZERO_CELSIUS = "273.15"
-# As SPICE fits BV to IBV, to ngspice's reltol where it is the referee.
-_BREAKDOWN_RELTOL = 1e-9
+_PARAMETER_ULPS = 8
 _NEWTON_STEPS = 150
 _SOURCE_STEPS = 400
 _LEAST_SOURCE_STEP = 1e-9
 # With 60 digits a pivot may be small; a sparse elimination is worth more.
 _PIVOT_SHARE = mpf(10) ** -18
 
-_Number = Any
-"""mpmath's numbers, whose type it does not tell."""
-
 
 @dataclass(frozen=True, slots=True)
-class Junction:
-    """A diode's junction: unknowns of its two nodes (−1 is ground), IS [A], N·V_T [V], and BV (None: none) [V]."""
+class Formula:
+    """A behavioural source: what its program makes of the sensed unknowns (−1 is ground) adds to rows, with a sign each.
 
-    anode: int
-    cathode: int
-    saturation: _Number
-    scale: _Number
-    breakdown: _Number | None
+    A current [A] leaves its first node and enters its second, a voltage [V] stands on its branch's right side.
+    """
 
-    def law(self, drop: _Number, gmin: _Number) -> tuple[_Number, _Number]:
-        """Current [A] and slope [S] at a junction voltage [V]."""
-        scale, saturation = self.scale, self.saturation
-        if drop >= -3 * scale:
-            grown = mpmath.exp(drop / scale)
-            return saturation * (grown - 1) + gmin * drop, saturation * grown / scale + gmin
-        if self.breakdown is None or drop >= -self.breakdown:
-            cubic = (3 * scale / (drop * mpmath.e)) ** 3
-            return -saturation * (1 + cubic) + gmin * drop, 3 * saturation * cubic / drop + gmin
-        grown = mpmath.exp(-(self.breakdown + drop) / scale)
-        return -saturation * grown + gmin * drop, saturation * grown / scale + gmin
-
-    def limited(self, new: _Number, old: _Number) -> _Number:
-        """SPICE's limit of a step up the exponential, forward or in breakdown."""
-        if self.breakdown is not None and new < min(mpf(0), -self.breakdown + 10 * self.scale):
-            beyond = -(new + self.breakdown)
-            climbed = self._climb(beyond, -(old + self.breakdown))
-            return new if climbed == beyond else -(climbed + self.breakdown)
-        return self._climb(new, old)
-
-    def _climb(self, new: _Number, old: _Number) -> _Number:
-        scale = self.scale
-        critical = scale * mpmath.log(scale / (mpmath.sqrt(2) * self.saturation))
-        if new <= critical or abs(new - old) <= 2 * scale:
-            return new
-        if old > 0:
-            growth = 1 + (new - old) / scale
-            return old + scale * mpmath.log(growth) if growth > 0 else critical
-        return scale * mpmath.log(new / scale) if new > scale else new
+    rows: tuple[tuple[int, int], ...]
+    sensed: tuple[int, ...]
+    program: Sequence[tuple]
+    constants: tuple[Number, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Equations:
-    """Modified nodal equations: linear rows, what sources put on their right sides, and the junctions.
+    """Modified nodal equations: linear rows, what sources put on their right sides, the junctions and the formulas.
 
     Unknowns are the node voltages, nodes behind a series resistance among them, and then the currents of V, E and H.
     """
 
     unknowns: list[str]
-    rows: list[dict[int, _Number]]
-    sources: list[_Number]
+    rows: list[dict[int, Number]]
+    sources: list[Number]
     junctions: list[Junction]
-    gmin: _Number
+    formulas: list[Formula]
+    gmin: Number
     node_count: int
     branch_names: list[str]
 
@@ -109,17 +74,28 @@ class Refined:
         start: Where it was found from: ``candidate``, ``rest`` or ``sources``.
     """
 
-    voltages: dict[str, _Number]
-    branches: dict[str, _Number]
+    voltages: dict[str, Number]
+    branches: dict[str, Number]
     start: str
+
+
+_Point = tuple[list[Number], list[list[Number]]]
+"""Where to linearise: junction voltages [V], and what each formula senses."""
 
 
 class Unsolved(ArithmeticError):
     """No solution was found in high precision."""
 
 
-def refine(netlist: Netlist, candidate: Mapping[str, float] | None = None) -> Refined:
-    """The solution that Newton's method finds from a candidate's node voltages [V], else from rest or by source stepping.
+def refine(
+    netlist: Netlist, candidate: Mapping[str, float] | None = None, currents: Mapping[str, float] | None = None
+) -> Refined:
+    """The solution that Newton's method finds from a candidate, else from rest or by source stepping.
+
+    Args:
+        netlist: the netlist.
+        candidate: its node voltages [V] by name.
+        currents: through its V, E and H elements [A] by name, for formulas that sense them; 0 where not given.
 
     Raises:
         Unsolved: None of the three led anywhere.
@@ -132,8 +108,9 @@ def refine(netlist: Netlist, candidate: Mapping[str, float] | None = None) -> Re
                 if start == "sources":
                     unknowns = _by_sources(equations)
                 else:
-                    drops = _start_drops(equations, candidate if start == "candidate" else None)
-                    unknowns = _newton(equations, drops, mpf(1), SETTLED)[0]
+                    known = {**(candidate or {}), **{f" {name}": i for name, i in (currents or {}).items()}}
+                    point = _start_point(equations, known if start == "candidate" else None)
+                    unknowns = _newton(equations, point, mpf(1), SETTLED)[0]
             except (Unsolved, ZeroDivisionError, OverflowError, ValueError):
                 continue
             names = equations.unknowns
@@ -143,7 +120,7 @@ def refine(netlist: Netlist, candidate: Mapping[str, float] | None = None) -> Re
     raise Unsolved("no solution in high precision, from the candidate, from rest or by source stepping")
 
 
-def distance(candidate: Mapping[str, float], refined: Mapping[str, _Number]) -> float:
+def distance(candidate: Mapping[str, float], refined: Mapping[str, Number]) -> float:
     """The largest difference of a node's voltage [V], or relative where the voltage is above 1 V; inf for one not finite."""
     worst = 0.0
     with mpmath.workdps(DIGITS):
@@ -155,21 +132,43 @@ def distance(candidate: Mapping[str, float], refined: Mapping[str, _Number]) -> 
     return worst
 
 
+def share_of(bounds: Mapping[str, float], candidate: Mapping[str, float], refined: Mapping[str, Number]) -> float:
+    """The largest error of a candidate's node voltages [V] as a multiple of what its bound there allows [V].
+
+    Parameters rounded to doubles, thermal voltages among them, move voltages by a few ulp of the largest: these are allowed
+    beside the bound, which is for the equations as they stand.
+    """
+    worst = 0.0
+    with mpmath.workdps(DIGITS):
+        rounding = _PARAMETER_ULPS * math.ulp(1.0) * max((abs(v) for v in refined.values()), default=mpf(0))
+        for name, exact in refined.items():
+            error, allowed = abs(mpf(candidate[name]) - exact), mpf(bounds[name]) + rounding
+            worst = max(worst, float(error / allowed) if allowed > 0 else math.inf if error > 0 else 0.0)
+    return worst
+
+
 def flat_equations(netlist: Netlist) -> Equations:
-    """What a netlist says at DC, in high precision; capacitors are open."""
+    """What a netlist says at DC, in high precision; capacitors are open, inductors shorts.
+
+    Raises:
+        Unsolved: It has elements whose laws are not written down here.
+    """
+    for kind in ("mosfets", "bipolars", "switches", "current_switches"):
+        if len(getattr(netlist, kind)):
+            raise Unsolved(f"{kind} have no law in high precision")
     unknowns = list(netlist.nodes[1:])
-    series = [netlist.models[m].series_resistance > 0 for m in netlist.diodes.model]
-    unknowns += [f"\n{name}" for name, has in zip(netlist.diodes.names, series, strict=True) if has]
+    series = [series_conductance(netlist, k) for k in range(len(netlist.diodes))]
+    unknowns += [f"\n{name}" for name, siemens in zip(netlist.diodes.names, series, strict=True) if siemens is not None]
     node_count = len(unknowns)
     unknowns += netlist.branches
-    rows: list[dict[int, _Number]] = [{} for _ in unknowns]
+    rows: list[dict[int, Number]] = [{} for _ in unknowns]
     sources = [mpf(0) for _ in unknowns]
 
-    def add(row: int, column: int, value: _Number) -> None:
+    def add(row: int, column: int, value: Number) -> None:
         if row >= 0 and column >= 0:
             rows[row][column] = rows[row].get(column, mpf(0)) + value
 
-    def conductance(first: int, second: int, value: _Number) -> None:
+    def conductance(first: int, second: int, value: Number) -> None:
         for row, column, sign in ((first, first, 1), (second, second, 1), (first, second, -1), (second, first, -1)):
             add(row, column, sign * value)
 
@@ -182,23 +181,26 @@ def flat_equations(netlist: Netlist) -> Equations:
         for node, sign in ((first, -1), (second, 1)):
             if node >= 0:
                 sources[node] += sign * mpf(float(amperes))
-    branch = node_count
+    branches = {name: node_count + k for k, name in enumerate(netlist.branches)}
 
-    def voltage_branch(first: int, second: int) -> int:
-        nonlocal branch
+    def voltage_branch(name: str, first: int, second: int) -> int:
+        branch = branches[name]
         for node, sign in ((first, 1), (second, -1)):
             add(node, branch, mpf(sign))
             add(branch, node, mpf(sign))
-        branch += 1
-        return branch - 1
+        return branch
 
-    for (first, second), volts in zip(ends(netlist.voltage_sources.nodes), netlist.voltage_sources.dc, strict=True):
-        sources[voltage_branch(first, second)] = mpf(float(volts))
+    held = netlist.voltage_sources
+    for name, pair, volts in zip(held.names, ends(held.nodes), held.dc, strict=True):
+        sources[voltage_branch(name, *pair)] = mpf(float(volts))
     for elements in (netlist.vcvs, netlist.vccs):
-        for pair, control, gain in zip(ends(elements.nodes), ends(elements.control_nodes), elements.gain, strict=True):
+        controls = ends(elements.control_nodes)
+        for name, pair, control, gain in zip(
+            elements.names, ends(elements.nodes), controls, elements.gain, strict=True
+        ):
             gain = mpf(float(gain))
             if elements is netlist.vcvs:
-                row = voltage_branch(*pair)
+                row = voltage_branch(name, *pair)
                 add(row, control[0], -gain)
                 add(row, control[1], gain)
             else:
@@ -206,58 +208,45 @@ def flat_equations(netlist: Netlist) -> Equations:
                     add(node, control[0], sign * gain)
                     add(node, control[1], -sign * gain)
     for elements in (netlist.ccvs, netlist.cccs):
-        for pair, control, gain in zip(ends(elements.nodes), elements.control, elements.gain, strict=True):
+        named = zip(elements.names, ends(elements.nodes), elements.control, elements.gain, strict=True)
+        for name, pair, control, gain in named:
             column = node_count + int(control)
             if elements is netlist.ccvs:
-                add(voltage_branch(*pair), column, -mpf(float(gain)))
+                add(voltage_branch(name, *pair), column, -mpf(float(gain)))
             else:
                 for node, sign in zip(pair, (1, -1), strict=True):
                     add(node, column, sign * mpf(float(gain)))
     junctions = []
     inner = len(netlist.nodes) - 1
     for k, (anode, cathode) in enumerate(ends(netlist.diodes.nodes)):
-        if series[k]:
-            model = netlist.models[netlist.diodes.model[k]]
-            conductance(anode, inner, mpf(float(netlist.diodes.area[k])) / mpf(model.series_resistance))
+        siemens = series[k]
+        if siemens is not None:
+            conductance(anode, inner, siemens)
             anode, inner = inner, inner + 1
-        junctions.append(_junction(netlist, k, anode, cathode))
-    return Equations(unknowns, rows, sources, junctions, mpf(netlist.gmin), node_count, list(netlist.branches))
+        junctions.append(junction_of(netlist, k, anode, cathode))
+    formulas = []
+    for group in netlist.behavioural:
+        for k, (name, pair) in enumerate(zip(group.names, ends(group.nodes), strict=True)):
+            into = ((pair[0], -1), (pair[1], 1)) if group.kind == "i" else ((voltage_branch(name, *pair), 1),)
+            sensed = tuple(int(q) - 1 if q >= 0 else node_count - 1 - int(q) for q in group.sensed[k])
+            constants = tuple(mpf(float(c)) for c in group.constants[:, k])
+            formulas.append(Formula(into, sensed, group.program, constants))
+    for name, pair in zip(netlist.inductors.names, ends(netlist.inductors.nodes), strict=True):
+        voltage_branch(name, *pair)
+    gmin = mpf(netlist.gmin)
+    return Equations(unknowns, rows, sources, junctions, formulas, gmin, node_count, list(netlist.branches))
 
 
-def _junction(netlist: Netlist, k: int, anode: int, cathode: int) -> Junction:
-    diodes = netlist.diodes
-    model = netlist.models[diodes.model[k]]
-    kelvin = mpf(float(diodes.temperature[k])) + mpf(_ZERO_CELSIUS)
-    ratio = kelvin / (mpf(model.nominal_temperature) + mpf(_ZERO_CELSIUS))
-    thermal = mpf(_BOLTZMANN) * kelvin / mpf(_CHARGE)
-    scale = mpf(model.emission) * thermal
-    heated = (ratio - 1) * mpf(model.activation_energy) / scale
-    heated += mpf(model.saturation_exponent) / mpf(model.emission) * mpmath.log(ratio)
-    saturation = mpf(model.saturation_current) * mpf(float(diodes.area[k])) * mpmath.exp(heated)
-    breakdown = None
-    if model.breakdown_voltage is not None:
-        at_breakdown = mpf(model.breakdown_current) * mpf(float(diodes.multiplier[k]))
-        breakdown = _fitted(mpf(model.breakdown_voltage), at_breakdown, saturation, scale, thermal)
-    return Junction(anode, cathode, saturation, scale, breakdown)
+def _start_point(equations: Equations, known: Mapping[str, float] | None) -> _Point:
+    """Where to linearise at first; a candidate's voltages are divided between junction and series resistance."""
+    if known is None:
+        return [mpf(0)] * len(equations.junctions), [[mpf(0)] * len(f.sensed) for f in equations.formulas]
+    nodes = equations.node_count
 
+    def value(unknown: int) -> Number:
+        name = equations.unknowns[unknown] if unknown < nodes else f" {equations.unknowns[unknown]}"
+        return mpf(known.get(name, 0.0)) if unknown >= 0 else mpf(0)
 
-def _fitted(given: _Number, current: _Number, saturation: _Number, scale: _Number, thermal: _Number) -> _Number:
-    """SPICE's fixed-point iteration for the voltage from which the exponential of breakdown counts."""
-    if current < saturation * given / thermal:
-        return given
-    shifted = given - scale * mpmath.log(1 + current / saturation)
-    for _ in range(25):
-        shifted = given - scale * mpmath.log(current / saturation + 1 - shifted / thermal)
-        reached = saturation * (mpmath.exp((given - shifted) / scale) - 1 + shifted / thermal)
-        if abs(reached - current) <= _BREAKDOWN_RELTOL * current:
-            break
-    return shifted
-
-
-def _start_drops(equations: Equations, candidate: Mapping[str, float] | None) -> list[_Number]:
-    """Junction voltages [V] to linearise at first: a candidate's, divided between junction and series resistance."""
-    if candidate is None:
-        return [mpf(0)] * len(equations.junctions)
     drops = []
     for junction in equations.junctions:
         anode, resistance = junction.anode, mpf(0)
@@ -265,64 +254,61 @@ def _start_drops(equations: Equations, candidate: Mapping[str, float] | None) ->
             # The row of the inner node holds the one linear conductance that joins it.
             anode = next((column for column in equations.rows[anode] if column != junction.anode), -1)
             resistance = 1 / equations.rows[junction.anode][junction.anode]
-        ends = [mpf(candidate[equations.unknowns[n]]) if n >= 0 else mpf(0) for n in (anode, junction.cathode)]
-        drops.append(_behind(junction, ends[0] - ends[1], resistance, equations.gmin))
-    return drops
+        drops.append(_behind(junction, value(anode) - value(junction.cathode), resistance, equations.gmin))
+    return drops, [[value(unknown) for unknown in formula.sensed] for formula in equations.formulas]
 
 
-def _behind(junction: Junction, drop: _Number, resistance: _Number, gmin: _Number) -> _Number:
-    """The junction's share of a voltage, by Newton's method from the side where the law is steeper."""
+def _behind(junction: Junction, drop: Number, resistance: Number, gmin: Number) -> Number:
+    """The junction's share of a voltage: Newton's method between 0 and the whole, by halves where it leaves them."""
     if resistance == 0:
         return drop
+    low, high = min(drop, mpf(0)), max(drop, mpf(0))
     load = junction.saturation * resistance
-    if drop > 0:
-        inner = min(drop, junction.scale * mpmath.log(drop / load + 1))
-    elif junction.breakdown is not None and drop < -junction.breakdown:
+    inner = min(drop, junction.scale * mpmath.log(drop / load + 1)) if drop > 0 else drop
+    if junction.breakdown is not None and drop < -junction.breakdown:
         surplus = -drop - junction.breakdown
-        inner = max(drop, -junction.breakdown - junction.scale * mpmath.log(surplus / load + 1))
-    else:
-        inner = drop
-    for _ in range(100):
+        inner = max(drop, -junction.breakdown - junction.breakdown_scale * mpmath.log(surplus / load + 1))
+    for _ in range(200):
         current, slope = junction.law(inner, gmin)
-        change = (inner + resistance * current - drop) / (1 + resistance * slope)
-        inner -= change
-        if abs(change) < SETTLED:
-            break
+        excess = inner + resistance * current - drop
+        low, high = (low, inner) if excess > 0 else (inner, high)
+        ahead = inner - excess / (1 + resistance * slope)
+        ahead = ahead if low <= ahead <= high else (low + high) / 2
+        if abs(ahead - inner) < SETTLED:
+            return ahead
+        inner = ahead
     return inner
 
 
-def _newton(
-    equations: Equations, drops: Sequence[_Number], share: _Number, tolerance: _Number
-) -> tuple[list[_Number], list[_Number]]:
-    """Unknowns and junction voltages, with `share` of every source, from junction voltages to linearise at."""
-    drops = list(drops)
-    before: list[_Number] | None = None
+def _newton(equations: Equations, point: _Point, share: Number, tolerance: Number) -> tuple[list[Number], _Point]:
+    """Unknowns and where they were linearised at, with `share` of every source, from a point to linearise at."""
+    before: list[Number] | None = None
     for _ in range(_NEWTON_STEPS):
-        unknowns = _linearised(equations, drops, share)
+        unknowns = _linearised(equations, point, share)
         new = [_drop(junction, unknowns) for junction in equations.junctions]
-        kept = [j.limited(n, o) for j, n, o in zip(equations.junctions, new, drops, strict=True)]
+        kept = [j.limited(n, o) for j, n, o in zip(equations.junctions, new, point[0], strict=True)]
         limited = any(k != n for k, n in zip(kept, new, strict=True))
-        drops = kept
-        if not equations.junctions:
-            return unknowns, drops
+        point = kept, [[unknowns[u] if u >= 0 else mpf(0) for u in f.sensed] for f in equations.formulas]
+        if not equations.junctions and not equations.formulas:
+            return unknowns, point
         if before is not None and not limited:
             moved = zip(unknowns, before, strict=True)
             if all(abs(now - then) <= tolerance * (abs(now) + mpf(10) ** -9) for now, then in moved):
-                return unknowns, drops
+                return unknowns, point
         before = unknowns
     raise Unsolved(f"no convergence in {_NEWTON_STEPS} steps")
 
 
-def _drop(junction: Junction, unknowns: Sequence[_Number]) -> _Number:
+def _drop(junction: Junction, unknowns: Sequence[Number]) -> Number:
     upper = unknowns[junction.anode] if junction.anode >= 0 else mpf(0)
     return upper - (unknowns[junction.cathode] if junction.cathode >= 0 else mpf(0))
 
 
-def _linearised(equations: Equations, drops: Sequence[_Number], share: _Number) -> list[_Number]:
-    """The solution of the equations, junctions replaced by their tangents."""
+def _linearised(equations: Equations, point: _Point, share: Number) -> list[Number]:
+    """The solution of the equations, junctions and formulas replaced by their tangents."""
     rows = [dict(row) for row in equations.rows]
     right = [share * source for source in equations.sources]
-    for junction, drop in zip(equations.junctions, drops, strict=True):
+    for junction, drop in zip(equations.junctions, point[0], strict=True):
         current, slope = junction.law(drop, equations.gmin)
         rest = current - slope * drop
         for node, other, sign in ((junction.anode, junction.cathode, 1), (junction.cathode, junction.anode, -1)):
@@ -331,17 +317,26 @@ def _linearised(equations: Equations, drops: Sequence[_Number], share: _Number) 
                 right[node] -= sign * rest
                 if other >= 0:
                     rows[node][other] = rows[node].get(other, mpf(0)) - slope
+    for formula, sensed in zip(equations.formulas, point[1], strict=True):
+        value, slopes = formula_tangent(formula.program, formula.constants, sensed, equations.gmin)
+        rest = value - sum((slope * at for slope, at in zip(slopes, sensed, strict=True)), mpf(0))
+        for row, sign in formula.rows:
+            if row >= 0:
+                right[row] += sign * share * rest
+                for column, slope in zip(formula.sensed, slopes, strict=True):
+                    if column >= 0:
+                        rows[row][column] = rows[row].get(column, mpf(0)) - sign * share * slope
     return eliminated(rows, right)
 
 
-def _by_sources(equations: Equations) -> list[_Number]:
+def _by_sources(equations: Equations) -> list[Number]:
     """Follow the solution while the sources grow from nothing; steps halve where Newton's method fails."""
-    drops = [mpf(0)] * len(equations.junctions)
+    point = _start_point(equations, None)
     share, step = 0.0, 1e-3
     for _ in range(_SOURCE_STEPS):
         ahead = min(1.0, share + step)
         try:
-            _, drops = _newton(equations, drops, mpf(ahead), mpf(10) ** -9)
+            _, point = _newton(equations, point, mpf(ahead), mpf(10) ** -9)
         except Unsolved:
             step *= 0.25
             if step < _LEAST_SOURCE_STEP:
@@ -349,11 +344,11 @@ def _by_sources(equations: Equations) -> list[_Number]:
             continue
         share, step = ahead, 2 * step
         if share == 1.0:
-            return _newton(equations, drops, mpf(1), SETTLED)[0]
+            return _newton(equations, point, mpf(1), SETTLED)[0]
     raise Unsolved("source stepping got stuck")
 
 
-def eliminated(rows: list[dict[int, _Number]], right: list[_Number]) -> list[_Number]:
+def eliminated(rows: list[dict[int, Number]], right: list[Number]) -> list[Number]:
     """The solution of sparse linear equations; rows and right sides are used up.
 
     The next row is one of fewest entries, its pivot stands in the column of fewest among those not too small.

@@ -40,9 +40,19 @@ _CARDS = _parted("""
     .model d d(is=1e300) ~ .model d d(n=1e-300) ~ .model d d(rs=1e300 bv=1e-300) ~ .model d d( ~ .model d ~ * ~ +
     + 1 2 3 ~ $ comment ~ ; x ~ r1 ~ v ~ x ~ . ~ = ~ ((( ~ {{{
 """)
-_CARDS += (".control\nrun\n.endc", "v1 a 0 1\nv2 a 0 2", "", "\t", "\x00", "é 1 2 3", "ré a 0 1", "\ufeff")
-_PIECES = (*"{}()'\",;$*+-/=.0123456789abcdrvxegfhi \n\t^?:<>!&|%\\", "\n+ ", "\n.", "1e", "v(", "i(", "gnd", "\x7f")
-_LETTERS = "rrrrccddddvvviieeggffhhxlbms" * 2 + "qjktw"
+_CARDS += (
+    "r1 a\x7f 0 1",
+    ".control\nrun\n.endc",
+    "v1 a 0 1\nv2 a 0 2",
+    "",
+    "\t",
+    "\x00",
+    "é 1 2 3",
+    "ré a 0 1",
+    "\ufeff",
+)
+_PIECES = (*"{}()'\",;$*+-/=.0123456789abcdrvxegfhi \n\t^?:<>!&|%\\", "\n+ ", "\n.", "1e", "v(", "i(", "gnd")
+_LETTERS, _SELDOM_SEEN = "rrrrccdddvvviieegfhb", "lxmsqjktwa"
 
 
 def _edited(text: str, random: Random) -> str:
@@ -84,7 +94,7 @@ def _sentence(random: Random) -> str:
         return str(random.choice(nodes))
 
     def value() -> str:
-        if random.random() < 0.05:
+        if random.random() < 0.03:
             return str(random.choice(_NUMBERS))
         return f"{random.choice(['', '', '-'])}{np.exp(random.uniform(-30, 30)):.4g}"
 
@@ -92,17 +102,20 @@ def _sentence(random: Random) -> str:
         "* sentence",
         ".model d d" if random.random() < 0.8 else f".model d d(is={value()} n={value()} rs={value()})",
     ]
+    letters = list(_LETTERS + (_SELDOM_SEEN if random.random() < 0.2 else ""))
+    sources = ["v0"]
     for k in range(random.integers(1, 16)):
-        letter = str(random.choice(list(_LETTERS)))
-        name = f"{letter}{k if random.random() < 0.95 else 0}"
-        if random.random() < 0.05:
+        letter = str(random.choice(letters))
+        name = f"{letter}{k if random.random() < 0.99 else 0}"
+        sources += [name] if letter == "v" else []
+        if random.random() < 0.03:
             lines.append(str(random.choice(_CARDS)))
         elif letter == "d":
             lines.append(f"{name} {node()} {node()} d" + (f" {value()}" if random.random() < 0.1 else ""))
         elif letter in "eg":
             lines.append(f"{name} {node()} {node()} {node()} {node()} {value()}")
         elif letter in "fh":
-            lines.append(f"{name} {node()} {node()} v{random.integers(16)} {value()}")
+            lines.append(f"{name} {node()} {node()} {sources[int(random.integers(len(sources)))]} {value()}")
         elif letter == "b":
             lines.append(f"{name} {node()} {node()} {random.choice(['v', 'i'])}={{v({node()})*{value()}+{value()}}}")
         else:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mho.benchmarks.referee.high_precision import Refined, Unsolved, distance, refine
+from mho.benchmarks.referee.high_precision import Refined, Unsolved, distance, refine, share_of
 from mho.errors import MhoError
 from mho.spice.netlist import Netlist
 from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages
@@ -42,13 +42,13 @@ class Answer:
 
     Attributes:
         voltages: Node voltages [V] by name, or None.
-        bound: The largest bound that mho gives for an error [V], or relative where the voltage is above 1 V; None: none.
+        bounds: What mho says its errors are below [V], by node, or None.
         refusal: Why there is no answer, or "".
         seconds: How long it took.
     """
 
     voltages: Mapping[str, float] | None
-    bound: float | None
+    bounds: Mapping[str, float] | None
     refusal: str
     seconds: float
 
@@ -64,7 +64,7 @@ class Judgement:
         difference: Of mho's and ngspice's voltages, in volts or relative above 1 V, or None.
         error: Of mho's voltages, by high precision, in the same measure, or None.
         ngspice_error: Of ngspice's voltages, as `error`.
-        bound: As `Answer.bound`.
+        of_bound: mho's error as a multiple of its own bound, where that is largest, or None: above 1 the bound is broken.
         told: Why mho, or ngspice, refused.
         seconds: mho took.
     """
@@ -75,7 +75,7 @@ class Judgement:
     difference: float | None
     error: float | None
     ngspice_error: float | None
-    bound: float | None
+    of_bound: float | None
     told: str
     seconds: float
 
@@ -110,7 +110,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 def ask_mho(netlist: Netlist, limit: float) -> Answer:
     """Mho's operating point, within a time limit [s]. An exception that is not mho's own is a refusal, named as such."""
     started = time.perf_counter()
-    voltages = bound = None
+    voltages = bounds = None
     refusal = ""
     try:
         with time_limit(limit):
@@ -119,20 +119,18 @@ def ask_mho(netlist: Netlist, limit: float) -> Answer:
         index = [circuit.node_names.index(name, "node") for name in netlist.nodes[1:]]
         found = np.asarray(point.voltages)[index]
         voltages = dict(zip(netlist.nodes[1:], found.tolist(), strict=True))
-        bounds = getattr(point, "error_bound", None)
-        if bounds is not None:
-            bound = float(np.max(np.asarray(bounds)[index] / np.maximum(1.0, np.abs(found)), initial=0.0))
+        bounds = dict(zip(netlist.nodes[1:], np.asarray(point.error_bound)[index].tolist(), strict=True))
     except MhoError as error:
         refusal = str(error)
     except Exception as error:  # what a user would see as a traceback is what is looked for here
         refusal = f"traceback: {type(error).__name__}: {error}"
-    return Answer(voltages, bound, refusal, time.perf_counter() - started)
+    return Answer(voltages, bounds, refusal, time.perf_counter() - started)
 
 
 def judge(family: str, seed: int, netlist: Netlist, mho: Answer, ngspice: SpiceOperatingPoint | MhoError) -> Judgement:
     """Who is right about a netlist."""
     theirs = ngspice.voltages if isinstance(ngspice, SpiceOperatingPoint) else None
-    difference = error = ngspice_error = None
+    difference = error = ngspice_error = of_bound = None
     told = mho.refusal
     if theirs is None and not told:
         told = f"ngspice: {ngspice}"
@@ -142,10 +140,12 @@ def judge(family: str, seed: int, netlist: Netlist, mho: Answer, ngspice: SpiceO
     theirs_found = _refined(netlist, theirs)
     if mho.voltages is not None and ours_found is not None:
         error = distance(mho.voltages, ours_found.voltages)
+        if mho.bounds is not None:
+            of_bound = share_of(mho.bounds, mho.voltages, ours_found.voltages)
     if theirs is not None and theirs_found is not None:
         ngspice_error = distance(theirs, theirs_found.voltages)
     verdict = _verdict(mho, theirs, difference, error, ngspice_error)
-    return Judgement(family, seed, verdict, difference, error, ngspice_error, mho.bound, told, mho.seconds)
+    return Judgement(family, seed, verdict, difference, error, ngspice_error, of_bound, told, mho.seconds)
 
 
 def _verdict(

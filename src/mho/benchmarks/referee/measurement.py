@@ -7,7 +7,7 @@ what its user gets. mho is asked as `mho solve` asks it. Each circuit is `mho be
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +20,7 @@ LIMIT = 30.0
 """Seconds for a circuit, mho's and ngspice's."""
 _TOGETHER = 50
 _LISTED = 5
+_TOLD = {"difference": "difference", "mho off by": "error", "of its bound": "of_bound", "ngspice": "ngspice_error"}
 
 Row = dict[str, Any]
 
@@ -68,20 +69,25 @@ def _family_row(family: str, seeds: range) -> Row:
         judged += _judged(family, range(first, min(first + _TOGETHER, seeds.stop)))
     counts = Counter(j.verdict for j in judged)
     slowest = max(judged, key=lambda j: j.seconds)
-    bounded = [j for j in judged if j.error is not None and j.bound is not None]
     return {
         "family": family,
         "circuits": len(judged),
         "verdicts": {verdict: counts[verdict] for verdict in VERDICTS},
         "differences": _decades([j.difference for j in judged]),
         "errors": _decades([j.error for j in judged]),
-        "bounds_broken": sum(j.error > j.bound for j in bounded),  # pyright: ignore[reportOperatorIssue]
-        "bounds": len(bounded),
+        "bounds": sum(j.of_bound is not None for j in judged),
+        "bounds_broken": sum(_is_broken(j) for j in judged),
         "refusals": dict(Counter(_told(j.told) for j in judged if j.verdict in ("mho refused", "both refused"))),
         "slowest_seconds": slowest.seconds,
         "slowest_seed": slowest.seed,
-        "cases": [_case(j) for j in judged if j.verdict not in ("agreed", "ngspice refused", "both refused")],
+        "cases": [
+            _case(j) for j in judged if j.verdict not in ("agreed", "ngspice refused", "both refused") or _is_broken(j)
+        ],
     }
+
+
+def _is_broken(judged: Any) -> bool:
+    return judged.of_bound is not None and judged.of_bound > 1
 
 
 def _case(judged: Any) -> Row:
@@ -139,21 +145,24 @@ def table(rows: Sequence[Row]) -> list[str]:
             + f"{row['bounds_broken'] if row['bounds'] else '-':>9}"
         )
     total = {head: sum(row["verdicts"][head] for row in rows) for head in heads}
-    lines.append(f"{'all':<20}" + "".join(f"{total[head]:>9}" for head in heads))
-    for verdict in ("mho wrong", "not judged", "mho refused", "another point", "ngspice wrong"):
+    broken = sum(row["bounds_broken"] for row in rows)
+    lines.append(f"{'all':<20}" + "".join(f"{total[head]:>9}" for head in heads) + f"{broken:>29}")
+    kinds: dict[str, Callable[[Row], bool]] = {
+        "mho wrong": lambda case: case["verdict"] == "mho wrong",
+        "bound broken": lambda case: case["of_bound"] is not None and float(case["of_bound"]) > 1,
+        **{
+            verdict: lambda case, verdict=verdict: case["verdict"] == verdict
+            for verdict in ("not judged", "mho refused", "another point", "ngspice wrong")
+        },
+    }
+    for kind, belongs in kinds.items():
         for row in rows:
-            found = [case for case in row["cases"] if case["verdict"] == verdict]
+            found = [case for case in row["cases"] if belongs(case)]
             for case in found[:_LISTED]:
                 told = ", ".join(
-                    f"{name} {float(case[key]):.2g}"
-                    for name, key in (
-                        ("difference", "difference"),
-                        ("mho off by", "error"),
-                        ("ngspice", "ngspice_error"),
-                    )
-                    if case[key] is not None
+                    f"{name} {float(case[key]):.2g}" for name, key in _TOLD.items() if case[key] is not None
                 )
-                lines.append(f"{verdict}: {row['family']} {case['seed']}: {told} {case['told']}".rstrip(" :"))
+                lines.append(f"{kind}: {row['family']} {case['seed']}: {told} {case['told']}".rstrip(" :"))
             if len(found) > _LISTED:
-                lines.append(f"{verdict}: {row['family']}: {len(found) - _LISTED} more")
+                lines.append(f"{kind}: {row['family']}: {len(found) - _LISTED} more")
     return lines
