@@ -327,7 +327,7 @@ class CircuitInTime:
         return any(s.law is not s.whole and s.switched(laws.stands[-1, s.sensed]) for s in self._sensing)
 
     def passed(self, laws: Laws) -> None:
-        """Let elements know where a transient has come to, at the last stage: laws that jump or depend on their past, too."""
+        """Let elements know where a transient has come to, at the last stage, above all laws that jump or remember."""
         self._peaks = np.maximum(self._peaks, np.abs(laws.currents[-1, : self._elements]))
         self._sensing = [s.passed(laws.stands[-1, s.sensed]) for s in self._sensing]
 
