@@ -16,7 +16,7 @@ from mho.transient.collocation import POINTS, STAGES, TOTAL, interpolated_integr
 from mho.transient.equations import CircuitInTime
 from mho.transient.step import Drive, Stages, State, Stepper
 
-ERROR = 1e-4
+ERROR = 5e-5
 """Tolerance of a step's estimated error, as a share of an unknown's swing."""
 _LEAST_SWING = 0.01
 """Of the largest swing: unknowns that swing less are judged as if they did."""
