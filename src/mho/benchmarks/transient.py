@@ -7,8 +7,8 @@ largest steps until its error is not above mho's: those are its seconds at equal
 taken off by a run of a circuit of one resistor. mho's are those of `netlist_transient` on a netlist that was read
 before, its best of some turns.
 
-Where its error stays above mho's at the smallest of these steps, its seconds are those of that run, and the ratio is an upper
-bound of what equal accuracy would give; errors below a few 1e-6 are those of the reference.
+Where its error stays above mho's at the smallest of these steps, its seconds are those of that run, and the ratio is an
+upper bound of what equal accuracy would give; errors below a few 1e-6 are those of the reference.
 """
 
 import resource
