@@ -106,3 +106,20 @@ def test_current_can_be_differentiated_by_series_resistance():
 def test_parameters_out_of_range_are_refused(parameters, message):
     with pytest.raises(InputError, match=message):
         JunctionDiode.from_model(**parameters)
+
+
+@pytest.mark.parametrize("breakdown", [np.inf, np.array([6.0, np.inf, 30.0])])
+@pytest.mark.parametrize("more", [{}, {"recombination_current": 1e-11}, {"series_resistance": 3.0}])
+def test_a_prepared_law_is_the_law(breakdown: float | np.ndarray, more: dict[str, float]) -> None:
+    """In all regions, a junction in breakdown or far beyond conduction among them, for rows of voltages at once."""
+    diode = JunctionDiode.from_model(
+        saturation_current=np.array([1e-14, 1e-9, 1e-3]), ideality=[1.0, 1.7, 1.1], breakdown_voltage=breakdown, **more
+    )
+    steps = np.concatenate([np.linspace(-40.0, 1.5, 400), 10.0 ** np.arange(-12.0, 0.0), [30.0]])
+    voltages = np.repeat(steps[:, None], 3, 1)
+    law = diode.prepared()
+    # In one array, and row by row, where fewer branches are reached.
+    rows = [np.concatenate(parts) for parts in zip(*(law(v[None]) for v in voltages), strict=True)]
+    for found in (law(voltages), rows):
+        for ours, expected in zip(found, diode.tangent(voltages), strict=True):
+            np.testing.assert_allclose(ours, expected, rtol=1e-12)

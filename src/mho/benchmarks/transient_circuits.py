@@ -95,8 +95,8 @@ def centre_tap(amplitude: float = 20.0) -> str:
 def doubler(amplitude: float = 10.0) -> str:
     """A clamp and a peak detector: a voltage doubler."""
     return (
-        f"v1 in 0 {_sine(amplitude, 1e3)}\nr1 in a1 10\nc1 a1 a 1u\nd1 0 a d1\nd2 a out d1\nc2 out 0 1u\nr2 out 0 100k\n{DIODES}"
-        + _tran(20e-6, 10e-3)
+        f"v1 in 0 {_sine(amplitude, 1e3)}\nr1 in a1 10\nc1 a1 a 1u\nd1 0 a d1\nd2 a out d1\nc2 out 0 1u\n"
+        f"r2 out 0 100k\n{DIODES}" + _tran(20e-6, 10e-3)
     )
 
 
@@ -111,7 +111,7 @@ def cockcroft_walton(stages: int = 4, amplitude: float = 10.0) -> str:
             f"db{k} a{k + 1} b{k + 1} df",
         ]
     cards.append(f"rl b{stages} 0 1meg")
-    return "\n".join(cards) + f"\n{DIODES}" + _tran(5e-6, 2e-3)
+    return "\n".join(cards) + f"\n{DIODES}" + _tran(5e-6, 1e-3)
 
 
 def peak_detector(amplitude: float = 5.0) -> str:
@@ -270,8 +270,8 @@ def precision_rectifier(gain: float = 1e4) -> str:
 def current_mirror(gain: float = 5.0) -> str:
     """A current-controlled current source multiplies what a source senses."""
     return (
-        f"v1 in 0 pulse(0 2 1u 0.1u 0.1u 3u 10u)\nr1 in a 1k\nv2 a b 0\nd1 b 0 df\nf1 0 out v2 {gain}\nr2 out 0 1k\nc1 out 0 0.3n\n"
-        f"{DIODES}" + _tran(0.05e-6, 10e-6)
+        f"v1 in 0 pulse(0 2 1u 0.1u 0.1u 3u 10u)\nr1 in a 1k\nv2 a b 0\nd1 b 0 df\nf1 0 out v2 {gain}\nr2 out 0 1k\n"
+        f"c1 out 0 0.3n\n{DIODES}" + _tran(0.05e-6, 10e-6)
     )
 
 
@@ -323,8 +323,49 @@ def no_capacitor(amplitude: float = 100.0) -> str:
 def burst(count: int = 20) -> str:
     """A train of short pulses into a pump of two diodes."""
     return (
-        "v1 in 0 pulse(0 5 10n 1n 1n 48n 100n)\nr1 in a 50\nc1 a b 100p\nd1 0 b df\nd2 b out df\nc2 out 0 1n\nr2 out 0 100k\n"
-        f"{DIODES}" + _tran(5e-9, count * 100e-9)
+        "v1 in 0 pulse(0 5 10n 1n 1n 48n 100n)\nr1 in a 50\nc1 a b 100p\nd1 0 b df\nd2 b out df\nc2 out 0 1n\n"
+        f"r2 out 0 100k\n{DIODES}" + _tran(5e-9, count * 100e-9)
+    )
+
+
+def series_resonance(damping: float = 0.1) -> str:
+    """A step into a resistor, an inductor and a capacitor."""
+    return f"v1 in 0 pulse(0 5 1u 10n 10n 1 2)\nr1 in a {2e3 * damping:.9g}\nl1 a out 100u\nc1 out 0 100p\n" + _tran(
+        0.05e-6, 10e-6
+    )
+
+
+def transformer(coupling: float = 0.98) -> str:
+    """Two coupled inductors, a rectifier behind them."""
+    return (
+        f"v1 in 0 {_sine(10.0, 50e3)}\nr1 in a 5\nl1 a 0 1m\nl2 b 0 4m\nk1 l1 l2 {coupling}\nr3 b 0 5k\nd1 b out df\n"
+        f"c1 out 0 100n\nr2 out 0 5k\n{DIODES}" + _tran(1e-6, 200e-6)
+    )
+
+
+def buck_converter(duty: float = 0.4) -> str:
+    """A switch, a diode, an inductor and a capacitor."""
+    return (
+        f"v1 in 0 12\nvc ctl 0 pulse(0 5 0 50n 50n {duty * 10e-6:.9g} 10u)\ns1 in sw ctl 0 sm\nd1 0 sw df\n"
+        f"l1 sw out 100u\nc1 out 0 2u\nr1 out 0 10\ncsw sw 0 100p\n.model sm sw(vt=2.5 vh=0 ron=0.1 roff=1meg)\n{DIODES}"
+        + _tran(1e-6, 60e-6)
+    )
+
+
+def relaxation_oscillator(hysteresis: float = 1.0) -> str:
+    """A capacitor that a switch with hysteresis discharges."""
+    return (
+        f"v1 in 0 5\nr1 in out 10k\nc1 out 0 1n ic=0\ns1 out a out 0 sm\nr2 a 0 100\n"
+        f".model sm sw(vt=2.5 vh={hysteresis} ron=1 roff=100meg)\n" + _tran(0.5e-6, 50e-6, "uic")
+    )
+
+
+def mosfet_inverter(load: float = 0.2e-12) -> str:
+    """A complementary pair into a capacitor."""
+    return (
+        f"vdd vdd 0 5\nvin in 0 pulse(0 5 10n 1n 1n 50n 100n)\nm1 out in 0 0 nm w=10u l=1u\n"
+        f"m2 out in vdd vdd pm w=20u l=1u\nc1 out 0 {load:.9g}\n.model nm nmos(vto=0.8 kp=100u lambda=0.02 gamma=0.4)\n"
+        ".model pm pmos(vto=-0.9 kp=40u lambda=0.02 gamma=0.4)\n" + _tran(1e-9, 200e-9)
     )
 
 
@@ -336,7 +377,8 @@ FAMILIES: dict[str, Callable[[], str]] = {
         *(zener_clipper, fast_edges, fast_edge_diode, pwl_drive, reverse_recovery, diffusion_only, varactor),
         *(two_temperatures, floating_supply, diode_string, diode_ladder, ring_modulator, sample_and_hold, amplifier),
         *(integrator, precision_rectifier, current_mirror, transresistance, gyrator, charge_sharing, decades),
-        *(exponential_drive, no_capacitor, burst),
+        *(exponential_drive, no_capacitor, burst, series_resonance, transformer, buck_converter, relaxation_oscillator),
+        mosfet_inverter,
     )
 }
 """By name, each with its parameters' defaults: the cards between the title and `.end`."""

@@ -25,6 +25,7 @@ BENCHMARKS = {
     "operating_point": "operating points of the paper's circuit, against ngspice",
     "referee": "random circuits of some thirty families, against ngspice and a solution in 60 digits: who is right",
     "fuzz": "netlists with anything in them, read and solved: what ends in no clear line, or takes too long",
+    "transient": "transients of some fifty families of circuits, against ngspice at equal accuracy",
     "circuits": "lattices, random graphs and a crossbar of 100,000 nodes, against ngspice and badcrossbar",
 }
 """Each is a module of `mho.benchmarks` with the functions `measure`, which takes the options that it names and gives the

@@ -4,7 +4,8 @@ import dataclasses
 import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +51,8 @@ def run(arguments: Sequence[str]) -> None:
     netlist = read_netlist(options.netlist, allow_include_outside=options.allow_include_outside)
     for note in netlist.notes:
         print(f"note: {note}", file=sys.stderr)
-    found = netlist_transient(netlist, capacitance=options.capacitance)
+    with _bar(netlist.transient.stop if netlist.transient else 0.0) as visited:
+        found = netlist_transient(netlist, capacitance=options.capacitance, visited=visited)
     text = as_json(found.times, found.voltages) if options.json else as_csv(found.times, found.voltages)
     if options.plot is not None:
         from mho.experiments.plots import plot_waveforms
@@ -60,6 +62,30 @@ def run(arguments: Sequence[str]) -> None:
         sys.stdout.write(text)
     else:
         write_atomically(options.output, lambda file: file.write(text.encode()))
+
+
+@contextmanager
+def _bar(stop: float) -> Iterator[Callable[[float], None]]:
+    """What shows how far a transient has come, of its last time [s]: a bar on standard error, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda time: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("transient"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(compact=True))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=stop)
+        shown = 0.0
+
+        def visited(time: float) -> None:
+            nonlocal shown
+            # A step takes less than the bar's bookkeeping.
+            if time - shown > 1e-3 * stop:
+                shown = time
+                progress.update(task, completed=time)
+
+        yield visited
 
 
 def as_csv(times: np.ndarray, voltages: Mapping[str, np.ndarray]) -> str:

@@ -31,9 +31,25 @@ class ControlledLaw(eqx.Module):
         """
         return sensed
 
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether the law is another one at every time; see `at_time`."""
+        return False
+
+    def at_time(self, time: float) -> "ControlledLaw":
+        """The law at a time [s] of a transient."""
+        return self
+
     def after(self, sensed: np.ndarray) -> "ControlledLaw":
         """The law once a transient has come to what is sensed, (n, k): another one where the past decides."""
         return self
+
+    def until_next_event(self, sensed: np.ndarray) -> "ControlledLaw | None":
+        """What a law that jumps is in a transient until it jumps next, from what is sensed, (n, k); None if it never jumps.
+
+        A step across a jump has no solution where what is sensed depends on the jump; so steps end at jumps.
+        """
+        return None
 
     def in_range(self, sensed: np.ndarray) -> np.ndarray:
         """Whether each source stands where its law is meant to hold, (n,); no operating point is accepted elsewhere."""

@@ -327,7 +327,8 @@ class JunctionDiode(TwoTerminal):
         if self.abrupt or any(p is not None for p in (*more, self.forward_knee, self.reverse_knee)):
             return super().prepared()
         scale, breakdown, _ = _scales(self)
-        saturation, gmin, whole = np.asarray(self.saturation_current), self.gmin, partial(_law, self)
+        saturation, gmin = np.asarray(self.saturation_current), self.gmin
+        whole: Any = partial(_law, self)
         steepness, gain, unbroken = 1.0 / scale, saturation / scale, -np.asarray(breakdown)
         strong = bool((saturation > _STRONG).any())
         may_break = bool(np.isfinite(self.breakdown_voltage).any())

@@ -41,14 +41,20 @@ class Switch(ControlledLaw):
         By the voltages of the two ends and of the two controlling nodes, (n, 4), or of the ends and by the controlling
         current, (n, 3).
         """
-        control = sensed[:, 2] - sensed[:, 3] if sensed.shape[1] == 4 else sensed[:, 2]
-        conductance = np.where(self.is_closed(control), self.closed, self.open)
+        conductance = np.where(self.is_closed(_control(sensed)), self.closed, self.open)
         slopes = np.zeros_like(sensed)
         slopes[:, 0], slopes[:, 1] = conductance, -conductance
         return conductance * (sensed[:, 0] - sensed[:, 1]), slopes
 
     def after(self, sensed: np.ndarray) -> "Switch":
         """Between the thresholds a switch stays as it was."""
-        closed = self.is_closed(sensed[:, 2] - sensed[:, 3] if sensed.shape[1] == 4 else sensed[:, 2])
-        between = np.where(self.remembers, closed, self.between)
-        return self if (between == self.between).all() else replace(self, between=between)
+        return replace(self, between=np.where(self.remembers, self.is_closed(_control(sensed)), self.between))
+
+    def until_next_event(self, sensed: np.ndarray) -> "Switch":
+        """As it stands, whatever controls it."""
+        never = np.full(len(sensed), np.inf)
+        return replace(self, lower=-never, upper=never, between=self.is_closed(_control(sensed)))
+
+
+def _control(sensed: np.ndarray) -> np.ndarray:
+    return sensed[:, 2] - sensed[:, 3] if sensed.shape[1] == 4 else sensed[:, 2]

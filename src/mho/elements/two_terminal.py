@@ -8,7 +8,7 @@ co-contents; Kirchhoff's current law is where it is stationary in the free node 
 import abc
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -57,7 +57,8 @@ class TwoTerminal(eqx.Module):
 
         What does not depend on the voltage may be computed once.
         """
-        return partial(type(self).tangent, self)
+        law: Any = partial(type(self).tangent, self)
+        return law
 
     def co_content(self, voltage: Array) -> Array:
         """Co-content ∫₀^v i(u) du [W], by 64-point Gauss-Legendre quadrature of `current`.

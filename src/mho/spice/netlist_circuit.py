@@ -69,7 +69,7 @@ def _circuit(netlist: Netlist, pairs: Pairs | None) -> Circuit:
         anode, cathode = nodes[netlist.diodes.nodes[rows]].T
         diode = junction_diodes(netlist, netlist.diodes, rows, float(celsius))
         labels = [netlist.diodes.names[k] for k in rows]
-        builder.add_diodes(anode, cathode, diode, name=f"diodes at {celsius:.17g} °C", labels=labels)
+        builder.add_diodes(anode, cathode, diode, name=diode_group(celsius), labels=labels)
     if len(currents):
         first, second = nodes[currents.nodes].T
         builder.add_current_sources(first, second, currents.dc)
@@ -120,6 +120,11 @@ def _add_behavioural(builder: CircuitBuilder, nodes: np.ndarray, netlist: Netlis
     law = FormulaLaw(group.program, group.constants, netlist.gmin)
     kind = "i" if group.kind == "i" else "v"
     builder.add_behavioural_sources(plus, minus, sensed, law, kind=kind, names=group.names)
+
+
+def diode_group(celsius: float) -> str:
+    """What the group of all diodes at a temperature [°C] is called."""
+    return f"diodes at {celsius:.17g} °C"
 
 
 def nodeset_voltages(netlist: Netlist, circuit: Circuit) -> np.ndarray | None:

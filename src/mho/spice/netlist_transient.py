@@ -5,7 +5,7 @@ capacitors' own `ic=` or the `.ic` of their nodes, 0 V where there is none (ngsp
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
 from mho.spice.netlist import Netlist, Sources
-from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages
+from mho.spice.netlist_circuit import diode_group, netlist_circuit, nodeset_voltages
 from mho.spice.netlist_diodes import depletion_layers, transit_times
 from mho.spice.waveforms import PiecewiseLinear, Pulse, Sine, Transient, Waveform
 from mho.steady.modified_system import modified_system
@@ -48,7 +48,7 @@ def netlist_transient(
 ) -> NetlistTransient:
     """Run a netlist's `.tran`.
 
-    A step's error is estimated to be below 1e-4 of each node's swing; `.options reltol` below 1e-3 tightens that in
+    A step's error is estimated to be below 5e-5 of each node's swing; `.options reltol` below 1e-3 tightens that in
     proportion.
 
     Args:
@@ -78,8 +78,8 @@ def netlist_transient(
     equations = CircuitInTime(
         system,
         (*ends, farads),  # pyright: ignore[reportArgumentType]
-        charges=_charges(netlist),
-        fluxes=_fluxes(netlist, inductors),
+        charges=_charges(netlist, circuit),
+        storage=_fluxes(netlist, inductors),
     )
     if card.use_initial:
         start = _initial_state(netlist, system.size, numbers)
@@ -111,12 +111,12 @@ def _current_rows(circuit: Circuit, names: list[str]) -> np.ndarray:
 
 
 def _fluxes(netlist: Netlist, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inductances [H] between the currents of inductors: their own, and k·√(L₁·L₂) of those that are coupled, twice."""
+    """−L [H] between the currents of inductors: their own, and −k·√(L₁·L₂) of those that are coupled, twice."""
     own, couplings = netlist.inductors.inductance, netlist.couplings
     first, second = couplings.inductors.T
     mutual = couplings.coefficient * np.sqrt(own[first] * own[second])
     a, b = np.concatenate([rows, rows[first], rows[second]]), np.concatenate([rows, rows[second], rows[first]])
-    return a, b, np.concatenate([own, mutual, mutual])
+    return a, b, -np.concatenate([own, mutual, mutual])
 
 
 def _current_names(circuit: Circuit, size: int) -> list[str]:
@@ -133,18 +133,18 @@ def _max_step(netlist: Netlist, card: Transient) -> float:
     return min(steps)
 
 
-def _charges(netlist: Netlist) -> dict[int, JunctionCharge]:
+def _charges(netlist: Netlist, circuit: Circuit) -> dict[int, JunctionCharge]:
     """What junctions hold, by the place of their group among the circuit's; see `mho.spice.netlist_circuit`."""
     diodes = netlist.diodes
-    before = 1 if len(netlist.resistors) else 0
+    places = {branch.name: k for k, branch in enumerate(circuit.branches)}
     found: dict[int, JunctionCharge] = {}
-    for place, celsius in enumerate(np.unique(diodes.temperature)):
+    for celsius in np.unique(diodes.temperature):
         rows = np.flatnonzero(diodes.temperature == celsius)
         layers = [layer for layer in depletion_layers(netlist, diodes, rows) if layer.zero_bias.any()]
         transit = transit_times(netlist, diodes, rows)
         if layers or transit.any():
             made = [DepletionCharge(x.zero_bias, x.potential, x.grading, x.forward_bias) for x in layers]
-            found[before + place] = JunctionCharge(transit, made)
+            found[places[diode_group(celsius)]] = JunctionCharge(transit, made)
     return found
 
 
@@ -279,7 +279,7 @@ class _Waves:
         self._straight = [(w, at) for w, at in places if isinstance(w, Pulse | PiecewiseLinear)]
         self._curved = [(w, at) for w, at in places if not isinstance(w, Pulse | PiecewiseLinear)]
 
-        def matrix(waves: list[tuple[Waveform, dict[int, float]]]) -> np.ndarray:
+        def matrix(waves: Sequence[tuple[Waveform, dict[int, float]]]) -> np.ndarray:
             made = np.zeros((len(waves), size + 1))
             for k, (_, at) in enumerate(waves):
                 for row, sign in at.items():

@@ -1,14 +1,15 @@
 """Radau's collocation of order 5: the implicit method that circuits are integrated by.
 
-On a step from t to t + h the charges follow the polynomial of degree 3 that starts at Q(y(t)) and obeys the circuit's laws
-at t + c_i h, for the three points of Radau's quadrature. With Z_i = Q(Y_i) − Q(y(t)) and W the inverse of the method's
-matrix A, the charging currents there are (1/h) Σ_j W_ij Z_j, so Kirchhoff's laws read
+On a step from t to t + h the charges follow the polynomial of degree 3 that starts at Q(y(t)) and obeys the circuit's
+laws at t + c_i h, for the three points of Radau's quadrature. With Z_i = Q(Y_i) − Q(y(t)) and W the inverse of the
+method's matrix A, the charging currents there are (1/h) Σ_j W_ij Z_j, so Kirchhoff's laws read
 
     F(Y_i) + (1/h) Σ_j W_ij (Q(Y_j) − Q(y(t))) = r(t + c_i h),    i = 1, 2, 3.
 
-Nothing of the past enters but the charges: a step may begin at a corner of a source. The last stage is the step's end. The
-method is L-stable, and of order 5 at the ends of steps, also for differential-algebraic equations of index 1. Source: Hairer
-and Wanner, Solving Ordinary Differential Equations II, 2nd ed., sections IV.5, IV.8 (its error estimate) and VI.1.
+Nothing of the past enters but the charges: a step may begin at a corner of a source. The last stage is the step's end.
+The method is L-stable, and of order 5 at the ends of steps, also for differential-algebraic equations of index 1.
+Source: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd ed., sections IV.5, IV.8 (its error estimate)
+and VI.1.
 """
 
 import numpy as np
@@ -51,3 +52,13 @@ def interpolated_rates(shares: np.ndarray) -> np.ndarray:
     """As `interpolation`, for the polynomial's derivative by the share of the step."""
     powers = np.arange(1, STAGES + 1)
     return powers * np.asarray(shares)[:, None] ** (powers - 1) @ _FROM_VALUES[1:]
+
+
+def interpolated_integrals(shares: np.ndarray) -> np.ndarray:
+    """As `interpolation`, for the polynomial's integral from the step's beginning, over the share of the step."""
+    powers = np.arange(1, STAGES + 2)
+    return np.asarray(shares)[:, None] ** powers / powers @ _FROM_VALUES
+
+
+TOTAL = interpolated_integrals(np.ones(1))[0]
+"""`interpolated_integrals` of the whole step; Radau's quadrature gives its beginning no weight."""

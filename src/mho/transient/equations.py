@@ -1,22 +1,24 @@
 """A circuit in time: F(y) + d/dt Q(y) = r(t), by modified nodal analysis with charges.
 
-y are the node voltages and the currents of sources and inductors, F the currents of resistors, sources and nonlinear elements
-(Kirchhoff's current law at the nodes, the branch laws of voltage sources), Q the charges of capacitors and junctions at the
-nodes and −L i in the rows of inductors, r(t) the sources. Charges, not capacitances times voltage rates, are what is
-differenced, so that no charge is lost where a junction's capacitance changes (Ward and Dutton 1978). Nodes without a
-capacitor, and capacitors across sources, need no case of their own.
+y are the node voltages and the currents of sources and inductors, F the currents of resistors, sources and nonlinear
+elements (Kirchhoff's current law at the nodes, the branch laws of voltage sources), Q the charges of capacitors and
+junctions at the nodes and −L i in the rows of inductors, r(t) the sources. Charges, not capacitances times voltage
+rates, are what is differenced, so that no charge is lost where a junction's capacitance changes (Ward and Dutton 1978).
+Nodes without a capacitor, and capacitors across sources, need no case of their own.
 
-What is linear is kept in matrices. Each nonlinear element sees x = B y, the drop between its ends, and its current and charge
-enter Kirchhoff's laws through B again. Behind them in x stands what behavioural sources sense, several for each. A diode's series resistance R is an unknown w of its own, the drop across it: x loses w,
-and w/R is the current into the junction. A node behind it would do, too, but its voltage's rounding, over a small resistance,
-would drown the leakage currents that a floating supply's voltage hangs on.
+What is linear is kept in matrices. Each nonlinear element sees x = B y, the drop between its ends, and its current and
+charge enter Kirchhoff's laws through B again. Behind them in x stands what behavioural sources sense, several for each.
+A diode's series resistance R is an unknown w of its own, the drop across it: x loses w, and w/R is the current into the
+junction. A node behind it would do, too, but its voltage's rounding, over a small resistance, would drown the leakage
+currents that a floating supply's voltage hangs on.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
+import equinox as eqx
 import numpy as np
 from scipy import sparse
 
@@ -64,9 +66,12 @@ class _TwoTerminals:
 
 
 class _Plain:
-    """An element's parameters and functions as plain attributes: those of a module take longer than a small circuit's law."""
+    """An element's parameters and functions as plain attributes.
 
-    def __init__(self, element: TwoTerminal) -> None:
+    Those of a module take longer than a small circuit's law.
+    """
+
+    def __init__(self, element: TwoTerminal | ControlledLaw) -> None:
         self.__dict__.update({f.name: getattr(element, f.name) for f in fields(element)})
         self._kind = type(element)
 
@@ -78,30 +83,58 @@ class _Plain:
         return partial(found, self) if callable(found) else found
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Sensing:
     """A group of behavioural sources: where what they sense stands, (n, k) of it, and their values."""
 
     law: ControlledLaw
+    """As it is until its next jump."""
     sensed: slice
     values: slice
     shape: tuple[int, int]
+    whole: ControlledLaw
 
-    def tangents(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values, (stages, n), and derivatives, (stages, n·k), at what they sense, (stages, n·k)."""
+    @cached_property
+    def _plain(self) -> "_Plain":
+        return _Plain(self.law)
+
+    def _rows(self, x: np.ndarray) -> np.ndarray:
+        """What is sensed, (stages, n, k)."""
+        return x.reshape(len(x), self.shape[0], -1)[:, :, : self.shape[1]]
+
+    def tangents(self, x: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values, (stages, n), and derivatives, (stages, n·k), at what they sense, (stages, n·k), and at times [s]."""
         # A law's parameters are one for each source: it takes the stages one by one.
-        found = [type(self.law).tangent(self.law, row.reshape(self.shape)) for row in x]
-        return np.stack([f for f, _ in found]), np.stack([g.reshape(-1) for _, g in found])
+        values, slopes = np.empty((len(x), self.shape[0])), np.zeros_like(x)
+        laws = [self.law.at_time(t) for t in times] if self.law.depends_on_time else [self._plain] * len(x)
+        for s, (row, law) in enumerate(zip(self._rows(x), laws, strict=True)):
+            values[s], slope = type(self.law).tangent(law, row)  # pyright: ignore[reportArgumentType]
+            if slope.size:
+                slopes[s] = slope.reshape(-1)
+        return values, slopes
 
     def limited(self, stood: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Where the laws are evaluated in a step of Newton's method, (stages, n·k)."""
-        rows = np.broadcast_to(stood, x.shape)
-        pairs = zip(rows, x, strict=True)
-        return np.stack([self.law.limited(u.reshape(self.shape), d.reshape(self.shape)).reshape(-1) for u, d in pairs])
+        law: Any = type(self.law).limited
+        if law is ControlledLaw.limited:
+            return x
+        pairs = zip(self._rows(np.broadcast_to(stood, x.shape)), self._rows(x), strict=True)
+        return np.stack([law(self._plain, *pair).reshape(-1) for pair in pairs])
 
     def in_range(self, x: np.ndarray) -> bool:
         """Whether all stand where their laws are meant to hold."""
-        return all(self.law.in_range(row.reshape(self.shape)).all() for row in x)
+        return all(self.law.in_range(row).all() for row in self._rows(x))
+
+    def switched(self, x: np.ndarray) -> bool:
+        """Whether the law has got past its jump, at (n·k)."""
+        return not eqx.tree_equal(self.whole.until_next_event(self._rows(x[None])[0]), self.law)
+
+    def passed(self, x: np.ndarray) -> "_Sensing":
+        """The group once it has come to (n·k)."""
+        seen = self._rows(x[None])[0]
+        whole = self.whole.after(seen)
+        now = whole.until_next_event(seen)
+        return self if now is None and whole is self.whole else replace(self, whole=whole, law=now or whole)
 
 
 class CircuitInTime:
@@ -113,7 +146,7 @@ class CircuitInTime:
         capacitors: tuple[np.ndarray, np.ndarray, np.ndarray],
         *,
         charges: dict[int, JunctionCharge] | None = None,
-        fluxes: tuple[np.ndarray, np.ndarray, np.ndarray] = (np.zeros(0, int), np.zeros(0, int), np.zeros(0)),
+        storage: tuple[np.ndarray, np.ndarray, np.ndarray] = (np.zeros(0, int), np.zeros(0, int), np.zeros(0)),
     ) -> None:
         """Take a circuit's equations apart.
 
@@ -121,21 +154,21 @@ class CircuitInTime:
             system: of `mho.steady.modified_system`, its sources at what they are when they don't change.
             capacitors: unknowns at their two ends, `system.size` for ground, and capacitances [F], (capacitors,) each.
             charges: of the junctions of a group of elements, by the group's place in `system.elements`.
-            fluxes: inductances [H] between pairs of the unknowns that are inductors' currents, each in both orders.
+            storage: rows, columns and values of other entries of C, such as −L [H] in the rows of inductors.
         """
         charges = charges or {}
         before = system.size
         constant = np.append(np.array(system.constant, np.float64), 0.0)
         resistors = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0))]
         self._with_series: list[TwoTerminal] = []
-        groups: list[tuple[np.ndarray, np.ndarray, TwoTerminal, np.ndarray, JunctionCharge | None]] = []
+        groups: list[tuple[Any, Any, TwoTerminal, Any, JunctionCharge | None]] = []
         for k, (a, b, element) in enumerate(zip(system.first, system.second, system.elements, strict=True)):
             a, b = np.asarray(a), np.asarray(b)
             if isinstance(element, CurrentSource):
                 np.add.at(constant, a, np.asarray(element.injected))
                 np.add.at(constant, b, -np.asarray(element.injected))
             elif isinstance(element, ProgrammableResistor):
-                resistors.append((a, b, np.asarray(element.slope(np.zeros(len(a))), np.float64)))
+                resistors.append((a, b, np.asarray(element.conductance, np.float64)))
             else:
                 series = np.zeros(len(a))
                 if isinstance(element, JunctionDiode) and element.series_resistance is not None:
@@ -164,36 +197,37 @@ class CircuitInTime:
             count, held = here.stop, holding.stop
         self.charged = np.concatenate(charged)
         """Numbers of the elements that hold a charge, (charged,)."""
-        ends = [grown(np.concatenate([np.zeros(0, int), *(g[i] for g in groups)])) for i in (0, 1)]
+        sides = [[np.zeros(0, int), *(g[0] for g in groups)], [np.zeros(0, int), *(g[1] for g in groups)]]
+        ends = [grown(np.concatenate(side)) for side in sides]
         element = np.concatenate([np.arange(count), np.arange(count), self._behind])
         places = np.concatenate([*ends, before + np.arange(len(self._behind))])
         signs = np.concatenate([np.ones(count), -np.ones(count + len(self._behind))])
-        sense = inject = _matrix((count, size), element, places, signs)
+        sense: Any = _matrix((count, size), element, places, signs)
+        inject: Any = sense
         self._elements, owner = count, [np.arange(count)]
         for group in system.behavioural:
-            number, each = group.sensed.shape
-            if not each:
-                value, _ = type(group.law).tangent(group.law, np.zeros((number, 0)))
-                for at, sign in enumerate(group.signs):
-                    inside = group.rows[:, at] < before
-                    np.add.at(self.constant, group.rows[inside, at], -sign * value[inside])
-                continue
+            # What senses nothing senses the ground.
+            number, each = group.sensed.shape[0], max(group.sensed.shape[1], 1)
+            places = group.sensed if group.sensed.shape[1] else np.full((number, 1), before)
             seen = slice(sense.shape[0], sense.shape[0] + number * each)
             here = slice(inject.shape[0], inject.shape[0] + number)
-            self._sensing.append(_Sensing(group.law, seen, here, (number, each)))
-            row, made = np.arange(number * each), grown(group.sensed.reshape(-1))
+            self._sensing.append(_Sensing(group.law, seen, here, group.sensed.shape, group.law))
+            row, made = np.arange(number * each), grown(places.reshape(-1))
             sense = sparse.vstack([sense, _matrix((number * each, size), row, made, np.ones(number * each))], "csr")
             row, rows = np.repeat(np.arange(number), 2), grown(group.rows.reshape(-1))
             inject = sparse.vstack([inject, _matrix((number, size), row, rows, np.tile(group.signs, number))], "csr")
             owner.append(np.repeat(np.arange(here.start, here.stop), each))
+        self._peaks = np.zeros(count)
+        self.times = np.zeros(1)
+        """Of the stages whose laws are asked for [s]: some behavioural sources depend on them."""
         self._owner = np.concatenate(owner)
         self._starts = np.searchsorted(self._owner, np.arange(inject.shape[0]))
         self.dense = size <= DENSE_LIMIT
-        self._resistors = (
+        self._resistors: tuple[Any, ...] = (
             *(grown(np.concatenate([r[i] for r in resistors])) for i in (0, 1)),
             np.concatenate([r[2] for r in resistors]),
         )
-        self._capacitors = *(grown(c) for c in capacitors[:2]), np.asarray(capacitors[2], np.float64)
+        self._capacitors: tuple[Any, ...] = *(grown(c) for c in capacitors[:2]), np.asarray(capacitors[2], np.float64)
         behind = before + np.arange(len(self._behind))
         there = np.flatnonzero(system.values)
         self._own = (
@@ -201,10 +235,10 @@ class CircuitInTime:
             np.append(np.asarray(system.columns)[there], behind),
             np.append(np.asarray(system.values)[there], 1.0 / self._series),
         )
-        self._fluxes = fluxes
+        self._storage = storage
         square = (size, size)
-        stiffness = _matrix(square, *_stamps(*self._resistors)) + _matrix(square, *self._own)
-        capacitance = _matrix(square, *_stamps(*self._capacitors)) + _matrix(square, fluxes[0], fluxes[1], -fluxes[2])
+        stiffness = _matrix(square, *_stamps(self._resistors)) + _matrix(square, *self._own)
+        capacitance = _matrix(square, *_stamps(self._capacitors)) + _matrix(square, *storage)
         self.stiffness: Any = self._kept(stiffness)
         """K, (size, size)."""
         self.capacitance: Any = self._kept(capacitance)
@@ -221,7 +255,7 @@ class CircuitInTime:
         linear = [np.concatenate([self._resistors[i], self._capacitors[i]]) for i in (0, 1)]
         holding = inject[self.charged].tocoo()
         self._entered, self._held = (entries.row, entries.data), (holding.row, holding.data)
-        at = np.concatenate([*linear, entries.col, holding.col, self._own[0], fluxes[0]]).astype(int) + stages
+        at = np.concatenate([*linear, entries.col, holding.col, self._own[0], storage[0]]).astype(int) + stages
         self._at = at.ravel()
         self._noisy_at = (np.concatenate([*linear, self._own[0]]).astype(int) + stages).ravel()
 
@@ -250,6 +284,11 @@ class CircuitInTime:
         """How many voltages and currents are sensed."""
         return len(self._owner)
 
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether a law is another one at every time."""
+        return any(s.law.depends_on_time for s in self._sensing)
+
     def sensed(self, y: np.ndarray) -> np.ndarray:
         """X at unknowns of shape (stages, size): (stages, sensed)."""
         return y @ self._sense
@@ -274,7 +313,7 @@ class CircuitInTime:
                 q, c = group.charge.at(here, i, g)
                 charges[:, group.charged], capacitances[:, group.charged] = q, c
         for sensing in self._sensing:
-            currents[:, sensing.values], slopes[:, sensing.sensed] = sensing.tangents(x[:, sensing.sensed])
+            currents[:, sensing.values], slopes[:, sensing.sensed] = sensing.tangents(x[:, sensing.sensed], self.times)
         return Laws(x, currents, slopes, charges, capacitances)
 
     def in_range(self, laws: Laws) -> bool:
@@ -283,17 +322,20 @@ class CircuitInTime:
             return False
         return all(s.in_range(laws.stands[:, s.sensed]) for s in self._sensing)
 
+    def switched(self, laws: Laws) -> bool:
+        """Whether a law that jumps has got past its jump, at the last stage."""
+        return any(s.law is not s.whole and s.switched(laws.stands[-1, s.sensed]) for s in self._sensing)
+
     def passed(self, laws: Laws) -> None:
-        """Let laws that depend on their past know where they have come to, at the last stage."""
-        for k, sensing in enumerate(self._sensing):
-            law = sensing.law.after(laws.stands[-1, sensing.sensed].reshape(sensing.shape))
-            if law is not sensing.law:
-                self._sensing[k] = replace(sensing, law=law)
+        """Let elements know where a transient has come to, at the last stage, above all laws that jump or remember."""
+        self._peaks = np.maximum(self._peaks, np.abs(laws.currents[-1, : self._elements]))
+        self._sensing = [s.passed(laws.stands[-1, s.sensed]) for s in self._sensing]
 
     def moved(self, laws: Laws, x: np.ndarray) -> Laws:
         """Where the elements stand next, and their laws there, when a step of Newton's method predicts x.
 
-        To where an element carries its tangent's current, or to x, whichever is nearer; see `mho.steady.equations`.
+        To where an element carries its tangent's current, or to x, whichever is nearer; see `mho.steady.equations`. But
+        what has conducted goes to a share of its largest current at once, rather than climb there from its leakage.
         """
         count = self._elements
         far = (x - laws.stands)[:, :count]
@@ -302,6 +344,7 @@ class CircuitInTime:
         if not free.all():
             stands = np.broadcast_to(laws.stands, x.shape)
             predicted = laws.currents[:, :count] + laws.slopes[:, :count] * far
+            predicted = np.where(far > 0.0, np.maximum(predicted, _KNOWN * self._peaks), predicted)
             for group in self._groups:
                 here = group.elements
                 if not free[:, here].all():
@@ -333,6 +376,14 @@ class CircuitInTime:
         if laws.stands is not x:
             gained += laws.capacitances * (x - laws.stands)[:, self.charged]
         return gained @ self.charged_incidence
+
+    def conductance(self, y: np.ndarray) -> np.ndarray:
+        """F' at unknowns, (size,), without junctions' charges: [S], (size, size)."""
+        entry, row, column, sign = self.coupling
+        slopes = self.laws(self.sensed(y[None])).slopes[0]
+        found = np.array(self.stiffness if self.dense else self.stiffness.toarray())
+        np.add.at(found, (row, column), sign * slopes[entry])
+        return found
 
     def flows(self, y: np.ndarray, laws: Laws, x: np.ndarray) -> np.ndarray:
         """F(y), the nonlinear elements on their tangents towards x = `sensed(y)`; (stages, size)."""
@@ -372,12 +423,12 @@ class CircuitInTime:
             va, vb = values[:, a], values[:, b]
             flows.append(factor * (va - vb))
             reach.append(factor * (np.abs(va) + np.abs(vb)))
-        rows, columns, values = self._own
+        _, columns, values = self._own
         own = values * padded[:, columns]
         entered, held = laws.currents[:, self._entered[0]], charging[:, self._held[0]]
         terms = [*flows, *(-f for f in flows), entered * self._entered[1], held * self._held[1]]
-        fluxes = -self._fluxes[2] * rated[:, self._fluxes[1]]
-        every = np.concatenate([*terms, own, fluxes], 1).ravel()
+        storing = self._storage[2] * rated[:, self._storage[1]]
+        every = np.concatenate([*terms, own, storing], 1).ravel()
         left = np.bincount(self._at, weights=every, minlength=stages * (size + 1))
         most = np.zeros(stages * (size + 1))
         np.maximum.at(most, self._at, np.abs(every))
@@ -389,12 +440,15 @@ class CircuitInTime:
 
 _FREE = 5e-2
 """V: an element that moves by less than this moves as its tangent predicts."""
+_KNOWN = 0.1
+"""Of the largest current that an element has carried: where it is taken to at once."""
 _ALIKE = 1e-12
 """How closely what a behavioural source was limited to must be what it was to sense, for no limit."""
 
 
-def _stamps(first: np.ndarray, second: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _stamps(branches: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows, columns and values that branches with a conductance or capacitance each enter a matrix with."""
+    first, second, values = branches
     rows, columns = np.concatenate([first, second, first, second]), np.concatenate([first, second, second, first])
     return rows, columns, np.concatenate([values, values, -values, -values])
 

@@ -1,8 +1,9 @@
 """Integration of a circuit in time: the size of its steps.
 
-A step is accepted if its equations are solved (`mho.transient.step`) and the estimated error of every node voltage and inductor
-current is below `ERROR` of that unknown's swing so far. What fails is tried again with a smaller step. Steps end at the
-corners of the sources' waveforms. Source: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd ed., section IV.8.
+A step is accepted if its equations are solved (`mho.transient.step`) and the estimated error of every node voltage and
+inductor current is below `ERROR` of that unknown's swing so far. What fails is tried again with a smaller step. Steps
+end at the corners of the sources' waveforms. Source: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd
+ed., section IV.8.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mho.errors import MhoError
-from mho.transient.collocation import POINTS, STAGES, interpolation
+from mho.transient.collocation import POINTS, STAGES, TOTAL, interpolated_integrals, interpolation
 from mho.transient.equations import CircuitInTime
 from mho.transient.step import Drive, Stages, State, Stepper
 
-ERROR = 1e-4
+ERROR = 5e-5
 """Tolerance of a step's estimated error, as a share of an unknown's swing."""
 _LEAST_SWING = 0.01
 """Of the largest swing: unknowns that swing less are judged as if they did."""
@@ -31,10 +32,12 @@ _KEPT = 1.25
 """A step that could grow by less than this is kept, and with it a linear circuit's matrix."""
 _FAR = 3.0
 """Steps ahead beyond which the last step's polynomial predicts nothing."""
-_FIRST = 1e-9
-"""Of the time to the next corner: a step that lets what no charge holds find its place."""
+_FIRST = 1e-8
+"""Of the largest step, or of the time to the next corner: a step that lets what no charge holds find its place."""
 _AFTER_JUMP, _AFTER_CORNER = 0.01, 0.25
 """Of the time to the next corner: the first step, at the most."""
+_JUMP = 1e-6
+"""Of the largest step: how close to a law's jump a step ends."""
 _LEAST = 8.0
 """Units in the last place of the time: the smallest step."""
 
@@ -45,6 +48,8 @@ class Course:
 
     unknowns: np.ndarray
     """At the times asked for, (times, size)."""
+    integrals: np.ndarray | None
+    """Theirs over time, from time 0, (times, size), if they were asked for."""
     steps: int
     rejected: int
     """Steps whose error was above the tolerance."""
@@ -66,6 +71,7 @@ def integrate(
     judged: np.ndarray,
     max_step: float,
     error: float = ERROR,
+    integrated: bool = False,
     visited: Callable[[float], None] = lambda time: None,
 ) -> Course:
     """Follow a circuit from time 0 to the last of some times.
@@ -79,6 +85,7 @@ def integrate(
         judged: which unknowns the error estimate judges, (unknowns,), bool: node voltages and inductors' currents.
         max_step: the largest step [s].
         error: tolerance of a step's estimated error, as a share of an unknown's swing.
+        integrated: whether to integrate the unknowns over time, too.
         visited: called with the time of every accepted step.
 
     Raises:
@@ -88,8 +95,8 @@ def integrate(
         behind = circuit.size - len(names)
         judged = np.append(judged, np.zeros(behind, bool))
         labels = [*names, *(f"a diode's series resistance ({k})" for k in range(behind))]
-        run = _Integration(circuit, Stepper(circuit, drive, labels, judged), start, judged, max_step, error)
-        return run.through(drive, times, visited)
+        run = _Integration(circuit, Stepper(circuit, drive, labels, judged, error), start, judged, max_step, error)
+        return run.through(drive, times, integrated, visited)
 
 
 class _Integration:
@@ -106,14 +113,19 @@ class _Integration:
         self._circuit, self._stepper, self._judged, self._max_step, self._error = (
             *(circuit, stepper, judged, max_step, error),
         )
-        self._state = State(0.0, y, circuit.laws(circuit.sensed(y[None])), np.zeros(circuit.size))
+        laws = circuit.laws(circuit.sensed(y[None]))
+        circuit.passed(laws)
+        self._state = State(0.0, y, laws, np.zeros(circuit.size))
+        self._jump = np.inf
         self._low, self._high = y.copy(), y.copy()
+        self._integral = np.zeros(circuit.size)
         self._past: tuple[float, np.ndarray] | None = None
         self._steps = self._rejected = self._failed = 0
         self._residual = 0.0
 
-    def through(self, drive: Drive, times: np.ndarray, visited: Callable[[float], None]) -> Course:
+    def through(self, drive: Drive, times: np.ndarray, integrated: bool, visited: Callable[[float], None]) -> Course:
         found = np.empty((len(times), len(self._state.y)))
+        integrals = np.empty_like(found if integrated else found[:0])
         reported, step = 0, self._max_step
         for number, corner in enumerate(drive.corners):
             jumps = drive.enter(self._state.time, corner)
@@ -122,18 +134,21 @@ class _Integration:
             if jumps or number == 0:
                 self._settle(corner)
                 while reported < len(times) and times[reported] <= self._state.time:
-                    found[reported] = self._state.y
+                    found[reported], integrals[reported : reported + 1] = self._state.y, self._integral
                     reported += 1
             stretch = corner - self._state.time
             step = min(step, stretch * (_AFTER_JUMP if jumps or number == 0 else _AFTER_CORNER))
             while self._state.time < corner:
-                step, between = self._advance(step, corner, times[reported:])
-                found[reported : reported + len(between)] = between
-                reported += len(between)
+                step, *between = self._advance(step, corner, times[reported:])
+                until = reported + len(between[0])
+                found[reported:until] = between[0]
+                if integrated:
+                    integrals[reported:until] = between[1]
+                reported = until
                 visited(self._state.time)
-        found[reported:] = self._state.y
+        found[reported:], integrals[reported:] = self._state.y, self._integral
         done = self._steps, self._rejected, self._failed, self._stepper.solutions, self._residual
-        return Course(found, *done)
+        return Course(found, integrals if integrated else None, *done)
 
     def _scale(self, y: np.ndarray) -> np.ndarray:
         """Tolerances of the unknowns, if they get to y."""
@@ -144,7 +159,8 @@ class _Integration:
     def _settle(self, corner: float) -> None:
         """A step so small that no charge moves but where it must: from the start, and after a jump."""
         state = self._state
-        size = max(_FIRST * (corner - state.time), _LEAST * np.spacing(corner))
+        size = max(_FIRST * min(self._max_step, corner - state.time), _LEAST * np.spacing(corner))
+        reasons: list[str] = []
         while size < corner - state.time:
             guess = np.repeat(state.y[None], STAGES, 0)
             stages = self._stepper.solved(state, size, guess, self._scale(state.y))
@@ -152,60 +168,94 @@ class _Integration:
                 self._accept(stages)
                 self._past = None
                 return
+            reasons.append(self._stepper.complaint)
             size *= 10.0
-        raise MhoError(self._stuck(size))
+        raise MhoError(self._stuck(size / 10.0, reasons))
 
-    def _stuck(self, step: float) -> str:
+    def _stuck(self, step: float, reasons: Sequence[str]) -> str:
+        # The first: the smallest steps fail by the rounding of charges, whatever the reason was.
         return (
-            f"the transient does not get beyond {self._state.time:.6g} s: {self._stepper.complaint}; "
-            f"steps down to {step:.2g} s were tried"
+            f"the transient does not get beyond {self._state.time:.6g} s: "
+            f"{reasons[0] if reasons else 'two corners of sources are too close'}; steps down to {step:.2g} s were tried"
         )
 
-    def _advance(self, step: float, corner: float, times: np.ndarray) -> tuple[float, np.ndarray]:
-        """One accepted step: the size that the next one may have [s], and the unknowns at those of the times it passes."""
+    def _advance(self, step: float, corner: float, times: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """One accepted step.
+
+        Returns:
+            The size that the next one may have [s], and the unknowns and their integrals at those of the times it passes.
+        """
         stepper, state = self._stepper, self._state
-        smaller = False
+        smaller, reasons = False, list[str]()
         while True:
             left = corner - state.time
             size = min(step, self._max_step)
             # Two even steps rather than a long one and a sliver.
             size = left if size >= 0.999 * left else min(size, 0.5 * left)
+            if state.time < self._jump < np.inf:
+                size = min(size, max(0.5 * (self._jump - state.time), 0.5 * self._nearest(corner)))
             if size < _LEAST * np.spacing(corner) and size < left:
-                raise MhoError(self._stuck(size))
+                raise MhoError(self._stuck(size, reasons))
             before = stepper.solutions
             stages = stepper.solved(state, size, self._predicted(size), self._scale(state.y))
             if stages is None:
                 self._failed += 1
+                reasons.append(stepper.complaint)
                 step, smaller, self._past = size * _UNSOLVED, True, None
+                continue
+            jumps = self._circuit.switched(stages.laws)
+            if jumps and size > self._nearest(corner):
+                reasons.append("a law jumps")
+                self._jump, step, smaller = state.time + size, 0.5 * size, True
                 continue
             scale = self._scale(stages.y[-1])
             error = stepper.error(state, stages, scale)
             growth = _SAFETY * max(error, 1e-12) ** -0.25
-            if not error <= 1.0:
+            if not (error <= 1.0 or jumps):
                 self._rejected += 1
+                reasons.append(stepper.complaint)
                 step, smaller = size * max(growth, _SHRINK), True
                 continue
             passed = times[: int(np.searchsorted(times, corner if size == left else state.time + size, side="right"))]
-            between = stepper.between(state, stages, (passed - state.time) / size, scale)
+            shares = (passed - state.time) / size
+            between = stepper.between(state, stages, shares, scale)
             if between is None:
                 self._failed += 1
+                reasons.append(stepper.complaint)
                 step, smaller = size * _UNSOLVED, True
                 continue
             found, missed = between
-            if not missed <= 1.0:
+            if not (missed <= 1.0 or jumps):
                 self._rejected += 1
-                stepper.complaint = "the charges' error within the step stays above the tolerance"
+                reasons.append("the charges' error within the step stays above the tolerance")
                 step, smaller = size * max(_SAFETY * missed**-0.25, _SHRINK), True
                 continue
+            values = np.concatenate([state.y[None], stages.y])
+            told = found, self._integral + size * interpolated_integrals(shares) @ values
             self._accept(stages)
             if size == left:
                 self._state.time = corner
+            if jumps:
+                return self._after_jump(corner), *told
             slow = smaller or stepper.solutions - before >= _SLOW
             growth = min(growth, 1.0 if slow else _GROWTH)
             if growth >= 1.0:
                 # A step that the corner cut short says nothing against the size it was to have.
-                return max(step, size * (growth if growth >= _KEPT else 1.0)), found
-            return size * growth, found
+                return max(step, size * (growth if growth >= _KEPT else 1.0)), *told
+            return size * growth, *told
+
+    def _nearest(self, corner: float) -> float:
+        """How close to a law's jump a step must end [s]."""
+        return max(_JUMP * min(self._max_step, corner), 4.0 * _LEAST * np.spacing(corner))
+
+    def _after_jump(self, corner: float) -> float:
+        """What no charge holds finds its place after a law's jump; the size of the next step [s]."""
+        self._jump = np.inf
+        self._circuit.times = np.array([self._state.time])
+        self._state.laws = self._circuit.laws(self._state.laws.stands)
+        if self._state.time < corner:
+            self._settle(corner)
+        return _AFTER_JUMP * self._max_step
 
     def _predicted(self, step: float) -> np.ndarray:
         """First guesses of the stages, (STAGES, size)."""
@@ -214,7 +264,9 @@ class _Integration:
         return interpolation(1.0 + POINTS * (step / self._past[0])) @ self._past[1]
 
     def _accept(self, stages: Stages) -> None:
-        self._past = stages.step, np.concatenate([self._state.y[None], stages.y])
+        values = np.concatenate([self._state.y[None], stages.y])
+        self._past = stages.step, values
+        self._integral = self._integral + stages.step * (TOTAL @ values)
         self._state = stages.end(self._state)
         self._circuit.passed(stages.laws)
         self._low, self._high = np.minimum(self._low, self._state.y), np.maximum(self._high, self._state.y)

@@ -4,7 +4,8 @@ C(v) = TT·di/dv + C_J(v), the diffusion and the depletion capacitance:
 
     C_J = CJO·(1 − v/VJ)^−M for v < FC·VJ, and on its tangent there, CJO·(1 − FC·(1+M) + M·v/VJ)/(1 − FC)^(1+M), above.
 
-Source: ngspice 39 manual, section 7.2; Massobrio and Antognetti, Semiconductor Device Modeling with SPICE, 2nd ed., chapter 1.
+Source: ngspice 39 manual, section 7.2; Massobrio and Antognetti, Semiconductor Device Modeling with SPICE, 2nd ed.,
+chapter 1.
 """
 
 from collections.abc import Sequence
@@ -51,7 +52,7 @@ class JunctionCharge:
         self._layers = layers
 
     def at(self, voltage: np.ndarray, current: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Charges q(v) [C] and capacitances C(v) [F], given the junctions' voltages, currents and slopes, (..., junctions)."""
+        """Charges q(v) [C] and capacitances C(v) [F] at voltages, currents and slopes, (..., junctions)."""
         parts = [layer.at(voltage) for layer in self._layers]
         if self._transit_time is not None:
             parts.append((self._transit_time * current, self._transit_time * slope))

@@ -1,9 +1,9 @@
 """The linear equations of a step: three coupled stages in one matrix, and the filter of the error estimate.
 
-The derivative of the stages' equations has K + G_i + (1/h) W_ii (C + C_i) on its diagonal and (1/h) W_ij (C + C_j) beside it,
-with G_i the conductances and C_j the capacitances of the nonlinear elements at stages i and j. The
-filter is K + G + γ₀⁻¹/h (C + C'), at one point of time. Small circuits take dense
-matrices by LAPACK, others sparse ones by SuperLU, whose unknowns stand stage by stage at each node.
+The derivative of the stages' equations has K + G_i + (1/h) W_ii (C + C_i) on its diagonal and (1/h) W_ij (C + C_j)
+beside it, with G_i the conductances and C_j the capacitances of the nonlinear elements at stages i and j. The filter is
+K + G + γ₀⁻¹/h (C + C'), at one point of time. Small circuits take dense matrices by LAPACK, others sparse ones by
+SuperLU, whose unknowns stand stage by stage at each node.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg.lapack import dgetrf, dgetrs
+from scipy.linalg import lapack
 from scipy.sparse import linalg as sparse_linalg
 
 from mho.transient.collocation import FILTER, INVERSE, STAGES
@@ -19,6 +19,9 @@ from mho.transient.equations import CircuitInTime, Laws
 
 Solve = Callable[[np.ndarray], np.ndarray]
 """From right-hand sides to solutions, (STAGES, size) or (size,); not finite where the matrix is singular."""
+
+
+_FACTOR, _SUBSTITUTE = (getattr(lapack, name) for name in ("dgetrf", "dgetrs"))
 
 
 class DenseStages:
@@ -97,9 +100,9 @@ class SparseStages:
         held = np.flatnonzero(place[entry] >= 0) if len(entry) else np.zeros(0, int)
         self._entry, self._sign = entry, sign
         self._held, self._held_sign = place[entry[held]], sign[held]
-        every = np.arange(STAGES)
+        every = range(STAGES)
 
-        def coupled(r: np.ndarray, c: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        def coupled(r: np.ndarray, c: np.ndarray, i: int, j: int) -> np.ndarray:
             return (c * STAGES + j) * (size * STAGES) + r * STAGES + i
 
         pairs = [(i, j) for i in every for j in every]
@@ -165,15 +168,15 @@ class _Pattern:
 
 def _lapack(matrix: np.ndarray) -> Solve:
     # LAPACK's order is by columns: it factors the transpose, and solves with that transposed.
-    factors, pivots, singular = dgetrf(matrix.T, overwrite_a=1)
+    factors, pivots, singular = _FACTOR(matrix.T, overwrite_a=1)
     if singular > 0:
         return lambda right: np.full_like(right, np.nan)
 
     def solve(right: np.ndarray) -> np.ndarray:
         # One right-hand side, whatever its shape, or a row each.
         if right.size == len(matrix):
-            return dgetrs(factors, pivots, right.ravel(), trans=1)[0].reshape(right.shape)
+            return _SUBSTITUTE(factors, pivots, right.ravel(), trans=1)[0].reshape(right.shape)
         # Rows one by one: BLAS would share so little work out over threads.
-        return np.stack([dgetrs(factors, pivots, row, trans=1)[0] for row in right])
+        return np.stack([_SUBSTITUTE(factors, pivots, row, trans=1)[0] for row in right])
 
     return solve

@@ -1,11 +1,11 @@
 """One step of a circuit in time: its stages solved, judged by Kirchhoff's laws, its error estimated.
 
-The stages' equations are solved by Newton's method, every element moving no further than to where it carries the current that
-its tangent predicts, so that exponential laws don't overshoot. They count as solved when the last step of Newton's method
-is far below the tolerance and Kirchhoff's laws hold at all stages: what is left in an equation is at most `KIRCHHOFF` of its
-largest term, plus `FLOOR`, plus the rounding of linear elements' and charges' terms, which counts up to `KIRCHHOFF` of the
-largest term that the equation has had so far. Sources: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd ed.,
-section IV.8, for the error estimate; Nagel 1975 for the limiting.
+The stages' equations are solved by Newton's method, every element moving no further than to where it carries the
+current that its tangent predicts, so that exponential laws don't overshoot. They count as solved when the last step of
+Newton's method is far below the tolerance and Kirchhoff's laws hold at all stages: what is left in an equation is at
+most `KIRCHHOFF` of its largest term, plus `FLOOR`, plus the rounding of linear elements' and charges' terms, which
+counts up to `KIRCHHOFF` of the largest term that the equation has had so far. Sources: Hairer and Wanner, Solving
+Ordinary Differential Equations II, 2nd ed., section IV.8, for the error estimate; Nagel 1975 for the limiting.
 """
 
 from dataclasses import dataclass
@@ -23,10 +23,11 @@ FLOOR = 1e-12
 """A, or V in the laws of voltage sources: as SPICE's abstol."""
 _NEWTON_STEPS = 14
 _NEWTON_SHARE = 0.1
-"""Of the tolerance: the last step of Newton's method; after `_PATIENCE` steps the tolerance, where rounding is what is left."""
+"""Of the tolerance: the last step of Newton's method."""
 _PATIENCE = 4
-_MOST_ROUNDING = 10.0
-"""Tolerances of a step that rounding may take up."""
+"""Steps of Newton's method after which rounding may be what is left of them."""
+MOST_ROUNDING = 1e-3
+"""Of an unknown's swing: what rounding may move it by. A tenth of it counts as no step of Newton's method, in the end."""
 _CHECKS = np.array([0.08, 0.28, 0.4, 0.52, 0.76, 0.88])
 """Shares of a step at which the charges are checked, between the stages."""
 _NEAR = 0.3
@@ -94,8 +95,14 @@ class Stages:
 class Stepper:
     """Steps of one circuit."""
 
-    def __init__(self, circuit: CircuitInTime, drive: Drive, names: list[str], judged: np.ndarray) -> None:
-        """Take a circuit, its sources, its equations' names and which unknowns' errors count, (size,)."""
+    def __init__(
+        self, circuit: CircuitInTime, drive: Drive, names: list[str], judged: np.ndarray, error: float
+    ) -> None:
+        """Take a circuit, its sources, its equations' names, which unknowns' errors count, (size,), and their tolerance.
+
+        The tolerance is a share of the unknowns' swings, as `MOST_ROUNDING`.
+        """
+        self._rounding = max(1.0, MOST_ROUNDING / error)
         self._circuit, self._drive, self._names = circuit, drive, names
         self._judged = judged.astype(np.float64)
         self._matrices = DenseStages(circuit) if circuit.dense else SparseStages(circuit)
@@ -120,6 +127,7 @@ class Stepper:
         before = state.laws.charges[-1]
         begin = r[1 : 1 + STAGES] - circuit.flows(state.y[None], _NO_LAWS, _NO_LAWS.stands)
         change = guess - state.y
+        circuit.times = state.time + step * POINTS
         x = circuit.sensed(guess)
         laws = circuit.moved(state.laws, x)
         size = np.inf
@@ -129,7 +137,7 @@ class Stepper:
                 left -= circuit.drawn(laws, x)
                 if len(circuit.charged):
                     left -= weights @ circuit.held(laws, x, before)
-            share = _NEWTON_SHARE if count <= _PATIENCE else 1.0
+            share = _NEWTON_SHARE * (1.0 if count <= _PATIENCE else self._rounding)
             if count and laws.stands is x and (size <= share or linear):
                 found = self._judge(state, step, change, laws, r)
                 if found is not None:
@@ -184,12 +192,13 @@ class Stepper:
         gained = (ESTIMATE / stages.step) @ stages.stored + stages.r[0]
         # What rounding may move the unknowns by is no error of the step, nor cured by a smaller one.
         rounding = np.abs(stages.filter(stages.noise))
-        weight = self._judged / (scale + np.minimum(rounding, _MOST_ROUNDING * scale))
+        weight = self._judged / (scale + np.minimum(rounding, self._rounding * scale))
         here = circuit.flows(state.y[None], state.laws, state.laws.stands)[0]
         error = stages.filter(gained - here)
         ratio = np.abs(error) * weight
         if ratio.max(initial=0.0) > 1.0:
             # Once more from where the first estimate leads: it forgets what is stiff (section IV.8, equation 8.20).
+            circuit.times = np.array([state.time])
             x = circuit.sensed((state.y + error)[None])
             there = circuit.flows((state.y + error)[None], circuit.laws(x), x)[0]
             again = np.abs(stages.filter(gained - there)) * weight
@@ -219,6 +228,7 @@ class Stepper:
             r = np.concatenate([r, stages.r[1 + STAGES :]]) if reported else stages.r[1 + STAGES :]
             if reported:
                 weights, rates = np.concatenate([weights, _CHECKED[0]]), np.concatenate([rates, _CHECKED[1]])
+        circuit.times = state.time + step * (shares if circuit.linear else np.concatenate([shares, _CHECKS]))
         before, pull = state.laws.charges[-1], FILTER / step
         kept = weights[:, 1:] @ stages.stored
         r = r - (rates[:, 1:] / step) @ stages.stored
@@ -239,7 +249,7 @@ class Stepper:
             size = (np.abs(delta) * weight).max(initial=0.0)
             if not np.isfinite(size):
                 break
-            if here.stands is x and size <= (_NEWTON_SHARE if count < _PATIENCE else 1.0):
+            if here.stands is x and size <= _NEWTON_SHARE * (1.0 if count < _PATIENCE else self._rounding):
                 return found[:reported], float((np.abs(solve(pull * off)) * weight).max(initial=0.0))
             x = circuit.sensed(found)
             here = circuit.moved(here, x)
