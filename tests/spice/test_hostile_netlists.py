@@ -201,8 +201,8 @@ BOMBS = {
     "functions that vanish": (
         "t\nv1 a 0 1\n.func g(x,y) {1}\n.func f0(x) {x}\n"
         + "\n".join(f".func f{n}(x) {{g(f{n - 1}(x),f{n - 1}(x))}}" for n in range(1, 90))
-        + "\nr1 a 0 {f89(1)}\nb1 a 0 i={f89(v(a))}\nq",
-        "unsupported element 'q'",
+        + "\nr1 a 0 {f89(1)}\nb1 a 0 i={f89(v(a))}\nj",
+        "unsupported element 'j'",
     ),
     "functions in a circle": (
         "t\n" + "\n".join(f".func f{n}(x) {{f{(n + 1) % 90}(x)}}" for n in range(90)) + "\nr1 a 0 {f3(1)}",
@@ -212,7 +212,7 @@ BOMBS = {
     "conditions": ("t\n" + ".if (1)\n" * 100_000, "nested deeper than 100"),
     "braces": ("t\nr1 a 0 " + "{" * 10**6, "unexpected {"),
     "quotes": ("t\n.param x=" + "'{\"" * 10**6, "expression"),
-    "continuations": ("t\n" + "+\n" * 10**6 + "q", "unsupported element 'q'"),
+    "continuations": ("t\n" + "+\n" * 10**6 + "j", "unsupported element 'j'"),
     "equals": ("t\nx1 a " + "b=1 " * 200_000, "a parameter twice"),
     "one name": ("t\n.param " + "a" * 10**6, "bad card"),
     "blanks": ("t\n.param a " + " a" * 10**6, "bad card"),

@@ -338,8 +338,8 @@ CELL = ".subckt cell p q w=1\nr1 p q {w}\n.ends\n"
     ("text", "line", "message"),
     [
         # unknown cards and forms
-        ("q1 a 0 b npn", 4, "unsupported element 'q1' (bipolar transistor); supported: R C D V I E G F H B X"),
-        ("l1 a 0 1u", 4, "'l1' (inductor)"),
+        ("j1 a 0 b nj", 4, "unsupported element 'j1' (JFET); supported: R C L K D V I E G F H B S W M Q X"),
+        ("l1 a 0", 4, "'l1' has 2 fields; an inductor card is"),
         ("b1 a 0", 4, "'b1' has no formula; write BNAME NODE NODE I=formula or V=formula"),
         ("b1 a 0 x=1", 4, "'b1' has no formula"),
         ("b1 a 0 i=", 4, "there is no formula; write one"),
@@ -418,7 +418,7 @@ CELL = ".subckt cell p q w=1\nr1 p q {w}\n.ends\n"
         ("r2 a 0 {1", 4, "unexpected {"),
         ("r2 a 0 '1", 4, "unexpected '"),
         ("d1 a 0", 4, "a diode card is DNAME ANODE CATHODE MODEL"),
-        ("d1 a 0 dm 1 off\n.model dm d", 4, "5 fields"),
+        ("d1 a 0 dm 1 2\n.model dm d", 4, "5 fields"),
         ("d1 a 0 dm 1 area=2\n.model dm d", 4, "a diode card is"),
         ("+ 5\n" + GOOD, 3, "4 fields"),
         # numbers, parameters, expressions
@@ -446,15 +446,15 @@ CELL = ".subckt cell p q w=1\nr1 p q {w}\n.ends\n"
         (
             "d1 a 0 dm\n.model dm d(bf=100)",
             5,
-            "unsupported diode parameter 'bf'; supported: is n rs cjo vj m fc tt bv ibv eg xti tnom",
+            "unsupported diode parameter 'bf'; supported: is n rs trs1 trs2 ikf",
         ),
         (".model dm d(is 1e-14 n)", 4, "write parameter=value"),
         (".model dm d(is=1e-14", 4, "no ')'"),
         (".model dm d(is=1 is=2)", 4, "IS of model 'dm' is given twice"),
         ("d1 a 0 dm\n.model dm d(cjo=1 cj0=2)", 5, "given twice"),
         ("d1 a 0 dm\n.model dm d(n=0)", 5, "model 'dm': N of diode model 'dm' is 0; it must be above 0"),
-        ("d1 a 0 dm\n.model dm d(m=1)", 5, "M of diode model 'dm' is 1; it must be at least 0 and at most 0.9"),
-        ("d1 a 0 dm\n.model dm d(level=3)", 5, "only level=1"),
+        ("d1 a 0 dm\n.model dm d(fc=1)", 5, "FC of diode model 'dm' is 1; it must be at least 0 and at most 0.9999"),
+        ("d1 a 0 dm\n.model dm d(level=2)", 5, "only level 1 and 3 is supported"),
         # names
         ("R1 a 0 1", 4, "duplicate element 'r1'; give each element its own name"),
         ("x1 a 0 cell\nr.x1.r1 a 0 1\n" + CELL, 5, "duplicate element 'r.x1.r1', also made at <netlist>:7"),

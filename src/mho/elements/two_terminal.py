@@ -7,6 +7,7 @@ co-contents; Kirchhoff's current law is where it is stationary in the free node 
 
 import abc
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import ClassVar
 
 import equinox as eqx
@@ -50,6 +51,13 @@ class TwoTerminal(eqx.Module):
     def tangent(self, voltage: Array) -> tuple[Array, Array]:
         """Current [A] and differential conductance [S]: for laws that give both at once."""
         return self.current(voltage), self.slope(voltage)
+
+    def prepared(self) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        """`tangent` as a function of NumPy's arrays, (..., elements), for a law that is evaluated many thousands of times.
+
+        What does not depend on the voltage may be computed once.
+        """
+        return partial(type(self).tangent, self)
 
     def co_content(self, voltage: Array) -> Array:
         """Co-content ∫₀^v i(u) du [W], by 64-point Gauss-Legendre quadrature of `current`.

@@ -9,13 +9,14 @@ from collections.abc import Callable
 
 from mho.errors import InputError
 from mho.spice.behavioural_cards import behavioural_source, formula_resistor, nonlinear_source, without_keyword
+from mho.spice.device_cards import bipolar, coupling, current_switch, diode, inductor, mosfet, voltage_switch
 from mho.spice.expressions import Function
-from mho.spice.fields import assigned_value, assignments, value_of, words_of
+from mho.spice.fields import assigned_value, assignments, keyed, value_of, words_of
 from mho.spice.formulas import senses
 from mho.spice.scopes import NOT_GIVEN, Calls, Scope, Value
 from mho.spice.values import shown
 
-SUPPORTED_ELEMENTS = "R C D V I E G F H B X"
+SUPPORTED_ELEMENTS = "R C L K D V I E G F H B S W M Q X"
 
 _NAME = re.compile(r"[a-z_][\w.]*", re.ASCII)
 _FUNCTION = re.compile(r"\.func\s+([a-z_]\w*)\s*\(([^()]*)\)\s*=?\s*(.*)", re.DOTALL | re.ASCII)
@@ -44,27 +45,6 @@ def element(scope: Scope, text: str, position: int) -> None:
     read(scope, text, position)
 
 
-def _keyed(words: list[str], known: tuple[str, ...]) -> tuple[list[str], dict[str, Value]]:
-    """The words before the first ``key=``, and the values of the keys, which must be known."""
-    if "=" not in words:
-        return words, {}
-    first = words.index("=") - 1
-    if first < 1:
-        raise InputError(f"{shown(words[0])} is followed by '='; write the element's nodes and value first")
-    keys: dict[str, Value] = {}
-    for at in range(first, len(words), 3):
-        group = words[at : at + 3]
-        if len(group) != 3 or group[1] != "=" or "=" in (group[0], group[2]):
-            raise InputError(f"bad parameter at {shown(' '.join(group))}; write name=value")
-        name = group[0]
-        if name not in known:
-            raise InputError(f"unsupported parameter {shown(name)}; supported here: {' '.join(known)}")
-        if name in keys:
-            raise InputError(f"parameter {shown(name)} is given twice; give it once")
-        keys[name] = value_of(group[2])
-    return words[:first], keys
-
-
 def _passive(
     scope: Scope, text: str, long_name: str, short_names: tuple[str, ...], known: tuple[str, ...]
 ) -> tuple[list[str], Value | None, str, dict[str, Value]]:
@@ -78,7 +58,7 @@ def _passive(
     keys: dict[str, Value] = {}
     value: Value | None = None
     if "=" in words:
-        words, keys = _keyed(_with_both_coefficients(words), (*short_names, *known, *_WITHOUT_EFFECT))
+        words, keys = keyed(_with_both_coefficients(words), (*short_names, *known, *_WITHOUT_EFFECT))
         given = [keys.pop(key) for key in short_names if key in keys]
         if len(given) > 1 or (given and len(words) > 3 and _is_value(words[3])):
             raise InputError(f"{shown(words[0])} has more than one {long_name}; give one")
@@ -162,21 +142,6 @@ def _add_passive(
         cards.add_model(label)
 
 
-def _diode(scope: Scope, text: str, position: int) -> None:
-    words, keys = _keyed(words_of(text, nodes=2), ("area", "m", "temp"))
-    if len(words) not in (4, 5) or (len(words) == 5 and "area" in keys):
-        raise InputError(
-            f"{shown(words[0])} has {len(words) - 1} fields; a diode card is DNAME ANODE CATHODE MODEL [AREA] "
-            "[area=] [m=] [temp=]"
-        )
-    area = value_of(words[4]) if len(words) == 5 else keys.get("area", 1.0)
-    nodes = (scope.node(words[1]), scope.node(words[2]))
-    cards = scope.cards_of("d")
-    name = scope.named(words[0], position)
-    cards.add(name, nodes, (area, keys.get("m", 1.0), keys.get("temp", NOT_GIVEN)), position)
-    cards.add_model(words[3])
-
-
 def _source(scope: Scope, text: str, position: int) -> None:
     """An independent source: ``[[DC] value]``, ``AC [magnitude [phase]]`` and ``PULSE|SIN|EXP|PWL(...)`` in any order.
 
@@ -236,7 +201,7 @@ def _voltage_controlled(scope: Scope, text: str, position: int) -> None:
     words = words_of(without_keyword(text), nodes=4)
     keys: dict[str, Value] = {}
     if "=" in words:
-        words, keys = _keyed(words, ("m",) if text[0] == "g" else ())
+        words, keys = keyed(words, ("m",) if text[0] == "g" else ())
     if len(words) != 6:
         raise InputError(
             f"{shown(words[0])} has {len(words) - 1} fields; write {text[0].upper()}NAME NODE NODE CONTROL CONTROL GAIN, "
@@ -253,7 +218,7 @@ def _current_controlled(scope: Scope, text: str, position: int) -> None:
     words = words_of(without_keyword(text), nodes=2)
     keys: dict[str, Value] = {}
     if "=" in words:
-        words, keys = _keyed(words, ("m",) if text[0] == "f" else ())
+        words, keys = keyed(words, ("m",) if text[0] == "f" else ())
     if len(words) != 5:
         raise InputError(
             f"{shown(words[0])} has {len(words) - 1} fields; write {text[0].upper()}NAME NODE NODE VSOURCE GAIN, or POLY "
@@ -298,7 +263,7 @@ def _without_params(words: list[str]) -> list[str]:
 _ELEMENTS: dict[str, Callable[[Scope, str, int], None]] = {
     "r": _resistor,
     "c": _capacitor,
-    "d": _diode,
+    "d": diode,
     "v": _source,
     "i": _source,
     "e": _voltage_controlled,
@@ -306,22 +271,22 @@ _ELEMENTS: dict[str, Callable[[Scope, str, int], None]] = {
     "f": _current_controlled,
     "h": _current_controlled,
     "b": behavioural_source,
+    "l": inductor,
+    "k": coupling,
+    "s": voltage_switch,
+    "w": current_switch,
+    "m": mosfet,
+    "q": bipolar,
     "x": _call,
 }
 _OTHER_ELEMENTS = {
     "a": " (XSPICE code model)",
     "j": " (JFET)",
-    "k": " (coupled inductors)",
-    "l": " (inductor)",
-    "m": " (MOSFET)",
     "n": " (Verilog-A device)",
     "o": " (lossy transmission line)",
     "p": " (coupled lines)",
-    "q": " (bipolar transistor)",
-    "s": " (switch)",
     "t": " (transmission line)",
     "u": " (RC line)",
-    "w": " (switch)",
     "y": " (transmission line)",
     "z": " (MESFET)",
 }

@@ -382,7 +382,10 @@ class Expansion:
         count, first = len(batch.prefixes), len(found.names)
         found.names.extend(_element_names(cards.names, batch.groups))
         if cards.controls:
-            found.controls.extend(_element_names(cards.controls, batch.groups))
+            # A coupling's card names two inductors, and both of an instance belong together.
+            each = len(cards.controls) // len(cards.names)
+            controls = np.array(_element_names(cards.controls, batch.groups), dtype=object)
+            found.controls.extend(controls.reshape(-1, each, count).transpose(0, 2, 1).ravel().tolist())
         local = np.array(cards.nodes, dtype=np.int32).reshape(len(cards.names), -1)
         found.nodes.append(batch.nodes[local].transpose(0, 2, 1).reshape(-1, local.shape[1]))
         numbers = np.repeat(np.array(cards.numbers, dtype=np.float64), count, axis=1)

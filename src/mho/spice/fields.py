@@ -106,3 +106,30 @@ def assigned_value(name: str, text: str) -> Value:
     if _NUMBER_LIKE.fullmatch(text) and "mil" not in text and "d" not in text:
         return parse_number(text)
     return expression_value(text)
+
+
+def keyed(words: list[str], known: tuple[str, ...]) -> tuple[list[str], dict[str, Value]]:
+    """The words before the first ``key=``, and the values of the keys, which must be known."""
+    if "=" not in words:
+        return words, {}
+    first = words.index("=") - 1
+    if first < 1:
+        raise InputError(f"{shown(words[0])} is followed by '='; write the element's nodes and value first")
+    keys: dict[str, Value] = {}
+    for at in range(first, len(words), 3):
+        group = words[at : at + 3]
+        if len(group) != 3 or group[1] != "=" or "=" in (group[0], group[2]):
+            raise InputError(f"bad parameter at {shown(' '.join(group))}; write name=value")
+        name = group[0]
+        if name not in known:
+            raise InputError(f"unsupported parameter {shown(name)}; supported here: {' '.join(known)}")
+        if name in keys:
+            raise InputError(f"parameter {shown(name)} is given twice; give it once")
+        keys[name] = value_of(group[2])
+    return words[:first], keys
+
+
+def without_flag(words: list[str], first: int, *flags: str) -> tuple[list[str], set[str]]:
+    """The words without those flags, which may stand anywhere from word `first` on, and the flags found."""
+    found = {word for word in words[first:] if word in flags}
+    return [word for at, word in enumerate(words) if at < first or word not in flags], found

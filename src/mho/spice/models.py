@@ -1,84 +1,16 @@
-"""Models of elements: which kinds there are, and their parameters' names, defaults and ranges.
+"""Models of elements: which kinds of `.model` cards there are, and which elements use them."""
 
-Source of the diode's: ngspice 39 manual, section 7.2 ("Diode Model"), level 1. Where ngspice warns and clips
-a parameter to its range, this refuses it.
-"""
-
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from mho.errors import InputError
-from mho.spice.netlist import DiodeModel
+from mho.spice.bipolar_model import BIPOLAR, bipolar_model
+from mho.spice.diode_model import DIODE, diode_model
+from mho.spice.mosfet_model import MOSFET, mosfet_model
 from mho.spice.scopes import Value
+from mho.spice.switch_models import CURRENT_SWITCH, VOLTAGE_SWITCH, switch_model
 from mho.spice.values import shown
-
-# SPICE's name: the field of DiodeModel, its default, its smallest and largest value, whether the smallest is allowed.
-_PARAMETERS: dict[str, tuple[str, float | None, float, float, bool]] = {
-    "is": ("saturation_current", 1e-14, 0.0, math.inf, False),
-    "n": ("emission", 1.0, 0.0, math.inf, False),
-    "rs": ("series_resistance", 0.0, 0.0, math.inf, True),
-    "cjo": ("junction_capacitance", 0.0, 0.0, math.inf, True),
-    "vj": ("junction_potential", 1.0, 0.0, math.inf, False),
-    "m": ("grading", 0.5, 0.0, 0.9, True),
-    "fc": ("forward_bias", 0.5, 0.0, 0.95, True),
-    "tt": ("transit_time", 0.0, 0.0, math.inf, True),
-    "bv": ("breakdown_voltage", None, 0.0, math.inf, False),
-    "ibv": ("breakdown_current", 1e-3, 0.0, math.inf, False),
-    "eg": ("activation_energy", 1.11, 0.1, math.inf, True),
-    "xti": ("saturation_exponent", 3.0, -math.inf, math.inf, True),
-    "tnom": ("nominal_temperature", None, -273.15, math.inf, False),
-}
-_OTHER_NAMES = {"cj0": "cjo"}
-
-WITHOUT_EFFECT = frozenset({"kf", "af", "fv_max", "bv_max", "id_max", "te_max", "pd_max"})
-"""Parameters that are read and dropped: noise, and ratings that only warn. No DC or transient solution has them."""
-
-
-def diode_parameter(name: str) -> str | None:
-    """The parameter's first name, or None if it has no effect and is to be dropped; ``level`` stands for itself.
-
-    Raises:
-        InputError: A diode model has no such parameter here.
-    """
-    name = _OTHER_NAMES.get(name, name)
-    if name in _PARAMETERS or name == "level":
-        return name
-    if name in WITHOUT_EFFECT:
-        return None
-    raise InputError(
-        f"unsupported diode parameter {shown(name)}; supported: {' '.join(_PARAMETERS)} cj0 level=1 (without "
-        f"effect: {' '.join(sorted(WITHOUT_EFFECT))})"
-    )
-
-
-def diode_model(name: str, kind: str, parameters: dict[str, float], nominal_temperature: float) -> DiodeModel:
-    """A diode model with the defaults filled in.
-
-    Args:
-        name: The model's name.
-        kind: ``d``.
-        parameters: By the names that ``diode_parameter`` gives.
-        nominal_temperature: The circuit's (°C), for a model without TNOM.
-
-    Raises:
-        InputError: A value is out of its range.
-    """
-    fields: dict[str, float | None] = {}
-    for parameter, (field, default, least, most, includes_least) in _PARAMETERS.items():
-        value = parameters.get(parameter)
-        if value is None:
-            fields[field] = nominal_temperature if parameter == "tnom" else default
-            continue
-        if not least <= value <= most or (value == least and not includes_least):
-            allowed = f"{'at least' if includes_least else 'above'} {least:g}"
-            allowed += f" and at most {most:g}" if most < math.inf else ""
-            raise InputError(f"{parameter.upper()} of diode model {shown(name)} is {value:g}; it must be {allowed}")
-        fields[field] = value
-    if parameters.get("level", 1.0) != 1:
-        raise InputError(f"diode model {shown(name)} is of level {parameters['level']:g}; only level=1 is supported")
-    return DiodeModel(name=name, **fields)  # pyright: ignore[reportArgumentType]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +66,13 @@ def _passive_kind(letter: str, known: dict[str, str | None]) -> ModelKind:
 
 _RESISTOR, _CAPACITOR = _passive_kind("r", _RESISTOR_PARAMETERS), _passive_kind("c", _CAPACITOR_PARAMETERS)
 MODEL_KINDS = {
-    "d": ModelKind("d", diode_parameter, diode_model),
+    "d": ModelKind("d", DIODE.first_name, diode_model),
+    "sw": ModelKind("s", VOLTAGE_SWITCH.first_name, switch_model),
+    "csw": ModelKind("w", CURRENT_SWITCH.first_name, switch_model),
+    "nmos": ModelKind("m", MOSFET.first_name, mosfet_model),
+    "pmos": ModelKind("m", MOSFET.first_name, mosfet_model),
+    "npn": ModelKind("q", BIPOLAR.first_name, bipolar_model),
+    "pnp": ModelKind("q", BIPOLAR.first_name, bipolar_model),
     **{"r": _RESISTOR, "res": _RESISTOR, "c": _CAPACITOR, "cap": _CAPACITOR},
 }
 """By the kind's name on the card."""

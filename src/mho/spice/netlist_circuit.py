@@ -1,20 +1,20 @@
 """From a SPICE netlist to the circuit that mho's own solvers take: what stands in the DC operating point.
 
-Capacitors are open. Diodes of one temperature are one group of elements. Source of the laws: see `mho.elements`; of the
-signs: ngspice 39 manual, chapters 3 to 7.
+Capacitors are open, inductors sources of 0 V. Diodes of one temperature are one group of elements. Source of the laws:
+see `mho.elements`; of the signs: ngspice 39 manual, chapters 3 to 7.
 """
 
 import numpy as np
 
-from mho.elements import JunctionDiode
 from mho.networks.circuit import Circuit
 from mho.networks.circuit_builder import CircuitBuilder
 from mho.spice.behavioural_law import FormulaLaw
-from mho.spice.netlist import BehaviouralSources, Diodes, Netlist, VoltageControlled
+from mho.spice.netlist import BehaviouralSources, Netlist, VoltageControlled
+from mho.spice.netlist_bipolars import add_bipolars
+from mho.spice.netlist_diodes import junction_diodes
+from mho.spice.netlist_mosfets import add_mosfets
+from mho.spice.netlist_switches import add_switches
 from mho.spice.own_voltage import own_voltage_law
-
-ZERO_CELSIUS = 273.15
-_BREAKDOWN_ACCURACY = 1e-9
 
 
 def netlist_circuit(netlist: Netlist) -> Circuit:
@@ -47,6 +47,9 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
     if len(voltages):
         plus, minus = nodes[voltages.nodes].T
         builder.add_voltage_sources(plus, minus, voltages.dc, voltages.names)
+    if len(netlist.inductors):
+        first, second = nodes[netlist.inductors.nodes].T
+        builder.add_voltage_sources(first, second, np.zeros(len(netlist.inductors)), netlist.inductors.names)
     _add_voltage_controlled(builder.add_vcvs, nodes, netlist.vcvs)
     _add_voltage_controlled(builder.add_vccs, nodes, netlist.vccs)
     for add, sources in ((builder.add_cccs, netlist.cccs), (builder.add_ccvs, netlist.ccvs)):
@@ -54,6 +57,9 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
             plus, minus = nodes[sources.nodes].T
             control = [netlist.branches[k] for k in sources.control]
             add(plus, minus, control, sources.gain, name=sources.names)
+    add_switches(builder, netlist)
+    add_mosfets(builder, netlist)
+    add_bipolars(builder, netlist)
     for group in netlist.behavioural:
         _add_behavioural(builder, nodes, netlist, group)
     return builder.build()
@@ -91,32 +97,6 @@ def nodeset_voltages(netlist: Netlist, circuit: Circuit) -> np.ndarray | None:
     for node, voltage in netlist.nodesets.items():
         start[circuit.node_names.index(netlist.nodes[node], "node")] = voltage
     return start
-
-
-def junction_diodes(netlist: Netlist, diodes: Diodes, rows: np.ndarray, celsius: float) -> JunctionDiode:
-    """The elements of some diodes, (rows,), of one temperature [°C]."""
-    model = diodes.model[rows]
-
-    def parameter(field: str) -> np.ndarray:
-        values = (getattr(m, field) for m in netlist.models)
-        return np.array([np.inf if v is None else v for v in values], np.float64)[model]
-
-    multiplier = diodes.multiplier[rows]
-    return JunctionDiode.from_model(
-        saturation_current=parameter("saturation_current"),
-        ideality=parameter("emission"),
-        series_resistance=parameter("series_resistance"),
-        breakdown_voltage=parameter("breakdown_voltage"),
-        breakdown_current=parameter("breakdown_current"),
-        activation_energy=parameter("activation_energy"),
-        saturation_exponent=parameter("saturation_exponent"),
-        nominal_temperature=parameter("nominal_temperature") + ZERO_CELSIUS,
-        temperature=celsius + ZERO_CELSIUS,
-        area=diodes.area[rows] / multiplier,
-        multiplier=multiplier,
-        gmin=netlist.gmin,
-        reltol=_BREAKDOWN_ACCURACY,
-    )
 
 
 def _add_voltage_controlled(add, nodes: np.ndarray, sources: VoltageControlled) -> None:

@@ -17,13 +17,19 @@ Value = float | Expression
 QUANTITIES: dict[str, tuple[str, ...]] = {
     "r": ("resistance", "tc1", "tc2", "m"),
     "c": ("capacitance", "ic", "m"),
-    "d": ("area", "m", "temp"),
+    "d": ("area", "m", "temp", "dtemp", "pj", "w", "l"),
     "v": ("dc",),
     "i": ("dc",),
     "e": ("gain", "m"),
     "g": ("gain", "m"),
     "f": ("gain", "m"),
     "h": ("gain", "m"),
+    "l": ("inductance", "ic", "m", "tc1", "tc2", "scale", "temp", "dtemp"),
+    "k": ("coefficient",),
+    "s": ("on",),
+    "w": ("on",),
+    "m": ("w", "l", "ad", "as", "pd", "ps", "nrd", "nrs", "m", "temp", "dtemp"),
+    "q": ("area", "areab", "areac", "m", "temp", "dtemp"),
 }
 NOT_GIVEN = float("nan")
 """In a number column: the card doesn't give this field. No number that is read can be a NaN."""
