@@ -64,17 +64,15 @@ def half_wave(amplitude: float = 10.0) -> str:
 
 def half_wave_smoothed(amplitude: float = 10.0) -> str:
     """A diode into a capacitor and a load."""
-    return (
-        f"v1 in 0 {_sine(amplitude, 50.0)}\nrs in a 1\nd1 a out d1\nc1 out 0 100u\nr1 out 0 1k\n{DIODES}"
-        + _tran(0.5e-3, 100e-3)
+    return f"v1 in 0 {_sine(amplitude, 50.0)}\nrs in a 1\nd1 a out d1\nc1 out 0 100u\nr1 out 0 1k\n{DIODES}" + _tran(
+        0.5e-3, 100e-3
     )
 
 
 def bridge(amplitude: float = 10.0) -> str:
     """A diode bridge on a floating supply."""
-    return (
-        f"v1 a b {_sine(amplitude, 50.0)}\nd1 a p d1\nd2 b p d1\nd3 0 a d1\nd4 0 b d1\nr1 p 0 1k\n{DIODES}"
-        + _tran(0.2e-3, 40e-3)
+    return f"v1 a b {_sine(amplitude, 50.0)}\nd1 a p d1\nd2 b p d1\nd3 0 a d1\nd4 0 b d1\nr1 p 0 1k\n{DIODES}" + _tran(
+        0.2e-3, 40e-3
     )
 
 
@@ -118,9 +116,8 @@ def cockcroft_walton(stages: int = 4, amplitude: float = 10.0) -> str:
 
 def peak_detector(amplitude: float = 5.0) -> str:
     """A diode, a capacitor and a slow discharge."""
-    return (
-        f"v1 in 0 sin(0 {amplitude} 100k 0 5k)\nd1 in out df\nc1 out 0 1n\nr1 out 0 50k\n{DIODES}"
-        + _tran(0.25e-6, 100e-6)
+    return f"v1 in 0 sin(0 {amplitude} 100k 0 5k)\nd1 in out df\nc1 out 0 1n\nr1 out 0 50k\n{DIODES}" + _tran(
+        0.25e-6, 100e-6
     )
 
 
@@ -142,9 +139,8 @@ def clamp(amplitude: float = 10.0) -> str:
 
 def zener(amplitude: float = 12.0) -> str:
     """A zener diode holds what ripples."""
-    return (
-        f"v1 in 0 sin({amplitude} 3 100)\nr1 in out 220\nd1 0 out dz\nr2 out 0 1k\nc1 out 0 1u\n{DIODES}"
-        + _tran(0.2e-3, 30e-3)
+    return f"v1 in 0 sin({amplitude} 3 100)\nr1 in out 220\nd1 0 out dz\nr2 out 0 1k\nc1 out 0 1u\n{DIODES}" + _tran(
+        0.2e-3, 30e-3
     )
 
 
@@ -163,9 +159,8 @@ def fast_edges(edge: float = 1e-12, capacitance: float = 1e-15) -> str:
 
 def fast_edge_diode(edge: float = 1e-12) -> str:
     """Edges of 1 ps into a diode with 1 fF beside it."""
-    return (
-        f"v1 in 0 pulse(-1 2 1n {edge:.9g} {edge:.9g} 2n 5n)\nr1 in a 1k\nd1 a 0 dm\nc1 a 0 1f\n{DIODES}"
-        + _tran(20e-12, 10e-9)
+    return f"v1 in 0 pulse(-1 2 1n {edge:.9g} {edge:.9g} 2n 5n)\nr1 in a 1k\nd1 a 0 dm\nc1 a 0 1f\n{DIODES}" + _tran(
+        20e-12, 10e-9
     )
 
 
@@ -179,9 +174,7 @@ def pwl_drive(height: float = 4.0) -> str:
 
 def reverse_recovery(forward: float = 2.0) -> str:
     """A diode's stored charge keeps it conducting."""
-    return (
-        f"v1 in 0 pulse({forward} -5 100n 5n 5n 200n 500n)\nr1 in a 500\nd1 a 0 dp\n{DIODES}" + _tran(2e-9, 600e-9)
-    )
+    return f"v1 in 0 pulse({forward} -5 100n 5n 5n 200n 500n)\nr1 in a 500\nd1 a 0 dp\n{DIODES}" + _tran(2e-9, 600e-9)
 
 
 def diffusion_only(forward: float = 3.0) -> str:
@@ -202,9 +195,8 @@ def varactor(bias: float = 3.0) -> str:
 
 def two_temperatures(hot: float = 100.0) -> str:
     """Charged diodes at two temperatures."""
-    return (
-        f"v1 in 0 {_sine(3.0, 1e6)}\nr1 in a 1k\nd1 a 0 dp\nr2 in b 1k\nd2 b 0 dp temp={hot}\n{DIODES}"
-        + _tran(10e-9, 2e-6)
+    return f"v1 in 0 {_sine(3.0, 1e6)}\nr1 in a 1k\nd1 a 0 dp\nr2 in b 1k\nd2 b 0 dp temp={hot}\n{DIODES}" + _tran(
+        10e-9, 2e-6
     )
 
 
@@ -302,9 +294,8 @@ def gyrator(inductance: float = 1e-3) -> str:
 
 def charge_sharing(level: float = 5.0) -> str:
     """From initial conditions: capacitors share their charges through a resistor and a diode."""
-    return (
-        f"c1 a 0 1n ic={level}\nr1 a b 1k\nc2 b 0 2n ic=0\nd1 b c df\nc3 c 0 1n ic=0\nr2 c 0 20k\n{DIODES}"
-        + _tran(0.1e-6, 20e-6, "uic")
+    return f"c1 a 0 1n ic={level}\nr1 a b 1k\nc2 b 0 2n ic=0\nd1 b c df\nc3 c 0 1n ic=0\nr2 c 0 20k\n{DIODES}" + _tran(
+        0.1e-6, 20e-6, "uic"
     )
 
 

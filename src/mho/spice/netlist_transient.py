@@ -12,6 +12,7 @@ import numpy as np
 
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
+from mho.spice.clock import CLOCK, with_clock
 from mho.spice.netlist import Netlist, Sources
 from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages
 from mho.spice.netlist_diodes import depletion_layers, transit_times
@@ -67,6 +68,7 @@ def netlist_transient(
         raise InputError(f"--capacitance {capacitance}: must be finite and not negative")
     _require_no_transistor_charges(netlist)
     times = _times(card)
+    netlist = with_clock(netlist, card)
     beginning = _at_start(netlist)
     circuit = netlist_circuit(beginning)
     circuit = jax.tree.map(lambda leaf: np.asarray(leaf), circuit)
@@ -102,6 +104,7 @@ def netlist_transient(
     )
     found = course.unknowns
     nodes = {name: found[:, n - 1] for name, n in zip(netlist.nodes, numbers, strict=True) if n}
+    nodes.pop(CLOCK, None)
     return NetlistTransient(times, nodes, course)
 
 
@@ -136,7 +139,7 @@ def _max_step(netlist: Netlist, card: Transient) -> float:
 def _charges(netlist: Netlist) -> dict[int, JunctionCharge]:
     """What junctions hold, by the place of their group among the circuit's; see `mho.spice.netlist_circuit`."""
     diodes = netlist.diodes
-    before = 1 if len(netlist.resistors) else 0
+    before = int((netlist.resistors.resistance > 0).any())
     found: dict[int, JunctionCharge] = {}
     for place, celsius in enumerate(np.unique(diodes.temperature)):
         rows = np.flatnonzero(diodes.temperature == celsius)
@@ -150,7 +153,13 @@ def _charges(netlist: Netlist) -> dict[int, JunctionCharge]:
 
 _TRANSISTOR_CHARGES = {
     "mosfets": (
-        *("oxide_thickness", "gate_source_overlap", "gate_drain_overlap", "gate_bulk_overlap", "bulk_drain_capacitance"),
+        *(
+            "oxide_thickness",
+            "gate_source_overlap",
+            "gate_drain_overlap",
+            "gate_bulk_overlap",
+            "bulk_drain_capacitance",
+        ),
         *("bulk_source_capacitance", "bottom_capacitance", "sidewall_capacitance"),
     ),
     "bipolars": (
@@ -294,7 +303,9 @@ class _Waves:
         """Between two corners what is straight is a line: two of its points will do."""
         before = self._line[1]
         inside = begin + (end - begin) * np.array([0.25, 0.75])
-        points = np.stack([w.at(inside, self._card) for w, _ in self._straight], 1) if self._straight else np.zeros((2, 0))
+        points = (
+            np.stack([w.at(inside, self._card) for w, _ in self._straight], 1) if self._straight else np.zeros((2, 0))
+        )
         ends = np.array([[1.5, -0.5], [-0.5, 1.5]]) @ points
         self._begin, self._end, self._line = begin, end, ends @ self._straight_at
         most = np.maximum(np.abs(self._line).max(0), np.abs(before))

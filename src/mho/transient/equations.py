@@ -189,8 +189,9 @@ class CircuitInTime:
         self._owner = np.concatenate(owner)
         self._starts = np.searchsorted(self._owner, np.arange(inject.shape[0]))
         self.dense = size <= DENSE_LIMIT
-        self._resistors = *(grown(np.concatenate([r[i] for r in resistors])) for i in (0, 1)), np.concatenate(
-            [r[2] for r in resistors]
+        self._resistors = (
+            *(grown(np.concatenate([r[i] for r in resistors])) for i in (0, 1)),
+            np.concatenate([r[2] for r in resistors]),
         )
         self._capacitors = *(grown(c) for c in capacitors[:2]), np.asarray(capacitors[2], np.float64)
         behind = before + np.arange(len(self._behind))
@@ -417,4 +418,3 @@ def _products(inject: Any, sense: Any, owner: np.ndarray) -> tuple[np.ndarray, n
 def _product(matrix: Any, rows: np.ndarray) -> np.ndarray:
     """Each row's image, (stages, size)."""
     return rows @ matrix.T if isinstance(matrix, np.ndarray) else (matrix @ rows.T).T
-

@@ -168,6 +168,7 @@ def _lapack(matrix: np.ndarray) -> Solve:
     factors, pivots, singular = dgetrf(matrix.T, overwrite_a=1)
     if singular > 0:
         return lambda right: np.full_like(right, np.nan)
+
     def solve(right: np.ndarray) -> np.ndarray:
         # One right-hand side, whatever its shape, or a row each.
         if right.size == len(matrix):
