@@ -328,7 +328,7 @@ def _function(scope: Scope, name: str, arguments: str, body: str, position: int)
     body = body.strip()
     if len(body) > 1 and body[0] + body[-1] in ("{}", "''"):
         body = body[1:-1]
-    scope.functions[name] = Function(names, body, position)
+    scope.add_function(name, Function(names, body, position))
 
 
 def subckt(scope: Scope, text: str, position: int) -> Scope:
@@ -406,6 +406,9 @@ def conditions(scope: Scope, text: str, position: int) -> None:
     """
     words = words_of(text)
     kind = words[0][1:]
+    if kind == "nodeset" and words[1:3] == ["all", "="]:
+        scope.notes.add("where to start looking for all nodes is passed over", ".nodeset all", position)
+        return
     if len(words) < 5 or (len(words) - 1) % 4:
         raise InputError(f"bad card {shown(text)}; write .{kind} v(node)=value ...")
     for at in range(1, len(words), 4):
