@@ -150,8 +150,8 @@ def _table(name: str, rest: str) -> tuple[tuple[Step, ...], dict[str, Value]]:
     end = -1 if closing is None else rest.find(closing, 1)
     if end < 0:
         raise InputError(f"{shown(name)} has a bad TABLE; write TABLE {{formula}} = (x1, y1) (x2, y2) ...")
-    words = [word for word in words_of(rest[end + 1 :].strip(" \t={}")) if word != "="]
-    if not words or len(words) % 2:
+    words = words_of(rest[end + 1 :].lstrip().removeprefix("=").strip(" \t{}"))
+    if not words or len(words) % 2 or "=" in words:
         raise InputError(f"TABLE of {shown(name)} has {len(words)} numbers; it takes pairs of x and y")
     points = [value_of(word) for word in words]
     if len(words) == 2:

@@ -53,7 +53,7 @@ def _passive(
     A bare name in the value's place is a model or a parameter; which one, is known when all cards are read.
     """
     words = words_of(text, nodes=2)
-    if len(words) == 4 and _is_value(words[3]) and words[2] != "=":
+    if len(words) == 4 and _is_value(words[3]) and "=" not in words:
         return words, value_of(words[3]), "", {}
     keys: dict[str, Value] = {}
     value: Value | None = None

@@ -43,7 +43,7 @@ def words_of(text: str, nodes: int = 0) -> list[str]:
             raise InputError(f"unexpected {word} in {shown(text)}; expressions go in {{}} or ''")
         elif word[0] not in " \t(),":
             words.append(word)
-        elif word[0] == "(" and 0 < len(words) <= nodes:
+        elif nodes and word[0] == "(" and 0 < len(words) <= nodes + 1:
             raise InputError(f"unexpected ( behind {shown(words[-1])}; put a blank before it")
     return words
 

@@ -180,8 +180,9 @@ class Scope:
         """
         number = self.nodes.get(word)
         if number is None:
-            if word[0] == "{":
-                raise InputError(f"an expression {shown(word)} stands where a node's name should")
+            if word[0] in "{=":
+                what = "an expression" if word[0] == "{" else "a sign"
+                raise InputError(f"{what} {shown(word)} stands where a node's name should")
             number = self.nodes[word] = len(self.node_names)
             self.node_names.append(word)
         return number
