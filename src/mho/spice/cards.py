@@ -6,6 +6,7 @@ card is read whole or refused: nothing in it is skipped. Messages here name no p
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 from mho.errors import InputError
 from mho.spice.behavioural_cards import behavioural_source, formula_resistor, nonlinear_source, without_keyword
@@ -21,6 +22,7 @@ SUPPORTED_ELEMENTS = "R C L K D V I E G F H B S W M Q X"
 _NAME = re.compile(r"[a-z_][\w.]*", re.ASCII)
 _FUNCTION = re.compile(r"\.func\s+([a-z_]\w*)\s*\(([^()]*)\)\s*=?\s*(.*)", re.DOTALL | re.ASCII)
 _PARAM_FUNCTION = re.compile(r"\.param\s+([a-z_]\w*)\s*\(([^()]*)\)\s*=\s*(.*)", re.DOTALL | re.ASCII)
+_PLAIN = re.compile(r"\{.*\}|'[^']*'|\"[^\"]*\"|[a-z_][\w.]*|[+-]?[\d.]+(?:[ed][+-]?\d+)?[a-z]*", re.ASCII | re.DOTALL)
 _MODEL = re.compile(r"\.model\s+([^\s(){}'\"=,]+)\s+([a-z]\w*)\s*(.*)", re.DOTALL | re.ASCII)
 
 _WAVEFORMS = ("pulse", "sin", "sine", "exp", "pwl")
@@ -391,10 +393,11 @@ def model(scope: Scope, text: str, position: int) -> None:
     for parameter, value in pairs:
         if parameter in parameters:
             raise InputError(f"{parameter.upper()} of model {shown(name)} is given twice; give it once")
-        try:
-            parameters[parameter] = assigned_value(parameter, value.rstrip(", \t"))
-        except InputError:
-            parameters[parameter] = value
+        parameters[parameter] = value = value.rstrip(", \t")
+        # ngspice reads a number up to the first character that isn't part of one: no formula without braces.
+        if _PLAIN.fullmatch(value):
+            with suppress(InputError):
+                parameters[parameter] = assigned_value(parameter, value)
     scope.models[name] = (kind, parameters, position)
 
 
