@@ -46,6 +46,8 @@ _NOT_NEGATIVE = {
 # Stands for "no breakdown" inside the formulae: a finite voltage keeps derivatives free of inf · 0.
 _NEVER = 1e9
 _LARGE = 600.0
+# Saturation current [A] from which 1 ulp of exp(u/V) is a current that counts.
+_STRONG = 1e-9
 # Panels in which a co-content without a closed form is integrated, in thermal voltages from the end that carries most.
 _PANELS = np.array([0.0, 3.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1e6])
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(24)
@@ -327,6 +329,7 @@ class JunctionDiode(TwoTerminal):
         scale, breakdown, _ = _scales(self)
         saturation, gmin, whole = np.asarray(self.saturation_current), self.gmin, partial(_law, self)
         steepness, gain, unbroken = 1.0 / scale, saturation / scale, -np.asarray(breakdown)
+        strong = bool((saturation > _STRONG).any())
         may_break = bool(np.isfinite(self.breakdown_voltage).any())
 
         def law(junction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -334,7 +337,7 @@ class JunctionDiode(TwoTerminal):
             if not argument.max(initial=0.0) < _LARGE or (may_break and (junction < unbroken).any()):
                 return whole(junction)
             up = np.exp(argument)
-            current, slope = saturation * (up - 1.0), gain * up
+            current, slope = saturation * (np.expm1(argument) if strong else up - 1.0), gain * up
             reverse = argument < -3.0
             if reverse.any():
                 below = np.minimum(argument, -3.0)
@@ -376,6 +379,18 @@ class JunctionDiode(TwoTerminal):
         upwards = xp.clip(forward + series, stand, drop)
         downwards = xp.where(current < -self.saturation_current, xp.clip(reverse + series, drop, stand), drop)
         return xp.where(drop > stand, upwards, downwards)
+
+    def voltage_past(self, current: Array, stand: Array, drop: Array) -> Array:
+        """The law's inverse where a conducting or broken diode is to carry less of the same sign."""
+        scale, breakdown, breakdown_scale = _scales(self)
+        xp = namespace(current, stand, scale)
+        multiple = current / self.saturation_current
+        series = 0.0 if self.series_resistance is None else self.series_resistance * current
+        forward = scale * xp.log1p(xp.maximum(multiple, 1.0)) + series
+        reverse = -breakdown - breakdown_scale * xp.log(xp.maximum(-multiple, 1.0)) + series
+        falling = (drop < stand) & (multiple > 1.0) & (drop > 0)
+        rising = (drop > stand) & (multiple < -1.0) & (drop < -breakdown)
+        return xp.where(falling, xp.minimum(forward, drop), xp.where(rising, xp.maximum(reverse, drop), drop))
 
     def co_content(self, voltage: Array) -> Array:
         """The junction's co-content and ½·R_S·i².
@@ -506,12 +521,15 @@ def _pure_law(junction: Array, saturation: Array, scales: tuple, *, abrupt: bool
     scale, breakdown, breakdown_scale = scales
     xp = namespace(junction, scale)
     forward, broken = _regions(junction, scales)
-    up = bounded_exp(junction / scale)
+    argument = junction / scale
+    up = bounded_exp(argument)
+    # Near 0 V a strong diode's current is a small difference.
+    rise = xp.where(argument < 1.0, xp.expm1(xp.clip(argument, -3.0, 1.0)), up - 1.0)
     if abrupt:
-        return saturation * xp.where(forward, up - 1.0, -1.0), saturation * xp.where(forward, up / scale, 0.0)
+        return saturation * xp.where(forward, rise, -1.0), saturation * xp.where(forward, up / scale, 0.0)
     down = bounded_exp(-(breakdown + junction) / breakdown_scale)
     cubic, below = _cubic(junction, scale)
-    current = xp.where(forward, up - 1.0, xp.where(broken, -down, -(1.0 + cubic)))
+    current = xp.where(forward, rise, xp.where(broken, -down, -(1.0 + cubic)))
     slope = xp.where(forward, up / scale, xp.where(broken, down / breakdown_scale, 3.0 * cubic / below))
     return saturation * current, saturation * slope
 

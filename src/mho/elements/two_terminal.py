@@ -145,6 +145,14 @@ class TwoTerminal(eqx.Module):
             return bracket[0]
         return lax.fori_loop(0, _BISECTIONS, halve, (stand, drop))[0]
 
+    def voltage_past(self, current: Array, stand: Array, drop: Array) -> Array:
+        """Where a step of Newton's method from `stand` to `drop` [V] leads where the law's tangent promised `current` [A].
+
+        `drop`, or beyond it: an exponential law that is to carry less falls by no more than its own scale a step, however
+        far it is to fall, where its inverse gets there at once.
+        """
+        return drop
+
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """The SPICE lines of this element (or of its entry `index`) between two nodes, named after `name`.
 

@@ -67,6 +67,7 @@ BIPOLAR = ParameterTable(
         {"kf", "af", "vbe_max", "vbc_max", "vce_max", "pd_max", "ic_max", "ib_max", "te_max", "rth0"}
     ),
     ignored=frozenset({"mfg", "vceo", "icrating", "type"}),
+    limits={"nkf": 1.0},
 )
 
 

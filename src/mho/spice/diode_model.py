@@ -13,8 +13,8 @@ from mho.spice.values import shown
 
 LEAST_CURRENT = 1e-28
 """SPICE's option epsmin [A]: the least saturation current, and below which a knee current stands for none."""
-# No junction has more; what does is a lost minus sign in an exponent, and ngspice answers it with NaN.
-_MOST_CURRENT = 1e3
+# Libraries have cards with a lost minus sign in the exponent, IS=2.5E13 say: a short circuit, and solved as one.
+_MOST_CURRENT = 1e30
 
 DIODE = ParameterTable(
     what="diode",
@@ -74,6 +74,7 @@ DIODE = ParameterTable(
         {"tbv1", "tbv2", "tikf", "nbvl", "ibvl", "mfg", "type", "vpk", "iave", "ipk", "irms", "diss", "icrating"}
     ),
     levels=(1, 3),
+    limits={"m": 0.9},
 )
 
 

@@ -530,7 +530,7 @@ class Expansion:
         kind, written, at = home.models[label]
         name = f"{home.name}:{label}" if home.name else label
         try:
-            build = model_kind(letter, kind, label).build
+            known = model_kind(letter, kind, label)
             given = model_parameters(kind, label, written)
         except InputError as error:
             raise self._fail(at, f"{error}") from None
@@ -548,7 +548,9 @@ class Expansion:
             first = len(found)
             for row in rows:
                 numbers = dict(zip(columns, row.tolist(), strict=True))
-                found.append(build(name, kind, numbers, self._nominal_temperature))
+                found.append(known.build(name, kind, numbers, self._nominal_temperature))
+                for remark in known.table.remarks(written, numbers) if known.table is not None else ():
+                    self._lines.notes.add(remark, name, at)
         except InputError as error:
             raise self._fail(at, f"model {shown(label)}: {error}") from None
         if not varies:

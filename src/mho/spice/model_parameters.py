@@ -1,8 +1,8 @@
 """What a `.model` card's parameters are: names, defaults and ranges, one table a kind of model."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from mho.errors import InputError
 from mho.spice.values import shown
@@ -48,6 +48,7 @@ class ParameterTable:
         without_effect: Read and dropped: noise, ratings that only warn, what no DC or transient solution has.
         ignored: Other simulators' names, which ngspice passes over with a warning: dropped, too.
         levels: The levels that are this kind's law.
+        limits: A largest value that ngspice cuts a parameter to, by its first name.
     """
 
     what: str
@@ -56,6 +57,7 @@ class ParameterTable:
     without_effect: frozenset[str]
     ignored: frozenset[str] = frozenset()
     levels: tuple[int, ...] = (1,)
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     def first_name(self, name: str) -> str | None:
         """The parameter's first name, or None if it has no effect and is to be dropped; ``level`` stands for itself.
@@ -73,6 +75,21 @@ class ParameterTable:
             f"unsupported {self.what} parameter {shown(name)}; supported: {' '.join(self.known)} "
             f"{' '.join(self.aliases)} level={levels} (without effect: {' '.join(sorted(self.without_effect))})"
         )
+
+    def remarks(self, written: Iterable[str], parameters: Mapping[str, float]) -> list[str]:
+        """What is to be told of a card: names that are passed over and values that are cut, as ngspice does it.
+
+        Args:
+            written: The names on the card.
+            parameters: By first names.
+        """
+        found = [
+            f"{name.upper()} is no parameter of ngspice's {self.what} and is passed over"
+            for name in written
+            if name in self.ignored
+        ]
+        cut = ((name, most) for name, most in self.limits.items() if parameters.get(name, most) > most)
+        return found + [f"{name.upper()} is taken as its largest value {most:g}, as in ngspice" for name, most in cut]
 
     def fields(self, name: str, parameters: Mapping[str, float]) -> dict[str, float | None]:
         """The fields of a model, with the defaults filled in.

@@ -7,6 +7,7 @@ from typing import Any
 from mho.errors import InputError
 from mho.spice.bipolar_model import BIPOLAR, bipolar_model
 from mho.spice.diode_model import DIODE, diode_model
+from mho.spice.model_parameters import ParameterTable
 from mho.spice.mosfet_model import MOSFET, mosfet_model
 from mho.spice.scopes import Value
 from mho.spice.switch_models import CURRENT_SWITCH, VOLTAGE_SWITCH, switch_model
@@ -22,11 +23,13 @@ class ModelKind:
         parameter: From a parameter's name to its first name, or None where it has no effect; raises for others.
         build: From the model's name, its kind, its parameters by their first names and the circuit's nominal
             temperature (°C) to the model.
+        table: The table of its parameters, where it has one.
     """
 
     element: str
     parameter: Callable[[str], str | None]
     build: Callable[[str, str, dict[str, float], float], Any]
+    table: ParameterTable | None = None
 
 
 # First name of each parameter of a resistor's or capacitor's model; None: noise and ratings, without effect here.
@@ -66,13 +69,13 @@ def _passive_kind(letter: str, known: dict[str, str | None]) -> ModelKind:
 
 _RESISTOR, _CAPACITOR = _passive_kind("r", _RESISTOR_PARAMETERS), _passive_kind("c", _CAPACITOR_PARAMETERS)
 MODEL_KINDS = {
-    "d": ModelKind("d", DIODE.first_name, diode_model),
-    "sw": ModelKind("s", VOLTAGE_SWITCH.first_name, switch_model),
-    "csw": ModelKind("w", CURRENT_SWITCH.first_name, switch_model),
-    "nmos": ModelKind("m", MOSFET.first_name, mosfet_model),
-    "pmos": ModelKind("m", MOSFET.first_name, mosfet_model),
-    "npn": ModelKind("q", BIPOLAR.first_name, bipolar_model),
-    "pnp": ModelKind("q", BIPOLAR.first_name, bipolar_model),
+    "d": ModelKind("d", DIODE.first_name, diode_model, DIODE),
+    "sw": ModelKind("s", VOLTAGE_SWITCH.first_name, switch_model, VOLTAGE_SWITCH),
+    "csw": ModelKind("w", CURRENT_SWITCH.first_name, switch_model, CURRENT_SWITCH),
+    "nmos": ModelKind("m", MOSFET.first_name, mosfet_model, MOSFET),
+    "pmos": ModelKind("m", MOSFET.first_name, mosfet_model, MOSFET),
+    "npn": ModelKind("q", BIPOLAR.first_name, bipolar_model, BIPOLAR),
+    "pnp": ModelKind("q", BIPOLAR.first_name, bipolar_model, BIPOLAR),
     **{"r": _RESISTOR, "res": _RESISTOR, "c": _CAPACITOR, "cap": _CAPACITOR},
 }
 """By the kind's name on the card."""

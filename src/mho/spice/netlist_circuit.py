@@ -9,12 +9,14 @@ import numpy as np
 from mho.networks.circuit import Circuit
 from mho.networks.circuit_builder import CircuitBuilder
 from mho.spice.behavioural_law import FormulaLaw
-from mho.spice.netlist import BehaviouralSources, Netlist, VoltageControlled
+from mho.spice.bidirectional_amplifiers import Pairs, amplifier_pairs
+from mho.spice.netlist import GROUND, BehaviouralSources, Netlist, VoltageControlled
 from mho.spice.netlist_bipolars import add_bipolars
 from mho.spice.netlist_diodes import junction_diodes
 from mho.spice.netlist_mosfets import add_mosfets
 from mho.spice.netlist_switches import add_switches
 from mho.spice.own_voltage import own_voltage_law
+from mho.steady.newton import CircuitSolution
 
 
 def netlist_circuit(netlist: Netlist) -> Circuit:
@@ -23,6 +25,28 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
     Raises:
         InputError: for a fault of the circuit as a whole; see `mho.networks.circuit_builder.CircuitBuilder.build`.
     """
+    pairs = amplifier_pairs(netlist)
+    if pairs is not None and (circuit := _circuit(netlist, pairs)).ties is not None:
+        return circuit
+    return _circuit(netlist, None)
+
+
+def source_currents(netlist: Netlist, circuit: Circuit, point: CircuitSolution) -> dict[str, float]:
+    """What flows through each of `Netlist.branches`, from its first node through it to its second [A]."""
+    found = dict(zip(netlist.branches, [0.0] * len(netlist.branches), strict=True))
+    own = point.source_currents.tolist()
+    amplified = circuit.amplifiers is not None
+    for k, name in enumerate(netlist.vcvs.names if amplified else []):
+        turned = netlist.vcvs.nodes[k, 0] == GROUND
+        found[name] = (-1.0 if turned else 1.0) * float(point.amplifier_currents[k])
+    forward = set(netlist.vcvs.names) if amplified else set()
+    for name in found:
+        if name not in forward:
+            found[name] = own[circuit.branch_names.index(name, "voltage source")]
+    return found
+
+
+def _circuit(netlist: Netlist, pairs: Pairs | None) -> Circuit:
     builder = CircuitBuilder()
     nodes = np.array(netlist.nodes, dtype=object)
     resistors, currents, voltages = netlist.resistors, netlist.current_sources, netlist.voltage_sources
@@ -40,7 +64,8 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
         rows = np.flatnonzero(netlist.diodes.temperature == celsius)
         anode, cathode = nodes[netlist.diodes.nodes[rows]].T
         diode = junction_diodes(netlist, netlist.diodes, rows, float(celsius))
-        builder.add_diodes(anode, cathode, diode, name=f"diodes at {celsius:.17g} °C")
+        labels = [netlist.diodes.names[k] for k in rows]
+        builder.add_diodes(anode, cathode, diode, name=f"diodes at {celsius:.17g} °C", labels=labels)
     if len(currents):
         first, second = nodes[currents.nodes].T
         builder.add_current_sources(first, second, currents.dc)
@@ -50,13 +75,16 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
     if len(netlist.inductors):
         first, second = nodes[netlist.inductors.nodes].T
         builder.add_voltage_sources(first, second, np.zeros(len(netlist.inductors)), netlist.inductors.names)
-    _add_voltage_controlled(builder.add_vcvs, nodes, netlist.vcvs)
-    _add_voltage_controlled(builder.add_vccs, nodes, netlist.vccs)
-    for add, sources in ((builder.add_cccs, netlist.cccs), (builder.add_ccvs, netlist.ccvs)):
-        if len(sources):
-            plus, minus = nodes[sources.nodes].T
-            control = [netlist.branches[k] for k in sources.control]
-            add(plus, minus, control, sources.gain, name=sources.names)
+    if pairs is not None:
+        builder.add_amplifiers(nodes[pairs.near], nodes[pairs.far], pairs.gain)
+    else:
+        _add_voltage_controlled(builder.add_vcvs, nodes, netlist.vcvs)
+        _add_voltage_controlled(builder.add_vccs, nodes, netlist.vccs)
+        for add, sources in ((builder.add_cccs, netlist.cccs), (builder.add_ccvs, netlist.ccvs)):
+            if len(sources):
+                plus, minus = nodes[sources.nodes].T
+                control = [netlist.branches[k] for k in sources.control]
+                add(plus, minus, control, sources.gain, name=sources.names)
     add_switches(builder, netlist)
     add_mosfets(builder, netlist)
     add_bipolars(builder, netlist)

@@ -15,7 +15,7 @@ from mho.errors import InputError
 from mho.spice.netlist import Diodes, Netlist
 
 ZERO_CELSIUS = 273.15
-_BREAKDOWN_ACCURACY = 1e-9
+_BREAKDOWN_ACCURACY = 1e-14
 _MOST_GRADING = 0.9
 
 

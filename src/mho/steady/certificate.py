@@ -20,14 +20,14 @@ import numpy as np
 from mho.compensated import Pair
 from mho.errors import MhoError
 from mho.networks.circuit import Circuit
-from mho.steady.equations import imbalance
+from mho.steady.equations import System, Tangents, imbalance
 from mho.steady.modified_system import modified_system
 
 BOUND_SHARE = 1e-7
 BOUND_LEAST = 1e-7
 """[V]"""
-_LAW_ULPS = 4.0
-"""Rounding of a law's own evaluation."""
+_LAW_ULPS = 16.0
+"""Rounding of a law's own evaluation and of its parameters."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,11 +140,12 @@ def require(certificate: Certificate, bounds: np.ndarray, circuit: Circuit, volt
         )
 
 
-def law_noise(laws, drops: tuple[np.ndarray, ...]) -> list[np.ndarray]:
-    """What the rounding of each element's evaluation may change of its current [A]."""
+def law_noise(system: System, laws: Tangents, drops: tuple[np.ndarray, ...]) -> list[np.ndarray]:
+    """What rounding may change of each element's current [A]: of its law's evaluation, and of sums of source voltages."""
     ulp = np.finfo(np.float64).eps
+    largest = 0.0 if system.offset is None else max(np.abs(o).max(initial=0.0) for o in system.offset)
     found = []
     for (value, slope), drop in zip(laws, drops, strict=True):
-        share = np.abs(slope * drop)
+        share = np.abs(slope) * (np.abs(drop) + largest)
         found.append(_LAW_ULPS * ulp * (np.abs(value) + (share if share.ndim == 1 else share.sum(-1))))
     return found

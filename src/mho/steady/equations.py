@@ -202,7 +202,8 @@ def move(
 ) -> tuple[tuple[Values, ...], Tangents]:
     """Where all elements move that stood at one voltage and whose tangents predict another, with their tangents there.
 
-    To where an element carries its tangent's current, or to the predicted voltage, whichever is nearer.
+    To where an element carries its tangent's current, or to the predicted voltage, whichever is nearer; and beyond the
+    latter where a law says so (`TwoTerminal.voltage_past`).
 
     Args:
         system: the equations.
@@ -224,19 +225,21 @@ def move(
         predicted = i + g * (d - u)
         beyond = xp.where(d > u, value > predicted, value < predicted)
         if xp is not np:
-            limited = xp.where(beyond, e.voltage_near(predicted, u, d), d)
+            limited = xp.where(beyond, e.voltage_near(predicted, u, d), e.voltage_past(predicted, u, d))
             moved.append(limited)
             at.append(e.tangent(limited))
-        elif beyond.any():
+            continue
+        limited = np.asarray(e.voltage_past(predicted, u, d)).copy()
+        if beyond.any():
             part = jax.tree.map(lambda p, chosen=beyond: p[chosen], e)
-            limited, currents, slopes = d.copy(), value.copy(), slope.copy()
             limited[beyond] = part.voltage_near(predicted[beyond], u[beyond], d[beyond])
-            currents[beyond], slopes[beyond] = part.tangent(limited[beyond])
-            moved.append(limited)
-            at.append((currents, slopes))
-        else:
-            moved.append(d)
-            at.append((value, slope))
+        changed = limited != d
+        currents, slopes = value.copy(), slope.copy()
+        if changed.any():
+            part = jax.tree.map(lambda p, chosen=changed: p[chosen], e)
+            currents[changed], slopes[changed] = part.tangent(limited[changed])
+        moved.append(limited)
+        at.append((currents, slopes))
     for s, u, d, law in zip(system.behavioural, stands[count:], drops[count:], there[count:], strict=True):
         limited = s.law.limited(u, d)
         moved.append(limited)

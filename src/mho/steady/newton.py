@@ -20,7 +20,7 @@ from mho.networks.circuit import Circuit
 from mho.precision import double
 from mho.steady.certificate import Certificate, certify, law_noise, require
 from mho.steady.energy_descent import descend
-from mho.steady.equations import System, from_rest, imbalance, tangents
+from mho.steady.equations import System, from_rest, imbalance, is_linear, tangents
 from mho.steady.limited_newton import limited_newton
 from mho.steady.linear_solvers import DENSE_LIMIT, LinearSolve, Method, Work, linear_solver
 from mho.steady.modified_system import modified_system
@@ -30,8 +30,12 @@ from mho.steady.separated import separated_solver
 from mho.steady.source_stepping import continued, gmin_stepped, grounded, held, pseudo_transient, source_stepped
 
 _LIMITED_STEPS = 60
+_STEPS_AN_ELEMENT, _MOST_STEPS = 3, 3000
+"""Steps of Newton's method: some, and more for each nonlinear element, for a ladder's diodes conduct one after another."""
 _SEARCH_STEPS = 300
 _REFINEMENTS = 4
+_BOUND_LIMIT = 150
+"""Unknowns up to which the error bound counts the rounding of every element."""
 _SEPARATED_LIMIT = 5000
 """Unknowns up to which the currents of strong branches are unknowns of their own where nodal analysis gets nowhere."""
 _HOLD = 1e6
@@ -48,6 +52,8 @@ class CircuitSolution(eqx.Module):
     source_currents: np.ndarray
     """Through each of `Circuit.branch_names`: independent voltage sources, then E and H sources [A], from the positive node
     through the source to the negative node, as SPICE counts it; (..., branches)."""
+    amplifier_currents: np.ndarray
+    """Into the far side of each amplifier, from the far node through it to ground [A], (..., amplifiers)."""
     residual: np.ndarray
     """Largest imbalance of Kirchhoff's current law at a node, relative to the largest branch current there; (...)."""
     error_bound: np.ndarray
@@ -122,6 +128,7 @@ def _solve(
     return CircuitSolution(
         voltages=stacked(lambda p: p.voltages),
         source_currents=stacked(lambda p: p.currents[: len(circuit.branch_names)]),
+        amplifier_currents=stacked(lambda p: p.currents[len(circuit.branch_names) :]),
         residual=stacked(lambda p: p.residual),
         error_bound=stacked(lambda p: p.bounds),
         iterations=stacked(lambda p: p.iterations),
@@ -168,7 +175,7 @@ def _operating_point(circuit: Circuit, way: _Way, sources: np.ndarray, start: np
     node_bounds = np.append(0.0, bounds[: circuit.nodes - 1])
     if way.symmetric:
         node_bounds = np.abs(circuit.tied.factor) * np.append(bounds, 0.0)[circuit.tied.group]
-    node_bounds = node_bounds + 0.5 * np.spacing(np.abs(voltages[0]))
+    node_bounds = node_bounds + 0.5 * np.spacing(np.maximum(np.abs(voltages[0]), 1.0))
     node_bounds[0] = 0.0
     require(certificate, node_bounds, circuit, voltages[0], rtol)
     return _Point(voltages[0], currents, certificate.residual, node_bounds, search.steps, work)
@@ -198,18 +205,20 @@ def _refined(system: System, search: "_Search", unknowns: Pair, step: np.ndarray
 
     Large circuits are spared them: their last step is the bound.
     """
-    if system.size > DENSE_LIMIT or system.size == 0:
+    if system.size > _BOUND_LIMIT or system.size == 0:
         return unknowns, np.abs(step)
     linear = search.linear
     if not search.separately:
-        linear = linear_solver(system, "dense", symmetric=False, work=Work())
+        linear = linear_solver(
+            system, "dense" if system.size <= DENSE_LIMIT else "superlu", symmetric=False, work=Work()
+        )
     for _ in range(_REFINEMENTS):
         laws = tangents(system, drops := system.drops(*unknowns))
         next_step = linear(system.entries(tuple(g for _, g in laws)), -imbalance(system, unknowns, laws)[0])
         if not np.abs(next_step).max() < np.abs(step).max():
             break
         step, unknowns = next_step, added(unknowns, next_step)
-    noise = system.parts(tuple(law_noise(laws, drops)))
+    noise = system.parts(tuple(law_noise(system, laws, drops)))
     return unknowns, np.abs(step) + _effects(system.size, linear, system.entries(tuple(g for _, g in laws)), noise)
 
 
@@ -376,7 +385,11 @@ class _Search:
         self, system: System, y: np.ndarray, *, linear: LinearSolve | None = None, **options: Any
     ) -> Pair | None:
         solve = self.linear if linear is None else linear
-        found, step, count = limited_newton(system, solve, y, self._rtol, _LIMITED_STEPS, **options)
+        elements = sum(
+            0 if is_linear(e) else len(first) for e, first in zip(system.elements, system.first, strict=True)
+        )
+        most = _LIMITED_STEPS and min(_LIMITED_STEPS + _STEPS_AN_ELEMENT * elements, _MOST_STEPS)
+        found, step, count = limited_newton(system, solve, y, self._rtol, most, **options)
         self.steps += count
         if found is not None:
             self._last = step
