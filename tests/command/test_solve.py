@@ -22,16 +22,26 @@ def test_contract(tmp_path, capsys):
     assert "out" in capsys.readouterr().out
 
 
+def test_what_is_not_run_is_noted(tmp_path, capsys):
+    path = tmp_path / "divider.cir"
+    path.write_text(DIVIDER.replace(".end", ".dc v1 0 1 1\n.print dc v(out)\n.end"))
+    assert main(["solve", str(path)]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"note: {path}:5: not run, as only .op and .tran are: .dc",
+        f"note: {path}:6: cards of output are passed over: .print",
+    ]
+
+
 @pytest.mark.parametrize(
     ("card", "message"),
     [
         ("R3 x y 1", "divider.cir:5: r3: node 'x' has no DC path to ground"),
         ("V2 in 0 1", "divider.cir:5: loop of voltage sources v2 v1"),
-        ("R3 in 0 -5", "divider.cir:5: resistance of 'r3' is -5"),
-        ("R3 in 0 0", "divider.cir:5: resistance of 'r3' is 0"),
+        ("R3 in 0 1 m=0", "divider.cir:5: multiplier m of 'r3' is 0"),
+        ("B3 in 0 v=1", "divider.cir:5: loop of voltage sources b3 v1"),
         ("D1 in 0 nosuch", "divider.cir:5: .*nosuch"),
         ("Xa in a\n.subckt a p\nXb p a\n.ends", "divider.cir:.*a"),
-        ("Q1 a b c m", "divider.cir:5: unsupported element 'q1'"),
+        ("Z1 a b c m", "divider.cir:5: unsupported element 'z1'"),
         (".include ../secret.cir", "divider.cir:5: .*secret"),
     ],
 )

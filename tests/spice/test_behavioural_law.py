@@ -12,6 +12,7 @@ from mho.elements import IdealDiode, PiecewiseDiode
 from mho.spice import parse_netlist
 from mho.spice.behavioural_law import FormulaLaw
 from mho.spice.netlist_circuit import netlist_circuit
+from mho.spice.netlist_transient import netlist_transient
 from mho.spice.own_voltage import own_voltage_law
 
 
@@ -75,10 +76,20 @@ def test_no_operating_point_is_accepted_outside_a_domain():
     np.testing.assert_array_equal(law.in_range(np.array([[-2.0], [1.0], [np.nan]]))[:3], [False, True, False])
 
 
-def test_the_time_is_what_a_transient_says():
-    law, _ = law_of("v(a)*sin(time)")
-    assert law.depends_on_time and not law_of("v(a)")[0].depends_on_time
-    assert law.at_time(2.0).tangent(np.array([[3.0]]))[0][0] == pytest.approx(3 * np.sin(2.0))
+def test_the_time_in_formulas_runs_in_transients():
+    text = "t\nb1 a 0 v=1+sin(6283*time)*exp(-time*300)\nr1 a b 1k\nc1 b 0 0.2u\nb2 b 0 i=time>1m ? v(b)/2k : 0\n"
+    netlist = parse_netlist(text + ".tran 10u 3m\n.options reltol=1e-6\n")
+    found = netlist_transient(netlist)
+    assert list(found.voltages) == ["a", "b"]
+    time = found.times
+    np.testing.assert_allclose(found.voltages["a"], 1 + np.sin(6283 * time) * np.exp(-time * 300), atol=1e-9)
+    # The capacitor's law, by differences of what was found.
+    middle = time[1:-1]
+    rate = (found.voltages["b"][2:] - found.voltages["b"][:-2]) / (time[2:] - time[:-2])
+    drawn = np.where(middle > 1e-3, found.voltages["b"][1:-1] / 2e3, 0.0)
+    flows = (found.voltages["a"] - found.voltages["b"])[1:-1] / 1e3 - drawn
+    smooth = np.abs(middle - 1e-3) > 2e-5
+    np.testing.assert_allclose(0.2e-6 * rate[smooth], flows[smooth], atol=2e-6)
 
 
 def test_sources_of_one_form_are_evaluated_together():

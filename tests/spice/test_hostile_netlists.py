@@ -204,6 +204,12 @@ BOMBS = {
         + "\nr1 a 0 {f89(1)}\nb1 a 0 i={f89(v(a))}\nz",
         "unsupported element 'z'",
     ),
+    "functions that many call": (
+        "t\nv1 a 0 1\n.func f0(x) {x+x}\n"
+        + "\n".join(f".func f{n}(x) {{f{n - 1}(x)+f{n - 1}(x)}}" for n in range(1, 12))
+        + "".join(f"\nr{n} a 0 {{f11({n})}}\nb{n} a 0 i=f11(v(a)+{n})" for n in range(3000)),
+        "more than 500000 steps in all",
+    ),
     "functions in a circle": (
         "t\n" + "\n".join(f".func f{n}(x) {{f{(n + 1) % 90}(x)}}" for n in range(90)) + "\nr1 a 0 {f3(1)}",
         "calls itself",

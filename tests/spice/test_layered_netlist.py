@@ -1,15 +1,17 @@
-"""Netlists of layered networks: ngspice, run on them unchanged, finds the same voltages."""
+"""Netlists of layered networks: ngspice, run on them unchanged, and mho, reading them, find the same voltages."""
 
 import time
 
 import jax
 import numpy as np
 import pytest
+from test_netlist_forms import solved
 
 from mho.elements import AntiparallelDiodes, CurrentSource, ProgrammableResistor
 from mho.errors import InputError
 from mho.networks import DenseCrossbar, Layer, LayeredNetwork, layered_network
 from mho.precision import double
+from mho.spice import parse_netlist
 from mho.spice.layered_netlist import layer_voltages, layered_netlist, node_names
 from mho.steady import operating_point
 from random_circuits import BATCH, STRUCTURES, one_sample, random_network, random_nudges, random_samples
@@ -18,7 +20,7 @@ from referee import batch_voltages
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("name", STRUCTURES)
-def test_ngspice_agrees_in_both_phases(name, seed, tmp_path):
+def test_ngspice_and_mho_agree_in_both_phases(name, seed, tmp_path):
     """To 1e-6 V; `random_circuits` says why SPICE's own diode law in reverse stays below that."""
     structure = STRUCTURES[name]
     network = random_network(structure, seed)
@@ -33,9 +35,9 @@ def test_ngspice_agrees_in_both_phases(name, seed, tmp_path):
         for sample in range(BATCH if nudge is energy else 1):
             given = None if nudge is zero else one_sample(nudge, sample)
             netlist = layered_netlist(network, sources[sample], nudge=given)
-            found = layer_voltages(network, batch_voltages(netlist, tmp_path))
-            for theirs, ours in zip(found, point.voltages, strict=True):
-                np.testing.assert_allclose(theirs[0], ours[sample], rtol=1e-6, atol=1e-6)
+            for voltages in (batch_voltages(netlist, tmp_path), solved(parse_netlist(netlist))):
+                for theirs, ours in zip(layer_voltages(network, voltages), point.voltages, strict=True):
+                    np.testing.assert_allclose(theirs[0], ours[sample], rtol=1e-6, atol=1e-6)
         states.append(point.voltages[-1])
     assert min(np.abs(states[0] - states[1]).max(), np.abs(states[0] - states[2]).max()) > 1e-5, "nudging moves nothing"
 

@@ -381,7 +381,7 @@ CELL = ".subckt cell p q w=1\nr1 p q {w}\n.ends\n"
         ("e1 b 0 poly(1) a 0", 4, "'e1' has a bad POLY; write NAME NODE NODE POLY(n) CONTROL CONTROL ..."),
         ("e1 b 0 poly(x) a 0 1", 4, "bad POLY"),
         ("e1 b 0 laplace {v(a)} {1/s}", 4, "'e1' has LAPLACE, which is not supported; supported are a gain, POLY"),
-        ("e1 b 0 table {v(a)} = (0,0) (1", 4, "TABLE of 'e1' has 3 numbers"),
+        ("e1 b 0 table {v(a)} = (0,0) (1)", 4, "TABLE of 'e1' has 3 numbers"),
         ("e1 b 0 table {v(a)} = (1,0) (0,1)", 4, "the points of pwl and TABLE go on in x"),
         ("e1 b 0 table (0,0)", 4, "write TABLE {formula} = (x1, y1)"),
         ("e1 b 0 a 0", 4, "'e1' has 4 fields; write ENAME NODE NODE CONTROL CONTROL GAIN, or POLY"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from mho.arrays import namespace
@@ -64,6 +65,16 @@ class PiecewiseDiode(TwoTerminal):
         off = self.polarity * current / (conductance + 1.0 / self.off_resistance)
         on = (self.polarity * current + self._step * self.threshold) / (conductance + 1.0 / self.on_resistance)
         return self.polarity * jnp.where(off > self.threshold, on, off)
+
+    def voltage_near(self, current: Array, stand: Array, drop: Array) -> Array:
+        """The law inverted, kept between `stand` and `drop`; at `drop` where an open diode carries nothing anyway."""
+        xp = namespace(current, stand, drop)
+        forward, corner = self.polarity * current, self.threshold / self.off_resistance
+        on = self.threshold + (forward - corner) * self.on_resistance
+        with np.errstate(invalid="ignore"):
+            off = forward * self.off_resistance
+        voltage = self.polarity * xp.where(forward > corner, on, off)
+        return xp.clip(xp.where(xp.isfinite(voltage), voltage, drop), xp.minimum(stand, drop), xp.maximum(stand, drop))
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """A behavioural current source with the two-segment law."""

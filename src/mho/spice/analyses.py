@@ -109,7 +109,7 @@ def read_control_card(deck: ControlCards, card: str, text: str, position: int) -
         _read_options(deck, words, position)
     elif card == ".temp":
         # ngspice stays at 27 °C where a letter follows the number.
-        if len(words) != 2 or not (words[1][0] == "{" or _PLAIN.fullmatch(words[1])):
+        if len(words) != 2 or "(" in text or ")" in text or not (words[1][0] == "{" or _PLAIN.fullmatch(words[1])):
             raise InputError(
                 f"bad card {shown(text)}; write .temp CELSIUS, one number without a unit or {{expression}}"
             )

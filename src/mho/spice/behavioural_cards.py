@@ -19,6 +19,9 @@ _FORM = re.compile(r"(value|vol|cur|table|poly|[iv])(?=[\s=({'])\s*=?\s*(.*)", r
 _FACTORS = re.compile(r"(?<![\w.])(?:tc1|tc2|m|temp|dtemp|reciproctc|reciprocm)\s*=(?!=)", re.ASCII)
 _FACTOR_NAMES = ("m", "tc1", "tc2", "temp", "dtemp")
 _OTHER_FORMS = re.compile(r"(laplace|freq|and|nand|or|nor|delay)(?=[\s=({])")
+_RESISTANCE = re.compile(
+    r"(?:(?:r|resistance)\s*=\s*)?(\{(?:[^{}]|\{[^{}]*+\})*+\}|'[^']*+')\s*((?:[a-z]\w*\s*=.*)?)", re.DOTALL | re.ASCII
+)
 _KEYWORD = re.compile(r"(vcvs|vccs|cccs|ccvs)(?=\s)")
 
 
@@ -84,10 +87,12 @@ def formula_resistor(scope: Scope, text: str, position: int) -> None:
         InputError: Its formula is wrong, or isn't in braces or quotes.
     """
     name, nodes, rest = _head(text)
-    match = re.fullmatch(r"(?:(?:r|resistance)\s*=\s*)?(?=[{'])(.*)", rest, re.DOTALL)
+    match = _RESISTANCE.fullmatch(rest)
     if match is None:
-        raise InputError(f"{shown(name)} has a formula; write it in braces: RNAME NODE NODE R={{formula}}")
-    formula, factors = _formula(match[1])
+        raise InputError(
+            f"{shown(name)} has a formula; write it in braces: RNAME NODE NODE R={{formula}} [m=] [tc1=] ..."
+        )
+    formula, factors = _formula(f"{match[1]} {match[2]}")
     steps = (*difference(*nodes), *parse_formula(formula), Call("/", 2))
     # The coefficients are the resistance's: warmer, the current is less.
     _add(scope, name, "i", nodes, steps, formula, factors | {"reciprocal": 1.0}, position)
@@ -150,8 +155,10 @@ def _table(name: str, rest: str) -> tuple[tuple[Step, ...], dict[str, Value]]:
     end = -1 if closing is None else rest.find(closing, 1)
     if end < 0:
         raise InputError(f"{shown(name)} has a bad TABLE; write TABLE {{formula}} = (x1, y1) (x2, y2) ...")
-    words = [word for word in words_of(rest[end + 1 :].strip(" \t={}")) if word != "="]
-    if not words or len(words) % 2:
+    if rest.count("(") != rest.count(")"):
+        raise InputError(f"TABLE of {shown(name)} has a parenthesis without its partner; add it")
+    words = words_of(rest[end + 1 :].lstrip().removeprefix("=").strip(" \t{}"))
+    if not words or len(words) % 2 or "=" in words:
         raise InputError(f"TABLE of {shown(name)} has {len(words)} numbers; it takes pairs of x and y")
     points = [value_of(word) for word in words]
     if len(words) == 2:

@@ -35,7 +35,7 @@ _FUDGE = 1e-20
 _ROUNDED = 0.1
 
 Program = tuple[tuple, ...]
-"""Items in postfix order: ("constant", row), ("sensed", column), ("time",), or ("call", function, count)."""
+"""Items in postfix order: ("constant", row), ("sensed", column), ("time",), which is 0 s, or ("call", function, count)."""
 Dual = tuple[np.ndarray, np.ndarray | None]
 """Values, (n,), and their derivatives by what is sensed, (n, k); None where they are constant."""
 
@@ -48,17 +48,6 @@ class FormulaLaw(ControlledLaw):
     """The numbers in the formulas, (constants, n)."""
     gmin: float = 1e-12
     """Of the circuit [S]: it keeps divisors from 0."""
-    time: float = 0.0
-    """What ``time`` stands for [s]: 0 in an operating point; see `at_time`."""
-
-    @property
-    def depends_on_time(self) -> bool:
-        """Whether the formulas name the time."""
-        return ("time",) in self.program
-
-    def at_time(self, time: float) -> "FormulaLaw":
-        """The law at a time [s] of a transient."""
-        return FormulaLaw(self.program, self.constants, self.gmin, time)
 
     def tangent(self, sensed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values, (n,), and derivatives by what is sensed, (n, k)."""
@@ -73,7 +62,7 @@ class FormulaLaw(ControlledLaw):
                     one[:, item[1]] = 1.0
                     stack.append((sensed[:, item[1]], one))
                 elif item[0] == "time":
-                    stack.append((np.full(n, float(self.time)), None))
+                    stack.append((np.zeros(n), None))  # see mho.spice.clock for transients
                 else:
                     operands = stack[len(stack) - item[2] :]
                     del stack[len(stack) - item[2] :]

@@ -6,6 +6,7 @@ card is read whole or refused: nothing in it is skipped. Messages here name no p
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 from mho.errors import InputError
 from mho.spice.behavioural_cards import behavioural_source, formula_resistor, nonlinear_source, without_keyword
@@ -21,6 +22,7 @@ SUPPORTED_ELEMENTS = "R C L K D V I E G F H B S W M Q J X"
 _NAME = re.compile(r"[a-z_][\w.]*", re.ASCII)
 _FUNCTION = re.compile(r"\.func\s+([a-z_]\w*)\s*\(([^()]*)\)\s*=?\s*(.*)", re.DOTALL | re.ASCII)
 _PARAM_FUNCTION = re.compile(r"\.param\s+([a-z_]\w*)\s*\(([^()]*)\)\s*=\s*(.*)", re.DOTALL | re.ASCII)
+_PLAIN = re.compile(r"\{.*\}|'[^']*'|\"[^\"]*\"|[a-z_][\w.]*|[+-]?[\d.]+(?:[ed][+-]?\d+)?[a-z]*", re.ASCII | re.DOTALL)
 _MODEL = re.compile(r"\.model\s+([^\s(){}'\"=,]+)\s+([a-z]\w*)\s*(.*)", re.DOTALL | re.ASCII)
 
 _WAVEFORMS = ("pulse", "sin", "sine", "exp", "pwl")
@@ -53,7 +55,7 @@ def _passive(
     A bare name in the value's place is a model or a parameter; which one, is known when all cards are read.
     """
     words = words_of(text, nodes=2)
-    if len(words) == 4 and _is_value(words[3]) and words[2] != "=":
+    if len(words) == 4 and _is_value(words[3]) and "=" not in words:
         return words, value_of(words[3]), "", {}
     keys: dict[str, Value] = {}
     value: Value | None = None
@@ -328,7 +330,7 @@ def _function(scope: Scope, name: str, arguments: str, body: str, position: int)
     body = body.strip()
     if len(body) > 1 and body[0] + body[-1] in ("{}", "''"):
         body = body[1:-1]
-    scope.functions[name] = Function(names, body, position)
+    scope.add_function(name, Function(names, body, position))
 
 
 def subckt(scope: Scope, text: str, position: int) -> Scope:
@@ -391,10 +393,11 @@ def model(scope: Scope, text: str, position: int) -> None:
     for parameter, value in pairs:
         if parameter in parameters:
             raise InputError(f"{parameter.upper()} of model {shown(name)} is given twice; give it once")
-        try:
-            parameters[parameter] = assigned_value(parameter, value.rstrip(", \t"))
-        except InputError:
-            parameters[parameter] = value
+        parameters[parameter] = value = value.rstrip(", \t")
+        # ngspice reads a number up to the first character that isn't part of one: no formula without braces.
+        if _PLAIN.fullmatch(value):
+            with suppress(InputError):
+                parameters[parameter] = assigned_value(parameter, value)
     scope.models[name] = (kind, parameters, position)
 
 
@@ -406,6 +409,9 @@ def conditions(scope: Scope, text: str, position: int) -> None:
     """
     words = words_of(text)
     kind = words[0][1:]
+    if kind == "nodeset" and words[1:3] == ["all", "="]:
+        scope.notes.add("where to start looking for all nodes is passed over", ".nodeset all", position)
+        return
     if len(words) < 5 or (len(words) - 1) % 4:
         raise InputError(f"bad card {shown(text)}; write .{kind} v(node)=value ...")
     for at in range(1, len(words), 4):

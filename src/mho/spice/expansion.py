@@ -448,7 +448,7 @@ class Expansion:
         try:
             made = self._programs.get(id(card))
             if made is None:
-                made = self._programs[id(card)] = formula_program(card.steps, batch.scope.function)
+                made = self._programs[id(card)] = formula_program(card.steps, batch.scope.function, batch.scope.spend)
             constants = np.empty((len(made.constants), count))
             for row, value in enumerate(made.constants):
                 constants[row] = self._temperature if value == "temper" else evaluate(_of(value), batch.parameters)

@@ -198,11 +198,13 @@ def linked(
     Raises:
         InputError: A function that calls itself, is called with the wrong number of arguments, or grows too long.
     """
-    stack: list[tuple] = []
+    if not any(isinstance(step, Call) and find(step.name) for step in steps):
+        return steps
+    stack: list[list] = []
     bodies = {} if bodies is None else bodies
     for step in steps:
         if not isinstance(step, tuple) or not isinstance(step[-1], int):
-            stack.append((step,))
+            stack.append([step])
             continue
         count = step[-1]
         operands = stack[len(stack) - count :]
@@ -210,22 +212,26 @@ def linked(
         name = step.name if isinstance(step, Call) else ""
         function = find(name)
         if function is None:
-            stack.append((*(s for operand in operands for s in operand), step))
+            whole = operands[0]
+            for operand in operands[1:]:
+                whole.extend(operand)
+            whole.append(step)
+            stack.append(whole)
         else:
             stack.append(_written_out(name, function, operands, find, parse, bodies))
         if len(stack[-1]) > MAX_STEPS:
             raise InputError(f"an expression of more than {MAX_STEPS} steps, functions written out; simplify it")
-    return stack[0]
+    return tuple(stack[0])
 
 
 def _written_out(
     name: str,
     function: Function,
-    operands: list[tuple],
+    operands: list[list],
     find: Callable[[str], Function | None],
     parse: Callable[[str], tuple],
     bodies: dict[str, tuple | None],
-) -> tuple:
+) -> list:
     if name not in bodies:
         if len(bodies) > MAX_FUNCTIONS:
             raise InputError(f"an expression that calls more than {MAX_FUNCTIONS} functions; simplify it")
@@ -239,7 +245,7 @@ def _written_out(
     given = dict(zip(function.arguments, operands, strict=True))
     if sum(len(given.get(s, s)) if isinstance(s, str) else 1 for s in body) > MAX_STEPS:
         raise InputError(f"an expression of more than {MAX_STEPS} steps, functions written out; simplify it")
-    return tuple(s for step in body for s in (given.get(step, (step,)) if isinstance(step, str) else (step,)))
+    return [s for step in body for s in (given.get(step, (step,)) if isinstance(step, str) else (step,))]
 
 
 class _Parser:

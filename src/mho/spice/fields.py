@@ -13,7 +13,7 @@ from mho.spice.values import parse_number, shown
 
 _SPECIAL = re.compile(r"[{}'\"=(),]")
 _BRACES = r"\{(?:[^{}]|\{[^{}]*+\})*+\}"
-_WORD = re.compile(rf"(?P<group>{_BRACES}|'[^']*+')|[\s(),]++|=|[^\s{{}}'\"=(),]++|(?P<bad>.)", re.DOTALL)
+_WORD = re.compile(rf"(?P<group>{_BRACES}|'[^']*+'|\"[^\"]*+\")|[\s(),]++|=|[^\s{{}}'\"=(),]++|(?P<bad>.)", re.DOTALL)
 _PIECE = re.compile(
     r"\{[^{}]*+\}|'[^']*+'|\"[^\"]*+\"|(?P<name>[a-z_][\w.]*+)(?P<equals>\s*+=(?!=))?|[\d.][\w.]*+|\s++|.",
     re.ASCII | re.DOTALL,
@@ -43,7 +43,7 @@ def words_of(text: str, nodes: int = 0) -> list[str]:
             raise InputError(f"unexpected {word} in {shown(text)}; expressions go in {{}} or ''")
         elif word[0] not in " \t(),":
             words.append(word)
-        elif word[0] == "(" and 0 < len(words) <= nodes:
+        elif nodes and word[0] == "(" and 0 < len(words) <= nodes + 1:
             raise InputError(f"unexpected ( behind {shown(words[-1])}; put a blank before it")
     return words
 
@@ -100,7 +100,7 @@ def assigned_value(name: str, text: str) -> Value:
     text = text.rstrip(", \t")
     if not text:
         raise InputError(f"{shown(name)} has no value; write {name}=VALUE")
-    if len(text) > 1 and text[0] + text[-1] in ("{}", "''"):
+    if len(text) > 1 and text[0] + text[-1] in ("{}", "''", '""'):
         return expression_value(text[1:-1])
     # ngspice reads a number here as in an expression, where mil and an exponent with d are something else.
     if _NUMBER_LIKE.fullmatch(text) and "mil" not in text and "d" not in text:

@@ -29,12 +29,15 @@ class FormulaProgram:
     sensed: tuple[Sensed, ...]
 
 
-def formula_program(steps: tuple, find: Callable[[str], Function | None]) -> FormulaProgram:
+def formula_program(
+    steps: tuple, find: Callable[[str], Function | None], spend: Callable[[int], None]
+) -> FormulaProgram:
     """The program of a formula.
 
     Args:
         steps: As ``parse_formula`` gives them.
         find: The ``.func`` function of a name, if there is one.
+        spend: Counts the steps of a formula that became longer.
 
     Raises:
         InputError: An unknown function, or one that is called wrongly.
@@ -42,7 +45,10 @@ def formula_program(steps: tuple, find: Callable[[str], Function | None]) -> For
     program: list[tuple] = []
     constants: list[float | str | Expression] = []
     sensed: dict[Sensed, int] = {}
-    for step in linked(steps, find, parse_formula):
+    whole = linked(steps, find, parse_formula)
+    if whole is not steps:
+        spend(len(whole))
+    for step in whole:
         if isinstance(step, Call):
             check_call(step)
             less_one = program[-2:] == [("call", "exp", 1), ("constant", len(constants) - 1)] and constants[-1] == 1.0

@@ -15,9 +15,11 @@ import re
 from typing import NamedTuple
 
 from mho.errors import InputError
-from mho.spice.expressions import MAX_LENGTH, Call, Expression
+from mho.spice.expressions import Call, Expression
 from mho.spice.values import scaled, shown
 
+MAX_LENGTH = 20_000
+"""Longest formula, in characters."""
 MAX_DEPTH = 100
 """Deepest nesting of parentheses, function calls, signs and choices."""
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
+from mho.spice.clock import CLOCK, with_clock
 from mho.spice.netlist import Netlist, Sources
 from mho.spice.netlist_circuit import diode_group, netlist_circuit, nodeset_voltages
 from mho.spice.netlist_diodes import depletion_layers, transit_times
@@ -67,6 +68,7 @@ def netlist_transient(
         raise InputError(f"--capacitance {capacitance}: must be finite and not negative")
     _require_no_transistor_charges(netlist)
     times = _times(card)
+    netlist = with_clock(netlist, card)
     beginning = _at_start(netlist)
     circuit = netlist_circuit(beginning)
     circuit = jax.tree.map(lambda leaf: np.asarray(leaf), circuit)
@@ -102,6 +104,7 @@ def netlist_transient(
     )
     found = course.unknowns
     nodes = {name: found[:, n - 1] for name, n in zip(netlist.nodes, numbers, strict=True) if n}
+    nodes.pop(CLOCK, None)
     return NetlistTransient(times, nodes, course)
 
 

@@ -32,6 +32,8 @@ QUANTITIES: dict[str, tuple[str, ...]] = {
     "j": ("area", "m", "temp", "dtemp"),
     "q": ("area", "areab", "areac", "m", "temp", "dtemp"),
 }
+MAX_STEPS = 500_000
+"""Most steps of all expressions in which functions of ``.func`` cards are written out."""
 NOT_GIVEN = float("nan")
 """In a number column: the card doesn't give this field. No number that is read can be a NaN."""
 
@@ -168,6 +170,7 @@ class Scope:
         self.global_nodes: set[str] = set() if parent is None else parent.global_nodes
         self.fault: tuple[int, str] | None = None
         self.settled: set[str] = set()
+        self._spent: list[int] = [0] if parent is None else parent._spent
         self._linked: dict[Expression, Expression] = {}
 
     def node(self, word: str) -> int:
@@ -178,8 +181,9 @@ class Scope:
         """
         number = self.nodes.get(word)
         if number is None:
-            if word[0] == "{":
-                raise InputError(f"an expression {shown(word)} stands where a node's name should")
+            if word[0] in "{=":
+                what = "an expression" if word[0] == "{" else "a sign"
+                raise InputError(f"{what} {shown(word)} stands where a node's name should")
             number = self.nodes[word] = len(self.node_names)
             self.node_names.append(word)
         return number
@@ -221,6 +225,21 @@ class Scope:
             scope = scope.parent
         return None
 
+    def add_function(self, name: str, function: Function) -> None:
+        """Define a function; what a condition has written out before doesn't count any more."""
+        self.functions[name] = function
+        self._linked.clear()
+
+    def spend(self, steps: int) -> None:
+        """Count steps of expressions with functions written out, which a short netlist can make very many.
+
+        Raises:
+            InputError: There are too many in the whole netlist.
+        """
+        self._spent[0] += steps
+        if self._spent[0] > MAX_STEPS:
+            raise InputError(f"functions written out make more than {MAX_STEPS} steps in all; simplify them")
+
     def linked(self, expression: Expression) -> Expression:
         """The expression with the functions of this scope written out.
 
@@ -234,6 +253,7 @@ class Scope:
             steps = linked(expression.steps, self.function, lambda text: parse_expression(text).steps)
             names = frozenset(step for step in steps if isinstance(step, str))
             found = self._linked[expression] = Expression(expression.text, steps, names)
+        self.spend(len(found.steps))
         return found
 
     def definition(self, name: str) -> "Scope | None":
