@@ -2,11 +2,9 @@
 
 import dataclasses
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +59,7 @@ from mho.experiments.run import (
     read_configuration,
     write_configuration,
 )
+from mho.interruption import deferred
 
 _PIECE_SECONDS = 0.5
 """How long the compiled loop may run before the caller has its say."""
@@ -270,28 +269,6 @@ def _held(folder: Path, devices: Devices) -> AbstractContextManager[None]:
     return exclusive(folder) if devices.leads else nullcontext()
 
 
-@contextmanager
-def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn SIGINT and SIGTERM into a flag, to be looked at between two pieces of an epoch; a second one acts at once."""
-    requested = False
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-
-    def request(number: int, frame: object) -> None:
-        nonlocal requested
-        if requested:
-            raise KeyboardInterrupt
-        requested = True
-
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: requested
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 class _Training:
     """A run under way."""
 
@@ -338,7 +315,7 @@ class _Training:
         state = self.devices.placed(state)
         log = MetricsLog(self.folder, self.metrics) if self.devices.leads else None
         try:
-            with _deferred_interrupt() as interrupted:
+            with deferred() as interrupted:
                 state = self.devices.together(lambda: self._epochs(state, log, interrupted))
         finally:
             if log is not None:
