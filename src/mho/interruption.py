@@ -1,9 +1,9 @@
 """Interruption by SIGINT and SIGTERM: delivered once, in a safe place, and never lost.
 
 Python delivers a signal by an exception in whatever the main thread runs next. Where that is a callback of the garbage
-collector, a finalizer or a callback from compiled code, the exception is dropped there and the program goes on; and while the
-main thread is in compiled code, nothing is delivered at all. So a thread that the C library wakes watches over the delivery:
-it sends what was dropped again, and ends the process where the main thread cannot be reached.
+collector, a finalizer or a callback from compiled code, the exception is dropped there and the program goes on; and while
+the main thread is in compiled code, nothing is delivered at all. So a thread that the signal wakes watches over the
+delivery: it sends what was dropped again, and ends the process where the main thread cannot be reached.
 
 - `interruptible` delivers by KeyboardInterrupt;
 - `deferred` within it turns the signal into a flag, to be looked at where the work can be cut off;

@@ -183,7 +183,7 @@ def _rates(configuration: Configuration, network: Any) -> list[float]:
 
 def _with(common: Learner, rates: Any, beta: Any) -> Learner:
     """The learner with a member's own learning rates and nudging factor, which may be traced."""
-    analog = common.residual is not None
+    analog = common.tolerance is not None
     return dataclasses.replace(
         common,
         optimizer=optax.chain(common.optimizer, scale_by_layer([rates[index] for index in range(len(rates))])),
