@@ -317,12 +317,13 @@ def option(field: str) -> str:
 def shown(configuration: Configuration, field: str) -> str:
     """A field as the command takes it: `--hidden 100 10`."""
     value = getattr(configuration, field)
-    return " ".join(
-        [
-            option(field),
-            *(f"{v:g}" if isinstance(v, float) else str(v) for v in (value if isinstance(value, tuple) else (value,))),
-        ]
-    )
+    return " ".join([option(field), *(_short(v) for v in (value if isinstance(value, tuple) else (value,)))])
+
+
+def _short(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return min((text for text in (f"{value:g}", repr(value)) if float(text) == value), key=len, default=repr(value))
 
 
 def to_json(configuration: Configuration) -> dict[str, Any]:

@@ -16,8 +16,8 @@ _WRONG = 0.02
 """Error up to which a network has learned: its updates may vanish then."""
 _CHANCE = 0.95
 """Share of the error of guessing above which a network has learned nothing."""
-_GROWN = 10.0
-"""Factor on the weights' root mean square above which they have left where they began."""
+_GROWN, _BLOWN = 10.0, 1e3
+"""Factors on the weights' root mean square above which they have left where they began: if nothing is learned, and ever."""
 _ROUNDINGS = 4.0
 """Roundings of the largest prediction that a change between phases must be above."""
 _HELD = 0.99
@@ -35,6 +35,17 @@ def guessing_error(targets: np.ndarray) -> float:
     return 1.0 - float(np.max(np.bincount(targets))) / len(targets)
 
 
+def distance(configuration: Configuration, own: Configuration | None, name: str) -> float:
+    """By how many factors of e a field is from the experiment's own value; 0 where there is none."""
+    if own is None or not hasattr(own, name):
+        return 0.0
+    here, there = (np.ravel(np.asarray(getattr(c, name) or 1.0, float)) for c in (configuration, own))
+    if np.array_equal(here, there):
+        return 0.0
+    here, there = np.log(here), np.log(there)
+    return float(np.max(np.abs(here - there)) if here.shape == there.shape else abs(here.mean() - there.mean()))
+
+
 def suspects(configuration: Configuration, own: Configuration | None, fields: Sequence[str]) -> str:
     """The options, of those that bear on something, that are likely at fault, with their values.
 
@@ -45,37 +56,21 @@ def suspects(configuration: Configuration, own: Configuration | None, fields: Se
         own: the experiment's own configuration; None for an experiment without a name.
         fields: fields that bear on it, the likeliest first.
     """
-    known = [name for name in fields if hasattr(configuration, name)]
-
-    def distance(name: str) -> float:
-        """By how many factors of e a field is from the experiment's own value."""
-        if own is None or not hasattr(own, name):
-            return 0.0
-        here, there = (np.ravel(np.asarray(getattr(c, name) or 1.0, float)) for c in (configuration, own))
-        if np.array_equal(here, there):
-            return 0.0
-        here, there = np.log(here), np.log(there)
-        return float(np.max(np.abs(here - there)) if here.shape == there.shape else abs(here.mean() - there.mean()))
-
-    far = {name: distance(name) for name in known}
+    far = {name: distance(configuration, own, name) for name in fields if hasattr(configuration, name)}
     furthest = max(far.values(), default=0.0)
-    named = [name for name in known if 2.0 * far[name] >= furthest] if furthest > _CHANGED else known[:1]
+    named = [name for name in far if 2.0 * far[name] >= furthest] if furthest > _CHANGED else list(far)[:1]
     return " or ".join(shown(configuration, name) for name in named)
 
 
-def rate_fields(configuration: Configuration, own: Configuration | None, epoch: int, excess: float) -> str:
-    """Which option makes the learning rate wrong in an epoch by a factor `excess`: the decay, if the rates alone do not.
+def rate_suspects(configuration: Configuration, own: Configuration | None, epoch: int, *, grows: bool) -> str:
+    """The options that make updates too large, or else too small, in an epoch counted from 1.
 
-    Args:
-        configuration: what is trained.
-        own: see `suspects`.
-        epoch: counted from 1.
-        excess: by what the rate would have to be multiplied, if it is known; 1 if not.
+    It is the decay where that has changed the learning rates the most until then.
     """
-    factor = (epoch - 1) * abs(math.log(configuration.decay))
-    if factor > max(abs(math.log(excess)), 1.0) and (configuration.decay > 1.0) == (excess <= 1.0):
+    decayed = (epoch - 1) * math.log(configuration.decay) * (1.0 if grows else -1.0)
+    if decayed > max(math.log(10.0), distance(configuration, own, "learning_rates")):
         return shown(configuration, "decay")
-    return suspects(configuration, own, ("learning_rates", "initial", "gains", "input_gain"))
+    return suspects(configuration, own, ("learning_rates", "initial", "gains", "input_gain", "beta", "eta"))
 
 
 def warnings(
@@ -125,9 +120,10 @@ def _imprecise(configuration: RuleConfiguration, own: Configuration | None, prob
         return f"lower {shown(configuration, 'rtol')}"
     if probe.reached is not None and probe.reached > _HELD and configuration.rule == "equilibrium-propagation":
         return f"the nudge is stiffer than float32 can balance; lower {shown(configuration, 'beta')}"
-    fields = ("gains", "input_gain", "initial", "beta", "lower", "saturation_current", "learning_rates")
-    return "more than the solver's tolerance explains, so rounding: currents of too many decades meet; see " + suspects(
-        configuration, own, [name for name in fields if getattr(configuration, name, ())]
+    fields = ("input_gain", "gains", "initial", "beta", "lower", "saturation_current", "learning_rates")
+    return (
+        "rounding at nodes that carry little of their layer's current, or fewer sweeps than these need: see "
+        f"{suspects(configuration, own, fields)} and {shown(configuration, 'rtol')}"
     )
 
 
@@ -147,17 +143,18 @@ def _no_learning(
     step, at_chance = probe.step, error >= _CHANCE * chance
     grown = max(step.weight, 1e-300) / max(start_weight, 1e-300)
     stalled = step.size < 0.5 * probe.rounding
-    if at_chance and grown > _GROWN:
+    lost = probe.signal is not None and probe.signal < _ROUNDINGS * probe.precision
+    if grown > _BLOWN or (grown > _GROWN and (at_chance or stalled or lost)):
         return (
-            f"the weights have grown {grown:.2g} times and the training error is that of guessing: the learning rate is "
-            f"too large: lower {rate_fields(configuration, own, epoch, 1.0)}"
+            f"the weights have grown {grown:.2g} times: updates too large: see "
+            f"{rate_suspects(configuration, own, epoch, grows=True)}"
         )
     if step.at_bound > _BOUND:
         return (
             f"{step.at_bound:.1%} of the conductances stand at a bound of their devices: see "
             f"{suspects(configuration, own, ('lower', 'upper', 'initial', 'learning_rates'))}"
         )
-    if probe.signal is not None and probe.signal < _ROUNDINGS * probe.precision:
+    if lost:
         what = "the nudged phases" if nudged else "the clamped phase"
         which = suspects(configuration, own, ("beta", "initial") if nudged else ("eta",))
         return (
@@ -172,8 +169,7 @@ def _no_learning(
             f"how to reach them: too large: {suspects(configuration, own, ('beta',))}"
         )
     if stalled:
-        excess = 0.5 * probe.rounding / max(float(step.size), 1e-300)
-        which = rate_fields(configuration, own, epoch, excess)
+        which = rate_suspects(configuration, own, epoch, grows=False)
         return (
             f"the weights no longer move: an update is {float(step.size):.1g} of them, less than their rounding "
             f"({probe.rounding:.1g}): {_too_small(which)}"
@@ -207,6 +203,7 @@ def divergence(
         if rule.beta * curvature >= conductance:
             # Where −β pulls harder than the output's conductance holds, the energy has no minimum.
             which = suspects(configuration, own, ("beta", "initial", "lower"))
-            judged = "the nudging factor too large" if which.startswith("--beta") else "too small against the nudging"
+            small = "the outputs' conductances too small for the nudging"
+            judged = "the nudging factor too large" if which.startswith("--beta") else small
             return f"{judged} ({which}): the outputs' least conductance is {conductance:.2g} S"
-    return f"a learning rate too large ({rate_fields(configuration, own, epoch, 1.0)})"
+    return f"a learning rate too large ({rate_suspects(configuration, own, epoch, grows=True)})"

@@ -13,6 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax import Array
 
 from mho.elements import ProgrammableResistor
@@ -32,8 +33,6 @@ _VOLTAGES = 2**18
 class Step(eqx.Module):
     """What an update would do to the weights."""
 
-    moved: Array
-    """Share of the weights that it changes: the rest stand at a bound, or the update is lost to rounding."""
     size: Array
     """Its root mean square, relative to that of the weights."""
     at_bound: Array
@@ -51,12 +50,13 @@ class Probe:
     step: Step
     """The largest of the batches', entry by entry."""
     signal: float | None
-    """Largest change of a prediction from the free phase to a nudged or clamped one, relative to the largest prediction;
+    """Largest difference of a prediction between the two phases that are compared, relative to the largest prediction;
     None where there are no such phases."""
     reached: float | None
     """Mean share of the way to the targets that the nudged phases' predictions have gone."""
     precision: float
-    """Relative precision of the voltages' differences between phases."""
+    """Relative precision of that difference: of the voltages' rounding or, where the phases settle one after the other, of
+    where their solver stops."""
     rounding: float
     """Relative precision of weights and voltages: the distance of 1 from the next number."""
 
@@ -69,7 +69,14 @@ Judge = Callable[[Any, Any, np.ndarray, Array], Probe]
 
 
 def compile_probe(
-    learner: Learner, inputs: np.ndarray, targets: np.ndarray, *, classes: int | None, scale: float, batch_size: int
+    learner: Learner,
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    *,
+    classes: int | None,
+    scale: float,
+    batch_size: int,
+    rtol: float = 0.0,
 ) -> Judge:
     """Make the probe of a learner.
 
@@ -80,6 +87,7 @@ def compile_probe(
         classes: the number of classes; None for a regression.
         scale: what inputs are multiplied by.
         batch_size: samples a step.
+        rtol: where the solver stops.
 
     Returns:
         A function of (network, optimizer's state, order of the samples, random key).
@@ -88,7 +96,7 @@ def compile_probe(
     def step(network: Any, optimizer_state: Any, batch: Array, expected: Array, key: Array) -> tuple[Gradient, Step]:
         gradient = learner.gradient(network, batch, expected, key)
         slope: Any = coordinate_slope(network, gradient.by_parameter)
-        updates, _ = learner.optimizer.update(slope, optimizer_state)
+        updates, _ = learner.optimizer.update(slope, _within_epoch(optimizer_state))
         moved: Any = apply_updates(network, updates)
         taken = _measured(_weights(learner.parameters(network)), _weights(learner.parameters(moved)))
         return eqx.tree_at(lambda g: g.by_parameter, gradient, None), taken
@@ -99,7 +107,7 @@ def compile_probe(
         steps, residuals, signals, reached, largest = [], [], [], [], 0.0
         count = max(1, min(-(-SAMPLES // batch_size), len(inputs) // batch_size))
         each = min(batch_size, SAMPLES)
-        deviating = False
+        deviating = in_turn = False
         for index in range(count):
             rows = order[index * batch_size : (index + 1) * batch_size]
             batch = jnp.asarray(inputs[rows]).astype(float) * scale
@@ -109,25 +117,41 @@ def compile_probe(
             for phase in gradient.phases:
                 residuals.append(_residuals(network, _shortened(phase, batch_size, each)))
                 deviating |= phase.deviation is not None
+                in_turn |= phase.nudge is not None and len(phase.sources) == len(batch)
             if gradient.phases:
                 free, moved = _predictions(network, gradient.phases, batch_size)
                 goal = np.asarray(expected, np.float64)
                 largest = max(largest, float(np.max(np.abs(free))))
+                signals += (
+                    [float(np.max(np.abs(moved[0] - moved[-1] if len(moved) > 1 else moved[0])))] if moved else []
+                )
                 for change in moved:
-                    signals.append(float(np.max(np.abs(change))))
                     way = goal - free
                     reached.append(float(np.sum(change * way) / max(np.sum(way * way), np.finfo(float).tiny)))
-        dtype = np.float64 if learner.double else np.float32
+        finite = np.finfo(np.float64 if learner.double else np.float32)
+        precision = finite.tiny if deviating else max(finite.eps, 0.1 * rtol if in_turn else 0.0)
         return Probe(
             residuals=np.concatenate(residuals) if residuals else np.zeros(0),
             step=jax.tree.map(lambda *values: max(values), *steps),
             signal=max(signals) / max(largest, float(np.finfo(np.float32).tiny)) if signals else None,
             reached=float(np.mean(np.abs(reached))) if reached else None,
-            precision=float(np.finfo(dtype).tiny if deviating else np.finfo(dtype).eps),
-            rounding=float(np.finfo(dtype).eps),
+            precision=float(precision),
+            rounding=float(finite.eps),
         )
 
     return judge
+
+
+def _within_epoch(optimizer_state: Any) -> Any:
+    """The state before the last step of the epoch, as far as learning rates go by it: they decay when it is over."""
+
+    def scheduled(part: Any) -> bool:
+        return isinstance(part, optax.ScaleByScheduleState)
+
+    def back(part: Any) -> Any:
+        return part._replace(count=jnp.maximum(part.count - 1, 0)) if scheduled(part) else part
+
+    return jax.tree.map(back, optimizer_state, is_leaf=scheduled)
 
 
 def _weights(parameters: Any) -> list[tuple[Array, float, float]]:
@@ -149,18 +173,16 @@ def root_mean_square(learner: Learner, network: Any) -> float:
 
 def _measured(before: Sequence[tuple[Array, float, float]], after: Sequence[tuple[Array, float, float]]) -> Step:
     count = sum(max(1, weight.size) for weight, _, _ in before)
-    moved = at_bound = change = square = jnp.zeros(())
+    at_bound = change = square = jnp.zeros(())
     # Relative to the largest weight: squares of 1e30 S are beyond float32.
     most = jnp.max(jnp.stack([jnp.max(jnp.abs(x)) for pair in (before, after) for x, _, _ in pair]))
     unit = jnp.maximum(most, jnp.finfo(most.dtype).tiny)
     for (old, lower, upper), (new, _, _) in zip(before, after, strict=True):
-        moved += jnp.sum(new != old)
         at_bound += jnp.sum((old <= lower) | (old >= upper))
         change += jnp.sum((new / unit - old / unit) ** 2)
         square += jnp.sum((old / unit) ** 2)
     root = jnp.sqrt(square)
     return Step(
-        moved=moved / count,
         size=jnp.sqrt(change) / jnp.maximum(root, jnp.finfo(root.dtype).tiny),
         at_bound=at_bound / count,
         weight=root * unit / count**0.5,

@@ -398,7 +398,13 @@ class _Training:
             self.learner, state, inputs, labels, passes=configuration.passes, devices=devices, **settings
         )
         test = compile_test(self.learner, test_inputs, test_labels, scale=dataset.scale, devices=devices)
-        probe = compile_probe(self.learner, dataset.train_inputs, dataset.train_targets, **settings)
+        probe = compile_probe(
+            self.learner,
+            dataset.train_inputs,
+            dataset.train_targets,
+            rtol=getattr(configuration, "rtol", 0.0),
+            **settings,
+        )
         with deferred() as interrupted:
             return self._advanced(state, log, advance, (inputs, labels), test, probe, interrupted)
 
