@@ -53,7 +53,7 @@ class Configuration:
             value = getattr(self, field.name)
             for number in value if isinstance(value, tuple) else (value,):
                 if isinstance(number, int) and not -_MOST < number < _MOST:
-                    raise InputError(f"{option(field.name)}: whole numbers must be below {_MOST}")
+                    raise InputError(f"{option(field.name)} {_brief(number)}: must be below {_MOST}")
         positive = {name: getattr(self, name) for name in ("epochs", "passes", "batch_size", "decay")}
         _check_positive(positive | {f"learning_rates[{i}]": rate for i, rate in enumerate(self.learning_rates)})
         for name, value in {"validation": self.validation, "seed": self.seed}.items():

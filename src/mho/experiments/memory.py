@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from mho.errors import InputError
@@ -39,10 +38,11 @@ def needed_memory(
         configuration: what is trained.
         features: of the inputs.
         outputs: classes, or values to predict.
-        samples: of the training set.
+        samples: of the training set; 0 where it is not known yet.
         members: networks that are trained at once.
     """
     needed = {"passes": 4 * configuration.passes * samples}
+    batch = min(configuration.batch_size, max(1, samples))
     copies = _COPIES[configuration.optimizer] * members
     if isinstance(configuration, LayeredConfiguration):
         analog = configuration if isinstance(configuration, AnalogConfiguration) else None
@@ -50,7 +50,7 @@ def needed_memory(
         inputs = filters[-1] if filters else features * (2 if analog is not None else 1)  # ±x
         widths = (inputs, *configuration.hidden, outputs)
         weights = sum(n * m for n, m in itertools.pairwise(widths))
-        nodes = configuration.batch_size * (sum(configuration.hidden) + sum(filters))
+        nodes = batch * (sum(configuration.hidden) + sum(filters))
         needed["hidden"] = 4 * copies * weights + 4 * members * nodes
         if analog is not None:
             planes = (1, *filters)
@@ -59,26 +59,26 @@ def needed_memory(
     if isinstance(configuration, CircuitConfiguration):
         nodes = configuration.nodes ** (2 if configuration.graph == "lattice" else 1)
         # Newton's method holds a dense matrix a sample, and the graph is drawn from all pairs of nodes.
-        needed["nodes"] = 8 * nodes**2 * max(3 * configuration.batch_size, 2)
+        needed["nodes"] = 8 * nodes**2 * max(3 * batch, 2)
         needed["diodes"] = 8 * 8 * configuration.diodes if configuration.graph == "random" else 0
     return needed
 
 
 def refuse_if_too_large(
-    configuration: Configuration, features: int, outputs: int, samples: int = 0, seeds: Sequence[int] | range = (0,)
+    configuration: Configuration, features: int, outputs: int, samples: int = 0, members: int = 1
 ) -> None:
-    """Refuse what this machine has not the memory for, before it is taken.
+    """Refuse what this machine has not the memory for, before it is taken; see `needed_memory`.
 
     Raises:
         InputError: if the training would take more than there is; it names the option.
     """
     there_is = machine_memory()
-    needed = needed_memory(configuration, features, outputs, samples, len(seeds))
+    needed = needed_memory(configuration, features, outputs, samples, members)
     largest = max(needed, key=lambda name: needed[name])
     if sum(needed.values()) <= there_is:
         return
     one = needed_memory(configuration, features, outputs, samples)
-    named = f"--seeds, {len(seeds)} networks" if sum(one.values()) <= there_is else shown(configuration, largest)
+    named = f"{members} networks at once (--seeds)" if sum(one.values()) <= there_is else shown(configuration, largest)
     raise InputError(
         f"{named}: needs at least {_gigabytes(sum(needed.values()))} of memory, and there are {_gigabytes(there_is)}"
     )

@@ -144,6 +144,13 @@ def untrained_network(configuration: Configuration, features: int, outputs: int)
     raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
 
 
+def next_piece(steps: int, seconds: float) -> int:
+    """Steps of the next call of a compiled loop: more until one takes long enough, fewer if it takes too long."""
+    if seconds < _PIECE_SECONDS:
+        return 2 * steps
+    return max(1, steps // 2) if seconds > 4 * _PIECE_SECONDS else steps
+
+
 def train(
     name: str,
     configuration: Configuration,
@@ -278,7 +285,10 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
 
 
 def _refuse_if_edited(folder: Path, configuration: Configuration, bookmark: Bookmark) -> None:
-    trained = from_json(bookmark.configuration)
+    try:
+        trained = from_json(bookmark.configuration)
+    except InputError as problem:
+        raise InputError(f"{checkpoint_folder(folder)}: a checkpoint of another version of mho: {problem}") from problem
     for field in dataclasses.fields(configuration):
         before, now = getattr(trained, field.name, None), getattr(configuration, field.name)
         if field.name not in CHANGEABLE and now != before:
@@ -436,10 +446,7 @@ class _Training:
                 step = int(state.step)
                 took = time.perf_counter() - began
                 self.seconds += took
-                # Pieces grow until they take long enough, and shrink again if they take too long.
-                piece = (
-                    2 * piece if took < _PIECE_SECONDS else max(1, piece // 2) if took > 4 * _PIECE_SECONDS else piece
-                )
+                piece = next_piece(piece, took)
                 self._refuse_if_diverged(state, epoch, step)
                 self.show.standing(self._standing(state, epoch, step))
                 due = time.monotonic() - written >= self.interval
