@@ -51,6 +51,8 @@ class Delivery:
         """Whether it was raised where nothing catches it."""
         self._own = 0
         """Signals that this object sends itself and has not seen arrive."""
+        self._first: str | None = None
+        """What the first signal asked for, as the thread has seen it."""
         self._over = False
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
@@ -112,7 +114,7 @@ class Delivery:
         while not self._received() and not self._over:
             pass
         received = since = time.monotonic()
-        lost = 0
+        again = False
         while not self._over:
             time.sleep(_TICK)
             now = time.monotonic()
@@ -122,21 +124,24 @@ class Delivery:
             if self._held:
                 since = now
             elif self._dropped or (self._raised and now - self._raised > _TIDYING):
-                lost += not self._dropped
-                if lost > 1:
+                # Where all that runs drops it, or it is lost twice, no more of it will help.
+                if now - since > _UNREACHED if self._dropped else again:
                     self._end_process()
+                again |= not self._dropped
                 self._own += 1
                 _thread.interrupt_main(signal.SIGINT)
-                since = now
             elif not self._raised and now - since > _UNREACHED:
                 self._end_process()
 
     def _received(self) -> int:
         """How many signals have come that this object did not send."""
         try:
-            count = sum(number in _SIGNALS for number in os.read(self._woken, 1000))
+            numbers = [number for number in os.read(self._woken, 1000) if number in _SIGNALS]
         except BlockingIOError:
             return 0
+        count = len(numbers)
+        if numbers and self._first is None:
+            self._first = _SAID[signal.Signals(numbers[0])]
         own = min(self._own, count)
         self._own -= own
         return count - own
@@ -144,7 +149,7 @@ class Delivery:
     def _end_process(self) -> NoReturn:
         """End it from this thread: without a farewell of the main one, which may never come."""
         with contextlib.suppress(OSError):
-            said = f"mho: {self.requested or 'interrupted'} at once\n".encode()
+            said = f"mho: {self._first} at once\n".encode()
             os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + said)
         os._exit(EXIT_CODE)
 
