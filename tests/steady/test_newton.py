@@ -6,7 +6,7 @@ import sys
 import jax
 import numpy as np
 import pytest
-from hypothesis import Phase, assume, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from mho.elements import JunctionDiode
@@ -30,7 +30,7 @@ def random_circuit(seed: int, *, controlled: bool, volts: float = 1.0) -> tuple[
     g = 10 ** random.uniform(-5, -1, len(a))
     builder.add_resistors(a, b, g)
     cards += [f"R{k} {a[k]} {b[k]} {1 / g[k]:.17g}" for k in range(len(a))]
-    p, q = random.integers(0, NODES + 1, DIODES), random.integers(0, NODES + 1, DIODES)
+    p, q = random.integers(0, NODES + 1, DIODES), random.choice([5, 6, 9], DIODES)  # none across the sources
     builder.add_diodes(
         p, q, JunctionDiode.from_model(saturation_current=1e-12, ideality=1.3, breakdown_voltage=6.0, reltol=1e-9)
     )
@@ -59,8 +59,6 @@ def random_circuit(seed: int, *, controlled: bool, volts: float = 1.0) -> tuple[
 def test_operating_points_are_those_of_ngspice(seed, controlled):
     circuit, netlist = random_circuit(seed, controlled=controlled)
     ours = solve_circuit(circuit)
-    # Diodes straight across the sources carry up to 1e40 A, whose rounding hides ngspice's other currents.
-    assume(np.max(np.abs(ours.source_currents)) < 1.0)
     theirs = spice_operating_point(netlist)
     assert ours.residual <= 1e-9
     for k in range(1, circuit.nodes):
@@ -120,7 +118,7 @@ def test_unconverged_results_are_refused(monkeypatch):
     circuit, _ = random_circuit(7, controlled=False)
     monkeypatch.setattr(newton, "_LIMITED_STEPS", 2)
     monkeypatch.setattr(newton, "_SEARCH_STEPS", 0)
-    with pytest.raises(MhoError, match="no operating point found in 2 iterations: residual"):
+    with pytest.raises(MhoError, match=r"no operating point found in \d+ iterations, by Newton's method, .* at node"):
         solve_circuit(circuit)
 
 

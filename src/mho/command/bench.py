@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import inspect
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,10 +23,14 @@ BENCHMARKS = {
     "memory": "peak memory of training",
     "devices": "training shared out over four simulated devices, against one",
     "operating_point": "operating points of the paper's circuit, against ngspice",
+    "referee": "random circuits of some thirty families, against ngspice and a solution in 60 digits: who is right",
+    "fuzz": "netlists with anything in them, read and solved: what ends in no clear line, or takes too long",
     "circuits": "lattices, random graphs and a crossbar of 100,000 nodes, against ngspice and badcrossbar",
 }
-"""Each is a module of `mho.benchmarks` with the functions `measure`, whose records --json prints, `table`, and `plot` where
-it measures how something scales."""
+"""Each is a module of `mho.benchmarks` with the functions `measure`, which takes the options that it names and gives the
+records that --json prints, `table`, and `plot` where it measures how something scales."""
+SAMPLING = ("samples", "seed", "families")
+"""Options of the benchmarks that draw circuits at random."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +45,12 @@ class Options:
     """File for the records as JSON, beside what is printed; for - they are all that is printed."""
     data_dir: str | None = None
     """Folder that holds the files of MNIST; they are downloaded and cached if it is not given."""
+    samples: int = 100
+    """Random circuits of each family, of the benchmarks referee and fuzz."""
+    seed: int = 0
+    """Seed of the first random circuit; the others' follow."""
+    families: tuple[str, ...] = ()
+    """Families of random circuits; all of them if none is named."""
     plot: Path | None = None
     """Folder for plots on logarithmic axes, of the benchmarks that measure how something scales."""
 
@@ -61,7 +72,16 @@ def run(arguments: Sequence[str]) -> None:
     if options.output is not None:
         check_output("-o", options.output)
     modules = {name: importlib.import_module(f"mho.benchmarks.{name}") for name in options.names}
-    results = {name: module.measure(options.data_dir) for name, module in modules.items()}
+    taken = {name: list(inspect.signature(module.measure).parameters) for name, module in modules.items()}
+    for option in SAMPLING:
+        if getattr(options, option) != getattr(Options, option) and not any(
+            option in names for names in taken.values()
+        ):
+            raise InputError(f"--{option} is an option of benchmarks that draw circuits at random: referee, fuzz")
+    results = {
+        name: module.measure(**{option: getattr(options, option) for option in taken[name]})
+        for name, module in modules.items()
+    }
     if options.plot is not None:
         for name, module in modules.items():
             if hasattr(module, "plot"):

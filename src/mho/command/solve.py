@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -32,15 +33,17 @@ def run(arguments: Sequence[str]) -> None:
     )
     options = parse(Options, arguments, prog="mho solve", description=description)
     from mho.spice import read_netlist
-    from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages
+    from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages, source_currents
     from mho.steady.newton import solve_circuit
 
     netlist = read_netlist(options.netlist, allow_include_outside=options.allow_include_outside)
+    for note in netlist.notes:
+        print(f"note: {note}", file=sys.stderr)
     circuit = netlist_circuit(netlist)
     point = solve_circuit(circuit, start=nodeset_voltages(netlist, circuit))
-    voltages, currents = point.voltages.tolist(), point.source_currents.tolist()
+    voltages = point.voltages.tolist()
     nodes = {name: voltages[circuit.node_names.index(name, "node")] for name in netlist.nodes[1:]}
-    branches = {name: currents[circuit.branch_names.index(name, "voltage source")] for name in netlist.branches}
+    branches = source_currents(netlist, circuit, point)
     if options.json:
         print(json.dumps({"nodes": nodes, "branches": branches, "residual": float(point.residual)}))
         return

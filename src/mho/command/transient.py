@@ -46,6 +46,8 @@ def run(arguments: Sequence[str]) -> None:
     from mho.spice.netlist_transient import netlist_transient
 
     netlist = read_netlist(options.netlist, allow_include_outside=options.allow_include_outside)
+    for note in netlist.notes:
+        print(f"note: {note}", file=sys.stderr)
     found = netlist_transient(netlist, capacitance=options.capacitance)
     text = as_json(found.times, found.voltages) if options.json else as_csv(found.times, found.voltages)
     if options.plot is not None:

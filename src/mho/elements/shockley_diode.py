@@ -20,6 +20,10 @@ ROOM_TEMPERATURE = 300.15
 """K; SPICE's nominal temperature, 27 °C."""
 
 
+LARGEST_CURRENT = 1e12
+"""No junction carries more [A]: an operating point with such a current is none."""
+
+
 def thermal_voltage(temperature: Array | float) -> Array | float:
     """K T / q [V] at a temperature in kelvin."""
     return BOLTZMANN / ELEMENTARY_CHARGE * temperature
@@ -127,6 +131,10 @@ class ShockleyDiode(TwoTerminal):
         """A few steps at a time."""
         return False
 
+    def in_range(self, voltage: Array) -> Array:
+        """Below `LARGEST_CURRENT`."""
+        return namespace(voltage).abs(self.current(voltage)) < LARGEST_CURRENT
+
     def conduction_bound(self, conductance: Array, current: Array) -> Array:
         """A bound on |v| of the node equation on the conducting side.
 
@@ -203,6 +211,10 @@ class AntiparallelDiodes(TwoTerminal):
             )
 
         return cls(up=diode(1.0), down=diode(-1.0))
+
+    def in_range(self, voltage: Array) -> Array:
+        """Both diodes'."""
+        return self.up.in_range(voltage) & self.down.in_range(voltage)
 
     def current(self, voltage: Array) -> Array:
         """Sum of the two diodes' currents."""

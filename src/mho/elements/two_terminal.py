@@ -7,6 +7,7 @@ co-contents; Kirchhoff's current law is where it is stationary in the free node 
 
 import abc
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import ClassVar
 
 import equinox as eqx
@@ -51,6 +52,13 @@ class TwoTerminal(eqx.Module):
         """Current [A] and differential conductance [S]: for laws that give both at once."""
         return self.current(voltage), self.slope(voltage)
 
+    def prepared(self) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        """`tangent` as a function of NumPy's arrays, (..., elements), for a law that is evaluated many thousands of times.
+
+        What does not depend on the voltage may be computed once.
+        """
+        return partial(type(self).tangent, self)
+
     def co_content(self, voltage: Array) -> Array:
         """Co-content ∫₀^v i(u) du [W], by 64-point Gauss-Legendre quadrature of `current`.
 
@@ -71,6 +79,11 @@ class TwoTerminal(eqx.Module):
     def exact(self) -> bool:
         """Whether `node_voltage` solves to rounding at every call and in every precision."""
         return True
+
+    def in_range(self, voltage: Array) -> Array:
+        """Whether the law is meant to hold at a voltage, elementwise; no operating point is accepted where it isn't."""
+        xp = namespace(voltage)
+        return xp.isfinite(self.current(voltage))
 
     def mismatch(self, voltage: Array, current: Array) -> Array:
         """How far a current [A] is from what the law allows at a voltage [V]."""
@@ -131,6 +144,14 @@ class TwoTerminal(eqx.Module):
                 bracket = halve(step, bracket)
             return bracket[0]
         return lax.fori_loop(0, _BISECTIONS, halve, (stand, drop))[0]
+
+    def voltage_past(self, current: Array, stand: Array, drop: Array) -> Array:
+        """Where a step of Newton's method from `stand` to `drop` [V] leads where the law's tangent promised `current` [A].
+
+        `drop`, or beyond it: an exponential law that is to carry less falls by no more than its own scale a step, however
+        far it is to fall, where its inverse gets there at once.
+        """
+        return drop
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """The SPICE lines of this element (or of its entry `index`) between two nodes, named after `name`.

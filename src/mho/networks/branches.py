@@ -47,6 +47,8 @@ class Branches(eqx.Module):
     """Parameters of shape (branches,)."""
     programmable: bool = eqx.field(static=True, default=False)
     """Whether the elements' conductances are weights to be trained."""
+    labels: Names | None = eqx.field(static=True, default=None)
+    """Names of the elements, for messages."""
 
 
 class Amplifiers(eqx.Module):

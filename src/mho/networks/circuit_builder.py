@@ -65,8 +65,9 @@ class CircuitBuilder:
         *,
         name: str,
         programmable: bool = False,
+        labels: Sequence[str] | None = None,
     ) -> None:
-        """A group of elements; node arrays of lengths n or 1, parameters of shape (n,) or ().
+        """A group of elements; `labels` name each in messages; node arrays of lengths n or 1, parameters of shape (n,) or ().
 
         Raises:
             InputError: if the shapes do not fit, the name is taken or the element has no finite law.
@@ -88,7 +89,8 @@ class CircuitBuilder:
             raise InputError(f"{name}: parameters must be scalars or have one entry an element, not shape {shape}")
         a, b = np.broadcast_to(a, shape).copy(), np.broadcast_to(b, shape).copy()
         whole = _with_parameters(element, [np.broadcast_to(p, shape).copy() for p in arrays])
-        self._branches.append(Branches(name, a, b, whole, programmable))
+        named = None if labels is None else Names(labels)
+        self._branches.append(Branches(name, a, b, whole, programmable, named))
 
     def add_resistors(
         self,
@@ -117,13 +119,20 @@ class CircuitBuilder:
             value = g.reshape(-1)[k]
             raise InputError(f"{label} ({a} to {b}): conductance {value:g} S; must be positive and finite")
         element = ProgrammableResistor(g, lower, upper)
-        self.add_elements(first, second, element, name=name, programmable=programmable)
+        self.add_elements(first, second, element, name=name, programmable=programmable, labels=labels)
 
     def add_diodes(
-        self, anode: Nodes, cathode: Nodes, diode: JunctionDiode | None = None, *, name: str = "diodes"
+        self,
+        anode: Nodes,
+        cathode: Nodes,
+        diode: JunctionDiode | None = None,
+        *,
+        name: str = "diodes",
+        labels: Sequence[str] | None = None,
     ) -> None:
         """Diodes; SPICE's default model if none is given."""
-        self.add_elements(anode, cathode, JunctionDiode.from_model() if diode is None else diode, name=name)
+        element = JunctionDiode.from_model() if diode is None else diode
+        self.add_elements(anode, cathode, element, name=name, labels=labels)
 
     def add_current_sources(
         self, first: Nodes, second: Nodes, current: ArrayLike, *, name: str = "current-sources"

@@ -20,12 +20,14 @@ def diode_graph(
 ) -> Circuit:
     """A circuit of given edges, some of them junction diodes (SPICE's default model), the others resistors.
 
+    Between two driven nodes stands no diode.
+
     Args:
         first: a node number of each edge, from 1 on.
         second: the other.
         driven: nodes that voltage sources hold.
         voltages: at which voltage [V], of the same shape.
-        diodes: how many edges, chosen at random, are diodes, in random direction.
+        diodes: how many edges, chosen at random, are to be diodes, in random direction.
         seed: of that choice and of the conductances.
         conductance: mean of the resistors' conductances, which are uniform between 0.5 and 1.5 times it [S].
 
@@ -38,11 +40,14 @@ def diode_graph(
     random = np.random.default_rng(seed)
     edges = random.permutation(len(a))
     resistors, junctions = edges[diodes:], edges[:diodes]
+    # A diode straight across sources would carry any current.
+    across = np.isin(a[junctions], driven) & np.isin(b[junctions], driven)
+    resistors, junctions = np.append(resistors, junctions[across]), junctions[~across]
     builder = CircuitBuilder()
     values = conductance * random.uniform(0.5, 1.5, len(resistors))
     builder.add_resistors(a[resistors], b[resistors], values)
-    if diodes:
-        turned = random.random(diodes) < 0.5
+    if len(junctions):
+        turned = random.random(len(junctions)) < 0.5
         anode, cathode = np.where(turned, b[junctions], a[junctions]), np.where(turned, a[junctions], b[junctions])
         builder.add_diodes(anode, cathode)
     held = np.asarray(driven)

@@ -32,6 +32,8 @@ class Ties(eqx.Module):
     root: np.ndarray
     """A node of each free group, (free,): for messages."""
     free: int = eqx.field(static=True)
+    amplified: bool = eqx.field(static=True)
+    """Whether there are amplifiers: without them `factor` is 1 wherever a group is behind a node, and so are `weights`."""
 
 
 def tie_forest(
@@ -129,6 +131,7 @@ def tie_forest(
         scale=scale,
         root=free_roots,
         free=len(free_roots),
+        amplified=amplifiers is not None,
     )
 
 

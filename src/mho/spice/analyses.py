@@ -1,26 +1,63 @@
 """Cards that say what to do with a circuit: .options, .temp, .tran, .op, .print, .plot and .save.
 
 Source: ngspice 39 manual, chapter 15 ("Analyses and Output Control"). An option that changes the circuit and isn't
-known here is refused, as is any other analysis.
+known here is refused.
 """
 
 import re
 from dataclasses import dataclass, field
 
 from mho.errors import InputError
-from mho.spice import cards
-from mho.spice.expansion import Parameters
-from mho.spice.expressions import Expression, evaluate
+from mho.spice.expansion import Parameters, evaluate
+from mho.spice.expressions import Expression
+from mho.spice.fields import value_of, words_of
 from mho.spice.lines import NetlistLines
+from mho.spice.notes import Notes
 from mho.spice.scopes import Value
 from mho.spice.values import shown
 from mho.spice.waveforms import Transient
 
 SUPPORTED_CARDS = (
-    *(".param", ".subckt", ".ends", ".model", ".include", ".ic", ".nodeset", ".temp", ".options", ".op", ".tran"),
-    *(".print", ".plot", ".save", ".end"),
+    *(
+        ".param",
+        ".func",
+        ".subckt",
+        ".ends",
+        ".model",
+        ".include",
+        ".lib",
+        ".global",
+        ".if",
+        ".elseif",
+        ".else",
+        ".endif",
+    ),
+    *(".ic", ".nodeset", ".temp", ".options", ".op", ".tran", ".title", ".end"),
 )
 """Every card that begins with a dot and is read."""
+OTHER_ANALYSES = frozenset(
+    (".dc", ".ac", ".noise", ".disto", ".sens", ".tf", ".pz", ".pss", ".sp", ".step", ".four", ".fft", ".mc", ".wcase")
+)
+"""Analyses that ngspice or its relatives have, and that are not run here."""
+OUTPUT_CARDS = frozenset(
+    (
+        ".print",
+        ".plot",
+        ".save",
+        ".probe",
+        ".measure",
+        ".meas",
+        ".width",
+        ".graph",
+        ".view",
+        ".backanno",
+        ".tag",
+        ".net",
+    )
+)
+"""Cards that say what to print, plot, save or measure."""
+TOP_CARDS = frozenset((".options", ".option", ".opt", ".temp", ".tran", ".op"))
+"""Cards that belong to the top level."""
 NUMBER_OPTIONS = (
     *("reltol", "abstol", "vntol", "chgtol", "trtol", "pivtol", "pivrel", "maxord", "xmu", "numdgt", "interp"),
     *("itl1", "itl2", "itl3", "itl4", "itl5", "itl6", "gminsteps", "srcsteps", "ramptime", "minbreak", "seed"),
@@ -31,6 +68,9 @@ FLAG_OPTIONS = (
     *("keepopinfo", "noopiter", "noopalter", "noinit", "savecurrents", "autostop"),
 )
 """Options that are kept, with or without a value, but don't change the circuit."""
+
+CIRCUIT_OPTIONS = frozenset(("rshunt", "cshunt", "rseries"))
+"""Options that add elements to the circuit."""
 
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII)
 _SCALED_TWICE = re.compile(r"[+-]?[\d.]+(?:e[+-]?\d+[a-z]|d)", re.ASCII)
@@ -45,15 +85,24 @@ class ControlCards:
     transient: tuple[list[Value], bool, int] | None = None
     operating_point: bool = False
     output_cards: list[str] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
 
 
 def read_control_card(deck: ControlCards, card: str, text: str, position: int) -> None:
-    """Read a card of the top level, whose first word is ``card``.
+    """Read a card of the top level, whose first word is ``card``; one of another analysis or of output is passed over.
 
     Raises:
         InputError: It is wrong, or not supported.
     """
-    words = cards.words_of(text) if card not in (".print", ".plot", ".save") else []
+    if card in OTHER_ANALYSES:
+        deck.notes.add("not run, as only .op and .tran are", card, position)
+        return
+    if card in OUTPUT_CARDS:
+        if card in (".print", ".plot", ".save"):
+            deck.output_cards.append(text)
+        deck.notes.add("cards of output are passed over", card, position)
+        return
+    words = words_of(text)
     if card in (".option", ".options", ".opt"):
         _read_options(deck, words, position)
     elif card == ".temp":
@@ -62,23 +111,20 @@ def read_control_card(deck: ControlCards, card: str, text: str, position: int) -
             raise InputError(
                 f"bad card {shown(text)}; write .temp CELSIUS, one number without a unit or {{expression}}"
             )
-        deck.temperature = (cards.value_of(words[1]), position)
+        deck.temperature = (value_of(words[1]), position)
     elif card == ".tran":
         use_initial = words[-1] == "uic"
         times = words[1:-1] if use_initial else words[1:]
         if not 2 <= len(times) <= 4:
             raise InputError(f"bad card {shown(text)}; write .tran STEP STOP [START [MAXSTEP]] [uic]")
         if deck.transient is not None:
-            raise InputError("a second .tran card; keep one")
-        deck.transient = ([cards.value_of(word) for word in times], use_initial, position)
+            deck.notes.add("of several .tran cards the first is run", ".tran", position)
+            return
+        deck.transient = ([value_of(word) for word in times], use_initial, position)
     elif card == ".op":
         if len(words) != 1:
             raise InputError(f"bad card {shown(text)}; write .op alone")
         deck.operating_point = True
-    elif card in (".print", ".plot", ".save"):
-        deck.output_cards.append(text)
-    elif card in (".control", ".endc"):
-        raise InputError(f"{card} block of ngspice commands; take it out, mho runs the netlist's cards alone")
     else:
         raise InputError(f"unsupported card {shown(card)}; supported: {' '.join(SUPPORTED_CARDS)}")
 
@@ -103,12 +149,13 @@ def _read_options(deck: ControlCards, words: list[str], position: int) -> None:
             if value not in ("trap", "trapezoidal", "gear"):
                 raise InputError(f"option method is {shown(value)}; write method=trap or method=gear")
         elif name in FLAG_OPTIONS:
-            value = cards.value_of(words[at + 2]) if has_value else True
+            value = value_of(words[at + 2]) if has_value else True
+        elif name in CIRCUIT_OPTIONS:
+            raise InputError(f"option {shown(name)} changes the circuit and is not supported; take it out")
         else:
-            raise InputError(
-                f"unsupported option {shown(name)}; supported: temp tnom gmin, and without effect on the circuit: "
-                f"{' '.join((*NUMBER_OPTIONS, *FLAG_OPTIONS, 'method'))}"
-            )
+            deck.notes.add("options that mean nothing here are passed over", name, position)
+            at += 3 if has_value else 1
+            continue
         deck.options.append((name, value, position))
         at += 3 if has_value else 1
 
@@ -117,7 +164,7 @@ def _option_value(name: str, word: str) -> Value:
     # ngspice reads these with another parser, which doesn't take a suffix behind an exponent, nor a d for the e.
     if word[0] != "{" and _SCALED_TWICE.match(word):
         raise InputError(f"option {name} is {shown(word)}; write an exponent with e or a suffix, not both")
-    return cards.value_of(word)
+    return value_of(word)
 
 
 def _number(value: Value, what: str, position: int, parameters: Parameters, lines: NetlistLines) -> float:
@@ -173,6 +220,9 @@ def _transient(deck: ControlCards, parameters: Parameters, lines: NetlistLines) 
         return None
     values, use_initial, position = deck.transient
     step, stop, *rest = [_number(value, ".tran", position, parameters, lines) for value in values]
+    if step == 0:
+        step = stop / 50
+        lines.notes.add("a .tran step of 0 is taken as a fiftieth of the stop", ".tran", position)
     try:
         return Transient(step, stop, rest[0] if rest else 0.0, rest[1] if len(rest) > 1 else None, use_initial)
     except InputError as error:

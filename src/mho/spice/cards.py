@@ -6,122 +6,28 @@ card is read whole or refused: nothing in it is skipped. Messages here name no p
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 
 from mho.errors import InputError
-from mho.spice.expressions import evaluate, parse_expression
-from mho.spice.models import known_parameter
+from mho.spice.behavioural_cards import behavioural_source, formula_resistor, nonlinear_source, without_keyword
+from mho.spice.device_cards import bipolar, coupling, current_switch, diode, inductor, mosfet, voltage_switch
+from mho.spice.expressions import Function
+from mho.spice.fields import assigned_value, assignments, keyed, value_of, words_of
+from mho.spice.formulas import senses
 from mho.spice.scopes import NOT_GIVEN, Calls, Scope, Value
-from mho.spice.values import parse_number, shown
+from mho.spice.values import shown
 
-SUPPORTED_ELEMENTS = "R C D V I E G F H X"
+SUPPORTED_ELEMENTS = "R C L K D V I E G F H B S W M Q X"
 
-_SPECIAL = re.compile(r"[{}'\"=(),]")
-_WORD = re.compile(r"(?P<group>\{[^{}]*+\}|'[^']*+')|[\s(),]++|=|[^\s{}'\"=(),]++|(?P<bad>.)", re.DOTALL)
-_PIECE = re.compile(
-    r"\{[^{}]*+\}|'[^']*+'|\"[^\"]*+\"|(?P<name>[a-z_][\w.]*+)(?P<equals>\s*+=(?!=))?|[\d.][\w.]*+|\s++|.",
-    re.ASCII | re.DOTALL,
-)
 _NAME = re.compile(r"[a-z_][\w.]*", re.ASCII)
-_NUMBER_LIKE = re.compile(r"[+-]?[\d.][\w.]*", re.ASCII)
+_FUNCTION = re.compile(r"\.func\s+([a-z_]\w*)\s*\(([^()]*)\)\s*=?\s*(.*)", re.DOTALL | re.ASCII)
+_PARAM_FUNCTION = re.compile(r"\.param\s+([a-z_]\w*)\s*\(([^()]*)\)\s*=\s*(.*)", re.DOTALL | re.ASCII)
 _MODEL = re.compile(r"\.model\s+([^\s(){}'\"=,]+)\s+([a-z]\w*)\s*(.*)", re.DOTALL | re.ASCII)
 
-_WAVEFORMS = ("pulse", "sin", "exp", "pwl")
-_SOURCE_WORDS = ("dc", "ac", *_WAVEFORMS)
+_WAVEFORMS = ("pulse", "sin", "sine", "exp", "pwl")
+_SOURCE_WORDS = ("dc", "ac", "distof1", "distof2", *_WAVEFORMS)
 _OTHER_WAVEFORMS = ("sffm", "am", "trnoise", "trrandom", "external")
-_BEFORE_PARENTHESIS = frozenset({"v", "=", *_SOURCE_WORDS, *_OTHER_WAVEFORMS})
-_NONLINEAR = re.compile(r"\s(?:poly|value|vol|cur|table|laplace|freq)\s*[=({]")
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a card: blanks and parentheses part them, ``=`` is one, an expression is one in braces.
-
-    Commas part words inside parentheses. ngspice guesses in different ways at other commas and parentheses.
-
-    Raises:
-        InputError: A brace, quote or parenthesis without its partner, or where none belongs.
-    """
-    if not _SPECIAL.search(text):
-        return text.split()
-    words: list[str] = []
-    inside = False
-    for match in _WORD.finditer(text):
-        word = match[0]
-        if match["group"]:
-            words.append("{" + word[1:-1] + "}")
-        elif match["bad"]:
-            raise InputError(f"unexpected {word} in {shown(text)}; expressions go in {{}} or '' without nesting")
-        elif word[0] not in " \t(),":
-            words.append(word)
-        elif not word.isspace():
-            if word[0] == "(" and words and words[-1] not in _BEFORE_PARENTHESIS:
-                raise InputError(f"unexpected ( behind {shown(words[-1])}; put a blank before it")
-            for character in word:
-                if character == ("(" if inside else ")") or (character == "," and not inside):
-                    raise InputError(f"unexpected {character} in {shown(text)}; part names by blanks")
-                inside ^= character in "()"
-    if inside:
-        raise InputError(f"no ) behind the ( in {shown(text)}; add it")
-    return words
-
-
-def assignments(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """What stands before the first ``name=`` of a card, and each name with the text up to the next."""
-    starts: list[tuple[str, int, int]] = []
-    for match in _PIECE.finditer(text):
-        if match["equals"] and text[match.start() - 1 : match.start()] not in ("<", ">", "=", "!"):
-            starts.append((match["name"], match.start(), match.end()))
-    if not starts:
-        return text, []
-    ends = [start for _, start, _ in starts[1:]] + [len(text)]
-    pairs = [(name, text[begin:end].strip()) for (name, _, begin), end in zip(starts, ends, strict=True)]
-    return text[: starts[0][1]], pairs
-
-
-@lru_cache(maxsize=4096)
-def expression_value(text: str) -> Value:
-    """An expression, or its value where it has no parameters.
-
-    Raises:
-        InputError: It isn't an expression, or isn't finite.
-    """
-    expression = parse_expression(text)
-    if expression.names:
-        return expression
-    return float(evaluate(expression, _no_parameter))
-
-
-def _no_parameter(name: str) -> float:
-    raise AssertionError(name)
-
-
-def value_of(word: str) -> Value:
-    """A number, an expression in braces or a parameter's bare name.
-
-    Raises:
-        InputError: The word is none of them.
-    """
-    if word[0] == "{":
-        return expression_value(word[1:-1])
-    if _NAME.fullmatch(word):
-        return expression_value(word)
-    return parse_number(word)
-
-
-def assigned_value(name: str, text: str) -> Value:
-    """The value behind ``name=``: a number or an expression, with or without braces or quotes.
-
-    Raises:
-        InputError: There is none, or it is wrong.
-    """
-    if not text:
-        raise InputError(f"{shown(name)} has no value; write {name}=VALUE")
-    if len(text) > 1 and text[0] + text[-1] in ("{}", "''"):
-        return expression_value(text[1:-1])
-    # ngspice reads a number here as in an expression, where mil and an exponent with d are something else.
-    if _NUMBER_LIKE.fullmatch(text) and "mil" not in text and "d" not in text:
-        return parse_number(text)
-    return expression_value(text)
+_MOST_NUMBERS = {"dc": 1, "ac": 2, "distof1": 2, "distof2": 2, "waveform": 10**9}
+"""How many numbers may follow each part of an independent source's card."""
 
 
 def element(scope: Scope, text: str, position: int) -> None:
@@ -139,103 +45,126 @@ def element(scope: Scope, text: str, position: int) -> None:
     read(scope, text, position)
 
 
-def _named(scope: Scope, name: str, position: int) -> str:
-    if name in scope.seen:
-        raise InputError(f"duplicate element {shown(name)}; give each element its own name")
-    scope.seen[name] = position
-    return name
-
-
-def _keyed(words: list[str], known: tuple[str, ...]) -> tuple[list[str], dict[str, Value]]:
-    """The words before the first ``key=``, and the values of the keys, which must be known."""
-    if "=" not in words:
-        return words, {}
-    first = words.index("=") - 1
-    if first < 1:
-        raise InputError(f"{shown(words[0])} is followed by '='; write the element's nodes and value first")
-    keys: dict[str, Value] = {}
-    for at in range(first, len(words), 3):
-        group = words[at : at + 3]
-        if len(group) != 3 or group[1] != "=" or "=" in (group[0], group[2]):
-            raise InputError(f"bad parameter at {shown(' '.join(group))}; write name=value")
-        name = group[0]
-        if name not in known:
-            raise InputError(f"unsupported parameter {shown(name)}; supported here: {' '.join(known)}")
-        if name in keys:
-            raise InputError(f"parameter {shown(name)} is given twice; give it once")
-        keys[name] = value_of(group[2])
-    return words[:first], keys
-
-
 def _passive(
-    scope: Scope, text: str, long_name: str, known: tuple[str, ...]
-) -> tuple[list[str], Value, dict[str, Value]]:
-    """Words, value and keys of a resistor's or capacitor's card."""
-    words = words_of(text)
+    scope: Scope, text: str, long_name: str, short_names: tuple[str, ...], known: tuple[str, ...]
+) -> tuple[list[str], Value | None, str, dict[str, Value]]:
+    """Words, value, model and keys of a resistor's or capacitor's card.
+
+    A bare name in the value's place is a model or a parameter; which one, is known when all cards are read.
+    """
+    words = words_of(text, nodes=2)
+    if len(words) == 4 and _is_value(words[3]) and words[2] != "=":
+        return words, value_of(words[3]), "", {}
     keys: dict[str, Value] = {}
+    value: Value | None = None
     if "=" in words:
-        words, keys = _keyed(words, (text[0], long_name, *known))
-        given = [keys.pop(key) for key in (text[0], long_name) if key in keys]
-        if len(words) == 3 and len(given) == 1:
-            return words, given[0], keys
-        if given:
-            raise InputError(f"{shown(words[0])} has more than one {long_name} or too few nodes; give one")
-    if len(words) != 4:
+        words, keys = keyed(_with_both_coefficients(words), (*short_names, *known, *_WITHOUT_EFFECT))
+        given = [keys.pop(key) for key in short_names if key in keys]
+        if len(given) > 1 or (given and len(words) > 3 and _is_value(words[3])):
+            raise InputError(f"{shown(words[0])} has more than one {long_name}; give one")
+        value = given[0] if given else None
+        keys = {key: number for key, number in keys.items() if key not in _WITHOUT_EFFECT}
+    fields = words[3:]
+    if value is None and fields and (_is_value(fields[0]) or len(fields) == 2):
+        value = value_of(fields.pop(0 if _is_value(fields[0]) or not _is_value(fields[1]) else 1))
+    geometry = "l" in keys or "w" in keys
+    if len(words) < 3 or len(fields) > 1 or (fields and _is_value(fields[0])) or (value is None and not fields):
         letter = text[0].upper()
         raise InputError(
-            f"{shown(words[0])} has {len(words) - 1} fields; a {long_name} card is {letter}NAME NODE NODE VALUE "
-            f"[{'] ['.join(f'{key}=' for key in known)}]"
+            f"{shown(words[0])} has {len(words) - 1} fields; a {long_name} card is {letter}NAME NODE NODE [VALUE] "
+            f"[MODEL] [{'] ['.join(f'{key}=' for key in known)}]"
         )
-    return words, value_of(words[3]), keys
+    if geometry and not fields:
+        raise InputError(f"{shown(words[0])} has a length or width and no model that makes a {long_name} of it")
+    return words, value, fields[0] if fields else "", keys
+
+
+_WITHOUT_EFFECT = ("ac", "noisy", "noise", "bv_max")
+"""Keys of resistors and capacitors that no operating point and no transient depends on."""
+
+
+def _is_value(word: str) -> bool:
+    return word[0] in "{+-.0123456789"
+
+
+def _with_both_coefficients(words: list[str]) -> list[str]:
+    """``tc = a b`` spelled out as ``tc1 = a tc2 = b``, as ngspice does."""
+    for at in range(3, len(words) - 2):
+        if words[at] == "tc" and words[at + 1] == "=":
+            second = words[at + 3 : at + 4]
+            more = ["tc2", "=", *second] if second and _is_value(second[0]) else []
+            return [*words[:at], "tc1", "=", words[at + 2], *more, *words[at + 3 + bool(more) :]]
+    return words
 
 
 def _resistor(scope: Scope, text: str, position: int) -> None:
-    words, value, keys = _passive(scope, text, "resistance", ("tc1", "tc2", "m"))
-    values = (value, keys.get("tc1", 0.0), keys.get("tc2", 0.0), keys.get("m", 1.0)) if keys else (value, 0.0, 0.0, 1.0)
-    nodes = (scope.node(words[1]), scope.node(words[2]))
-    scope.cards_of("r").add(_named(scope, words[0], position), nodes, values, position)
+    if "(" in text and senses(text):
+        formula_resistor(scope, text, position)
+        return
+    known = ("tc1", "tc2", "tce", "m", "temp", "dtemp", "l", "w", "scale")
+    words, value, label, keys = _passive(scope, text, "resistance", ("r", "resistance"), known)
+    _add_passive(scope, words, value, label, keys, ("tc1", "tc2", "m"), position)
 
 
 def _capacitor(scope: Scope, text: str, position: int) -> None:
-    words, value, keys = _passive(scope, text, "capacitance", ("ic", "m"))
-    values = (value, keys.get("ic", NOT_GIVEN), keys.get("m", 1.0))
-    nodes = (scope.node(words[1]), scope.node(words[2]))
-    scope.cards_of("c").add(_named(scope, words[0], position), nodes, values, position)
-
-
-def _diode(scope: Scope, text: str, position: int) -> None:
-    words, keys = _keyed(words_of(text), ("area", "m", "temp"))
-    if len(words) not in (4, 5) or (len(words) == 5 and "area" in keys):
+    if "(" in text and senses(text):
         raise InputError(
-            f"{shown(words[0])} has {len(words) - 1} fields; a diode card is DNAME ANODE CATHODE MODEL [AREA] "
-            "[area=] [m=] [temp=]"
+            f"{shown(text.split()[0])} has a formula; a capacitance is a number here, and can't depend on a voltage"
         )
-    area = value_of(words[4]) if len(words) == 5 else keys.get("area", 1.0)
+    known = ("ic", "m", "tc1", "tc2", "temp", "dtemp", "l", "w", "scale")
+    words, value, label, keys = _passive(scope, text, "capacitance", ("c", "cap", "capacitance"), known)
+    _add_passive(scope, words, value, label, keys, ("ic", "m"), position)
+
+
+_DEFAULTS = {"tc1": 0.0, "tc2": 0.0, "m": 1.0, "ic": NOT_GIVEN}
+
+
+def _add_passive(
+    scope: Scope,
+    words: list[str],
+    value: Value | None,
+    label: str,
+    keys: dict[str, Value],
+    columns: tuple[str, ...],
+    position: int,
+) -> None:
     nodes = (scope.node(words[1]), scope.node(words[2]))
-    cards = scope.cards_of("d")
-    name = _named(scope, words[0], position)
-    cards.add(name, nodes, (area, keys.get("m", 1.0), keys.get("temp", NOT_GIVEN)), position)
-    cards.labels.append(words[3])
+    cards = scope.cards_of(words[0][0])
+    if keys and any(key not in columns for key in keys):
+        cards.extras[len(cards.names)] = {key: number for key, number in keys.items() if key not in columns}
+    # What a card doesn't give may come from its model.
+    if not keys and not label:
+        numbers = [_DEFAULTS[column] for column in columns]
+    else:
+        numbers = [keys.get(column, NOT_GIVEN if label and column != "m" else _DEFAULTS[column]) for column in columns]
+    cards.add(scope.named(words[0], position), nodes, (NOT_GIVEN if value is None else value, *numbers), position)
+    if label:
+        cards.add_model(label)
 
 
 def _source(scope: Scope, text: str, position: int) -> None:
-    """An independent source: ``[[DC] value] [AC [magnitude [phase]]] [PULSE|SIN|EXP|PWL(...)]``.
+    """An independent source: ``[[DC] value]``, ``AC [magnitude [phase]]`` and ``PULSE|SIN|EXP|PWL(...)`` in any order.
 
-    The AC part means nothing to a DC or transient analysis, so it is checked and dropped.
+    The AC and distortion parts mean nothing to a DC or transient analysis: they are dropped.
     """
-    words = words_of(text)
+    words = words_of(text, nodes=2)
     if len(words) < 3:
         raise InputError(f"{shown(words[0])} has {len(words) - 1} fields; a source card is NAME NODE NODE [DC] VALUE")
     dc: Value | None = None
     shape: tuple[str, list[Value]] | None = None
+    named: dict[str, Value] = {}
     seen: set[str] = set()
     at = 3
     while at < len(words):
         word = words[at]
         kind = "waveform" if word in _WAVEFORMS else word
-        if at == 3 and word not in (*_SOURCE_WORDS, *_OTHER_WAVEFORMS):
+        if word in ("r", "td") and words[at + 1 : at + 2] == ["="] and at + 2 < len(words):
+            named[word] = value_of(words[at + 2])
+            at += 3
+            continue
+        if at == 3 and word not in _SOURCE_WORDS and word not in _OTHER_WAVEFORMS and "=" not in words[4:5]:
             kind = "dc"
-        if kind not in ("dc", "ac", "waveform"):
+        if kind not in _MOST_NUMBERS:
             raise InputError(
                 f"unexpected {shown(word)} in {shown(words[0])}; a source takes a DC value, AC, PULSE, SIN, EXP or PWL"
             )
@@ -243,52 +172,62 @@ def _source(scope: Scope, text: str, position: int) -> None:
             raise InputError(f"{shown(words[0])} has a second {kind.upper()} value; give one")
         seen.add(kind)
         at += word in _SOURCE_WORDS
-        if kind != "waveform" and at < len(words) and words[at] == "=" and words[at - 1] == kind:
-            at += 1
+        at += words[at : at + 1] == ["="]
         end = at
-        while end < len(words) and words[end] not in _SOURCE_WORDS and words[end] != "=":
-            end += 1
-            if kind == "dc" or (kind == "ac" and end - at == 2):
+        while end < len(words) and end - at < _MOST_NUMBERS[kind] and words[end] not in _SOURCE_WORDS:
+            if words[end] == "=" or words[end + 1 : end + 2] == ["="]:
                 break
+            end += 1
         values = [value_of(word) for word in words[at:end]]
         if kind == "dc":
             if not values:
                 raise InputError(f"{shown(words[0])} has no value behind DC; write DC VALUE")
             dc = values[0]
         elif kind == "waveform":
-            shape = (word, values)
+            shape = ("sin" if word == "sine" else word, values)
         at = end
     nodes = (scope.node(words[1]), scope.node(words[2]))
     cards = scope.cards_of(text[0])
     if shape is not None:
-        cards.waveforms[len(cards.names)] = (*shape, dc is not None)
-    cards.add(_named(scope, words[0], position), nodes, (0.0 if dc is None else dc,), position)
+        cards.waveforms[len(cards.names)] = (*shape, named, dc is not None)
+    elif named:
+        raise InputError(f"{shown(words[0])} has {' '.join(named)} and no PWL; take it out")
+    cards.add(scope.named(words[0], position), nodes, (0.0 if dc is None else dc,), position)
 
 
 def _voltage_controlled(scope: Scope, text: str, position: int) -> None:
-    words = [] if _NONLINEAR.search(text) else words_of(text)
-    if len(words) != 6 or "=" in words:
+    if nonlinear_source(scope, text, position):
+        return
+    words = words_of(without_keyword(text), nodes=4)
+    keys: dict[str, Value] = {}
+    if "=" in words:
+        words, keys = keyed(words, ("m",) if text[0] == "g" else ())
+    if len(words) != 6:
         raise InputError(
-            f"{shown(text.split()[0])} isn't a linear source; write {text[0].upper()}NAME NODE NODE CONTROL CONTROL "
-            "GAIN (POLY, VALUE=, TABLE and other behavioural forms are not supported)"
+            f"{shown(words[0])} has {len(words) - 1} fields; write {text[0].upper()}NAME NODE NODE CONTROL CONTROL GAIN, "
+            "or POLY, VALUE={formula} or TABLE {formula} = (x,y) ... behind the nodes"
         )
-    gain = value_of(words[5])
     nodes = (scope.node(words[1]), scope.node(words[2]), scope.node(words[3]), scope.node(words[4]))
-    scope.cards_of(text[0]).add(_named(scope, words[0], position), nodes, (gain,), position)
+    cards = scope.cards_of(text[0])
+    cards.add(scope.named(words[0], position), nodes, (value_of(words[5]), keys.get("m", 1.0)), position)
 
 
 def _current_controlled(scope: Scope, text: str, position: int) -> None:
-    words = [] if _NONLINEAR.search(text) else words_of(text)
-    if len(words) != 5 or "=" in words:
+    if nonlinear_source(scope, text, position):
+        return
+    words = words_of(without_keyword(text), nodes=2)
+    keys: dict[str, Value] = {}
+    if "=" in words:
+        words, keys = keyed(words, ("m",) if text[0] == "f" else ())
+    if len(words) != 5:
         raise InputError(
-            f"{shown(text.split()[0])} isn't a linear source; write {text[0].upper()}NAME NODE NODE VSOURCE GAIN "
-            "(POLY and behavioural forms are not supported)"
+            f"{shown(words[0])} has {len(words) - 1} fields; write {text[0].upper()}NAME NODE NODE VSOURCE GAIN, or POLY "
+            "behind the nodes"
         )
-    gain = value_of(words[4])
     nodes = (scope.node(words[1]), scope.node(words[2]))
     cards = scope.cards_of(text[0])
-    cards.add(_named(scope, words[0], position), nodes, (gain,), position)
-    cards.labels.append(words[3])
+    cards.add(scope.named(words[0], position), nodes, (value_of(words[4]), keys.get("m", 1.0)), position)
+    cards.controls.append(words[3])
 
 
 def _call(scope: Scope, text: str, position: int) -> None:
@@ -306,7 +245,7 @@ def _call(scope: Scope, text: str, position: int) -> None:
         calls = scope.calls[key] = Calls(*key)
     values = [assigned_value(name, value) for name, value in pairs]
     calls.nodes.extend([scope.node(port) for port in ports])
-    calls.names.append(_named(scope, words[0], position))
+    calls.names.append(scope.named(words[0], position))
     calls.positions.append(position)
     for column, value in zip(calls.values, values, strict=True):
         column.append(value)
@@ -314,7 +253,7 @@ def _call(scope: Scope, text: str, position: int) -> None:
 
 def _without_params(words: list[str]) -> list[str]:
     """The words without the optional ``params:`` before the parameters."""
-    if words and words[-1] == "params:":
+    if words and words[-1] in ("params:", "param:"):
         words = words[:-1]
     if any("params:" in word for word in words):
         raise InputError("params: stands where a name should; write it once, before the parameters")
@@ -324,30 +263,30 @@ def _without_params(words: list[str]) -> list[str]:
 _ELEMENTS: dict[str, Callable[[Scope, str, int], None]] = {
     "r": _resistor,
     "c": _capacitor,
-    "d": _diode,
+    "d": diode,
     "v": _source,
     "i": _source,
     "e": _voltage_controlled,
     "g": _voltage_controlled,
     "f": _current_controlled,
     "h": _current_controlled,
+    "b": behavioural_source,
+    "l": inductor,
+    "k": coupling,
+    "s": voltage_switch,
+    "w": current_switch,
+    "m": mosfet,
+    "q": bipolar,
     "x": _call,
 }
 _OTHER_ELEMENTS = {
     "a": " (XSPICE code model)",
-    "b": " (behavioural source)",
     "j": " (JFET)",
-    "k": " (coupled inductors)",
-    "l": " (inductor)",
-    "m": " (MOSFET)",
     "n": " (Verilog-A device)",
     "o": " (lossy transmission line)",
     "p": " (coupled lines)",
-    "q": " (bipolar transistor)",
-    "s": " (switch)",
     "t": " (transmission line)",
     "u": " (RC line)",
-    "w": " (switch)",
     "y": " (transmission line)",
     "z": " (MESFET)",
 }
@@ -359,11 +298,37 @@ def param(scope: Scope, text: str, position: int) -> None:
     Raises:
         InputError: It isn't such a card.
     """
+    match = _PARAM_FUNCTION.fullmatch(text)
+    if match is not None:
+        _function(scope, match[1], match[2], match[3], position)
+        return
     head, pairs = assignments(text)
-    if head.strip() != ".param" or not pairs:
-        raise InputError(f"bad card {shown(text)}; write .param name=value ... (functions are not supported)")
+    if head.strip() not in (".param", ".params", ".global_param", ".csparam") or not pairs:
+        raise InputError(f"bad card {shown(text)}; write .param name=value ...")
     for name, value in pairs:
-        scope.parameters[name] = (assigned_value(name, value), position)
+        scope.define(name, assigned_value(name, value), position)
+
+
+def func(scope: Scope, text: str, position: int) -> None:
+    """Read a ``.func name(argument, ...) {expression}`` card.
+
+    Raises:
+        InputError: It isn't such a card.
+    """
+    match = _FUNCTION.fullmatch(text)
+    if match is None:
+        raise InputError(f"bad card {shown(text)}; write .func name(argument, ...) {{expression}}")
+    _function(scope, match[1], match[2], match[3], position)
+
+
+def _function(scope: Scope, name: str, arguments: str, body: str, position: int) -> None:
+    names = tuple(argument.strip() for argument in arguments.split(","))
+    if not all(_NAME.fullmatch(argument) for argument in names) or len(set(names)) != len(names):
+        raise InputError(f"function {shown(name)} has the arguments {shown(arguments)}; write names, such as (x, y)")
+    body = body.strip()
+    if len(body) > 1 and body[0] + body[-1] in ("{}", "''"):
+        body = body[1:-1]
+    scope.functions[name] = Function(names, body, position)
 
 
 def subckt(scope: Scope, text: str, position: int) -> Scope:
@@ -381,46 +346,56 @@ def subckt(scope: Scope, text: str, position: int) -> Scope:
         raise InputError(f"duplicate subcircuit {shown(name)}; give each its own name")
     inner = Scope(name, scope, position)
     for port in ports:
+        if inner.nodes.get(port) == 0:
+            # As in ngspice, where ground is ground everywhere: what is connected to such a port stays outside.
+            scope.notes.add(
+                "a port that is named as the ground is the ground, not what is connected to it", name, position
+            )
+            inner.node_names.append(port)
+            continue
         if port in inner.nodes:
-            raise InputError(f"port {shown(port)} of {shown(name)} is ground or stands twice; rename it")
+            raise InputError(f"port {shown(port)} of {shown(name)} stands twice; rename it")
         inner.node(port)
     inner.ports = len(ports)
     for parameter, value in pairs:
-        inner.parameters[parameter] = (assigned_value(parameter, value), position)
+        inner.define(parameter, assigned_value(parameter, value), position)
     scope.definitions[name] = inner
     return inner
 
 
 def model(scope: Scope, text: str, position: int) -> None:
-    """Read a ``.model name D(parameter=value ...)`` card.
+    """Read a ``.model name KIND(parameter=value ...)`` card, of any kind: what it says counts where it is used.
 
     Raises:
-        InputError: It isn't such a card, its type isn't D, or it has a parameter that isn't supported.
+        InputError: It isn't such a card, or the name is taken.
     """
     match = _MODEL.fullmatch(text)
     if match is None:
-        raise InputError(f"bad card {shown(text)}; write .model NAME D(parameter=value ...)")
+        raise InputError(f"bad card {shown(text)}; write .model NAME KIND(parameter=value ...), such as D for a diode")
     name, kind, rest = match[1], match[2], match[3].strip()
-    if kind != "d":
-        raise InputError(f"model {shown(name)} is of type {shown(kind)}; only D (diode) is supported")
     if name in scope.models:
-        raise InputError(f"duplicate model {shown(name)}; give each model its own name")
+        scope.notes.add("a second model of a name is passed over, as ngspice does", name, position)
+        return
     if rest.startswith("("):
         if not rest.endswith(")"):
             raise InputError(f"model {shown(name)} has no ')' at its end; write .model NAME D(parameter=value ...)")
         rest = rest[1:-1].strip()
     head, pairs = assignments(rest)
-    if head.strip():
+    bare = words_of(head)
+    if len(bare) % 2 == 0 and not pairs:
+        # ngspice takes "is 1e-14" for "is=1e-14".
+        pairs, bare = list(zip(bare[::2], bare[1::2], strict=True)), []
+    if bare:
         raise InputError(f"unexpected {shown(head.strip())} in model {shown(name)}; write parameter=value")
-    parameters: dict[str, Value] = {}
+    parameters: dict[str, Value | str] = {}
     for parameter, value in pairs:
-        known = known_parameter(parameter)
-        number = assigned_value(parameter, value.rstrip(", \t"))
-        if known in parameters:
+        if parameter in parameters:
             raise InputError(f"{parameter.upper()} of model {shown(name)} is given twice; give it once")
-        if known is not None:
-            parameters[known] = number
-    scope.models[name] = (parameters, position)
+        try:
+            parameters[parameter] = assigned_value(parameter, value.rstrip(", \t"))
+        except InputError:
+            parameters[parameter] = value
+    scope.models[name] = (kind, parameters, position)
 
 
 def conditions(scope: Scope, text: str, position: int) -> None:

@@ -8,17 +8,21 @@ Parameters are looked up as ngspice 39 does: in the subcircuit, then in its call
 Models and subcircuits are looked up where they are defined: in the subcircuit, then in the one around its definition.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
 from mho.errors import InputError
-from mho.spice.expressions import Expression, Number, evaluate
+from mho.spice.behavioural_law import Program
+from mho.spice.expressions import Expression, Number
+from mho.spice.expressions import evaluate as evaluate_steps
+from mho.spice.fields import value_of
+from mho.spice.formula_program import FormulaProgram, check_points, formula_program
 from mho.spice.lines import NetlistLines
-from mho.spice.models import diode_model
-from mho.spice.netlist import DiodeModel
-from mho.spice.scopes import QUANTITIES, Calls, Cards, Scope
+from mho.spice.models import model_kind, model_parameters
+from mho.spice.scopes import NOT_GIVEN, QUANTITIES, BehaviouralCard, Calls, Cards, Scope
 from mho.spice.values import shown, shown_cycle
 from mho.spice.waveforms import Waveform, waveform
 
@@ -32,6 +36,9 @@ MAX_BATCHES = 200_000
 """Most batches: ways from the top level to a subcircuit that differ in the subcircuits on them."""
 MAX_DEPTH = 100
 """Deepest nesting of subcircuit instances."""
+
+# Behind the value: what a resistor (tc1, tc2, m) or a capacitor (ic, m) without a model has where its card gives nothing.
+_DEFAULTS = {"r": (0.0, 0.0, 1.0), "c": (NOT_GIVEN, 1.0)}
 
 
 class Parameters:
@@ -94,22 +101,41 @@ class Parameters:
         return Parameters(scope, {}, level, rows)
 
 
-def resolve_parameters(scope: Scope, parameters: Parameters, lines: NetlistLines) -> None:
+def evaluate(value: float | Expression, parameters: Parameters) -> Number:
+    """Value of a number or an expression, with the functions and parameters that are seen there.
+
+    Raises:
+        InputError: It has no finite value; see ``mho.spice.expressions.evaluate``.
+    """
+    if not isinstance(value, Expression):
+        return value
+    return evaluate_steps(parameters.scope.linked(value), parameters)
+
+
+def resolve_parameters(
+    scope: Scope, parameters: Parameters, lines: NetlistLines, wanted: Iterable[str] | None = None
+) -> None:
     """Evaluate the scope's own parameters that aren't given yet, whatever the order of their definitions.
+
+    Args:
+        scope: The scope.
+        parameters: What it sees; its own values are added.
+        lines: For the places of errors.
+        wanted: The parameters that are needed, with what they depend on; all if it is None.
 
     Raises:
         InputError: Parameters that depend on each other in a circle, or an undefined one.
     """
     own, values = scope.parameters, parameters.values
-    for first in own:
-        if first in values:
+    for first in own if wanted is None else wanted:
+        if first in values or first not in own:
             continue
         path: dict[str, Iterator[str]] = {}
         pending: str | None = first
         while pending is not None or path:
             if pending is not None:
                 value = own[pending][0]
-                path[pending] = iter(sorted(value.names) if isinstance(value, Expression) else ())
+                path[pending] = iter(_names(value, scope, own[pending][1], lines))
             name = next(reversed(path))
             pending = None
             for needed in path[name]:
@@ -128,15 +154,28 @@ def resolve_parameters(scope: Scope, parameters: Parameters, lines: NetlistLines
                 path.popitem()
 
 
+def _names(value: float | Expression, scope: Scope, position: int, lines: NetlistLines) -> list[str]:
+    """The parameters that a parameter's value uses."""
+    if not isinstance(value, Expression):
+        return []
+    try:
+        return sorted(scope.linked(value).names)
+    except InputError as error:
+        raise InputError(f"{lines.where(position)}: {error}") from None
+
+
 def _parameter_value(
     name: str, definition: tuple[float | Expression, int], parameters: Parameters, lines: NetlistLines
 ) -> Number:
     value, position = definition
     if not isinstance(value, Expression):
         return value
-    outer = parameters.above(name) if name in value.names else None
     try:
-        return evaluate(value, lambda needed: outer if needed == name and outer is not None else parameters(needed))
+        value = parameters.scope.linked(value)
+        outer = parameters.above(name) if name in value.names else None
+        if outer is None:
+            return evaluate_steps(value, parameters)
+        return evaluate_steps(value, lambda needed: outer if needed == name else parameters(needed))
     except InputError as error:
         raise InputError(f"{lines.where(position)}: parameter {shown(name)}: {error}") from None
 
@@ -186,8 +225,25 @@ class Expanded:
     positions: list[np.ndarray] = field(default_factory=list)
     models: list[np.ndarray] = field(default_factory=list)
     controls: list[str] = field(default_factory=list)
+    extras: dict[int, dict[str, float]] = field(default_factory=dict)
     waveforms: dict[int, Waveform] = field(default_factory=dict)
     without_dc: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ExpandedFormulas:
+    """The behavioural sources whose formulas differ in their numbers alone; lists of arrays as in ``Expanded``.
+
+    Attributes:
+        constants: The numbers, (constants, sources) each.
+        sensed: What is sensed, (sources, k) each: a node's number, or -1 - b for the current of ``sensed_branches[b]``.
+    """
+
+    names: list[str] = field(default_factory=list)
+    nodes: list[np.ndarray] = field(default_factory=list)
+    constants: list[np.ndarray] = field(default_factory=list)
+    sensed: list[np.ndarray] = field(default_factory=list)
+    positions: list[np.ndarray] = field(default_factory=list)
 
 
 class Expansion:
@@ -196,19 +252,25 @@ class Expansion:
     Attributes:
         elements: By kind.
         node_names: Flattened names; ground first.
-        models: Diode models in use.
+        models: Models in use, by the letter of the elements that use them.
+        formulas: Behavioural sources, by kind and program.
+        sensed_branches: Number of each flattened name of a source whose current a formula senses.
         conditions: Kind, flattened node name, value and position of each initial condition.
     """
 
-    def __init__(self, lines: NetlistLines, nominal_temperature: float):
+    def __init__(self, lines: NetlistLines, temperature: float, nominal_temperature: float):
         self.elements = {kind: Expanded() for kind in QUANTITIES}
         self.node_names: list[str] = ["0"]
-        self.models: list[DiodeModel] = []
+        self.models: dict[str, list[Any]] = {kind: [] for kind in QUANTITIES}
         self.conditions: list[tuple[str, str, float, int]] = []
+        self.formulas: dict[tuple[str, Program], ExpandedFormulas] = {}
+        self.sensed_branches: dict[str, int] = {}
         self._lines = lines
+        self._temperature = temperature
+        self._programs: dict[int, FormulaProgram] = {}
         self._nominal_temperature = nominal_temperature
         self._numbers: dict[str, int] = {"0": 0}
-        self._shared_models: dict[tuple[int, str], int] = {}
+        self._shared_models: dict[tuple[str, int, str], int] = {}
 
     def expand(self, top: Scope, parameters: Parameters) -> None:
         """Expand the netlist from its top level, whose parameters are evaluated already.
@@ -221,9 +283,10 @@ class Expansion:
         waiting = [Batch(top, [""], [], self._batch_nodes(top, [""], np.zeros((0, 1), np.int32)), parameters)]
         while waiting:
             batch = waiting.pop()
-            models: dict[str, int | np.ndarray] = {}
             for kind, cards in batch.scope.cards.items():
-                self._expand_cards(kind, cards, batch, models)
+                self._expand_cards(kind, cards, batch)
+            for card in batch.scope.behavioural:
+                self._expand_formula(card, batch)
             self._expand_conditions(batch)
             # The last call is expanded last: a stack turns their order around.
             waiting.extend(reversed([self._call(calls, batch) for calls in batch.scope.calls.values()]))
@@ -240,19 +303,24 @@ class Expansion:
         count = len(prefixes)
         nodes = np.zeros((len(scope.node_names), count), dtype=np.int32)
         nodes[1 : scope.ports + 1] = ports
-        numbers, names = self._numbers, self.node_names
         for row in range(scope.ports + 1, len(scope.node_names)):
             inner = scope.node_names[row]
+            if inner in scope.global_nodes:
+                nodes[row] = self._node_number(inner)
+                continue
             column = []
             for prefix in prefixes:
-                name = f"{prefix}.{inner}" if prefix else inner
-                number = numbers.get(name)
-                if number is None:
-                    number = numbers[name] = len(names)
-                    names.append(name)
-                column.append(number)
+                column.append(self._node_number(f"{prefix}.{inner}" if prefix else inner))
             nodes[row] = column
         return nodes
+
+    def _node_number(self, name: str) -> int:
+        """Number of the node of a flattened name; a new one for a new name."""
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = len(self.node_names)
+            self.node_names.append(name)
+        return number
 
     def _call(self, calls: Calls, batch: Batch) -> Batch:
         """The batch of all instances that these X cards make in a batch of their callers."""
@@ -274,14 +342,11 @@ class Expansion:
         for parameter, column in zip(calls.parameters, calls.values, strict=True):
             given = np.empty((len(column), count))
             for row, value in enumerate(column):
-                if isinstance(value, Expression):
-                    try:
-                        given[row] = evaluate(value, batch.parameters)
-                    except InputError as error:
-                        what = f"parameter {shown(parameter)} of {shown(calls.names[row])}: {error}"
-                        raise self._fail(calls.positions[row], what) from None
-                else:
-                    given[row] = value
+                try:
+                    given[row] = evaluate(value, batch.parameters)
+                except InputError as error:
+                    what = f"parameter {shown(parameter)} of {shown(calls.names[row])}: {error}"
+                    raise self._fail(calls.positions[row], what) from None
             values[parameter] = given.ravel()
         parameters = Parameters(target, values, batch.parameters, rows)
         resolve_parameters(target, parameters, self._lines)
@@ -301,7 +366,7 @@ class Expansion:
             for row, value in enumerate(column):
                 if not isinstance(value, Expression):
                     continue
-                for name in value.names.intersection(inner.values) - {parameter}:
+                for name in batch.scope.linked(value).names.intersection(inner.values) - {parameter}:
                     instances = slice(row * count, (row + 1) * count)
                     seen = np.broadcast_to(inner.values[name], len(calls.names) * count)[instances]
                     if np.any(seen != batch.parameters(name)):
@@ -311,13 +376,16 @@ class Expansion:
                             f"another value inside subcircuit {shown(calls.subcircuit)}; rename one of them",
                         )
 
-    def _expand_cards(self, kind: str, cards: Cards, batch: Batch, models: dict[str, int | np.ndarray]) -> None:
+    def _expand_cards(self, kind: str, cards: Cards, batch: Batch) -> None:
         """Add the elements that these cards make in a batch: card by card, instance by instance."""
         found = self.elements[kind]
         count, first = len(batch.prefixes), len(found.names)
         found.names.extend(_element_names(cards.names, batch.groups))
-        if kind in "fh":
-            found.controls.extend(_element_names(cards.labels, batch.groups))
+        if cards.controls:
+            # A coupling's card names two inductors, and both of an instance belong together.
+            each = len(cards.controls) // len(cards.names)
+            controls = np.array(_element_names(cards.controls, batch.groups), dtype=object)
+            found.controls.extend(controls.reshape(-1, each, count).transpose(0, 2, 1).ravel().tolist())
         local = np.array(cards.nodes, dtype=np.int32).reshape(len(cards.names), -1)
         found.nodes.append(batch.nodes[local].transpose(0, 2, 1).reshape(-1, local.shape[1]))
         numbers = np.repeat(np.array(cards.numbers, dtype=np.float64), count, axis=1)
@@ -327,76 +395,173 @@ class Expansion:
             )
         found.numbers.append(numbers)
         found.positions.append(np.repeat(np.array(cards.positions, dtype=np.int64), count))
-        if kind == "d":
-            found.models.append(self._diode_models(cards, batch, models))
-        for row, (shape, values, has_dc) in cards.waveforms.items():
+        cards.models.extend([""] * (len(cards.names) - len(cards.models)) if cards.models else [])
+        self._read_bare_names(kind, cards, batch, numbers)
+        found.models.append(self._models(kind, cards, batch))
+        for row, given in cards.extras.items():
+            columns = {key: self._evaluated(value, batch, cards, row, key) for key, value in given.items()}
+            for instance in range(count):
+                found.extras[first + row * count + instance] = {
+                    key: float(np.broadcast_to(column, count)[instance]) for key, column in columns.items()
+                }
+        for row, (shape, values, named, has_dc) in cards.waveforms.items():
             columns = [np.broadcast_to(self._evaluated(value, batch, cards, row, shape), count) for value in values]
+            others = {
+                name: np.broadcast_to(self._evaluated(value, batch, cards, row, name), count)
+                for name, value in named.items()
+            }
             try:
                 for instance in range(count):
                     index = first + row * count + instance
-                    found.waveforms[index] = waveform(shape, [float(column[instance]) for column in columns])
+                    found.waveforms[index] = waveform(
+                        shape,
+                        [float(column[instance]) for column in columns],
+                        {name: float(column[instance]) for name, column in others.items()},
+                    )
                     if not has_dc:
                         found.without_dc.append(index)
             except InputError as error:
                 raise self._fail(cards.positions[row], f"{shown(cards.names[row])}: {error}") from None
 
+    def _read_bare_names(self, kind: str, cards: Cards, batch: Batch, numbers: np.ndarray) -> None:
+        """Where a resistor or capacitor names no model that is known, the bare name is the parameter with its value."""
+        if kind not in "rc" or not cards.models:
+            return
+        count = len(batch.prefixes)
+        for row, label in enumerate(cards.models):
+            if label and batch.scope.model_scope(label) is None:
+                instances = slice(row * count, (row + 1) * count)
+                if not np.isnan(numbers[0, instances]).all():
+                    raise self._fail(cards.positions[row], self._no_model(label, cards.names[row], batch.scope))
+                try:
+                    value = value_of(label)
+                except InputError as error:
+                    raise self._fail(cards.positions[row], error) from None
+                numbers[0, instances] = self._evaluated(value, batch, cards, row, QUANTITIES[kind][0])
+                for quantity, default in enumerate(_DEFAULTS[kind], start=1):
+                    given = numbers[quantity, instances]
+                    numbers[quantity, instances] = np.where(np.isnan(given), default, given)
+
+    def _expand_formula(self, card: BehaviouralCard, batch: Batch) -> None:
+        """Add the behavioural sources that a card makes in a batch."""
+        count = len(batch.prefixes)
+        try:
+            made = self._programs.get(id(card))
+            if made is None:
+                made = self._programs[id(card)] = formula_program(card.steps, batch.scope.function)
+            constants = np.empty((len(made.constants), count))
+            for row, value in enumerate(made.constants):
+                constants[row] = self._temperature if value == "temper" else evaluate(_of(value), batch.parameters)
+            factor = self._factor(card, batch)
+            program = made.program
+            if np.any(factor != 1.0):
+                program = (*program, ("constant", len(constants)), ("call", "*", 2))
+                constants = np.vstack([constants, np.broadcast_to(factor, count)])
+            check_points(program, constants)
+        except InputError as error:
+            raise self._fail(card.position, f"formula of {shown(card.name)}: {error}") from None
+        found = self.formulas.setdefault((card.kind, program), ExpandedFormulas())
+        found.names.extend(_element_names([card.name], batch.groups))
+        found.nodes.append(batch.nodes[list(card.nodes)].T)
+        found.constants.append(constants)
+        sensed = np.zeros((count, len(made.sensed)), dtype=np.int64)
+        for column, quantity in enumerate(made.sensed):
+            if quantity.kind == "v":
+                sensed[:, column] = self._sensed_nodes(quantity.name, batch)
+            else:
+                names = _element_names([quantity.name], batch.groups)
+                sensed[:, column] = [-1 - self.sensed_branches.setdefault(n, len(self.sensed_branches)) for n in names]
+        found.sensed.append(sensed)
+        found.positions.append(np.full(count, card.position, dtype=np.int64))
+
+    def _sensed_nodes(self, name: str, batch: Batch) -> np.ndarray:
+        """Numbers of the nodes of that name in a batch's instances; a formula may name one that nothing else does."""
+        row = batch.scope.nodes.get(name)
+        if row is not None:
+            return batch.nodes[row]
+        return np.array([self._node_number(f"{prefix}.{name}" if prefix else name) for prefix in batch.prefixes])
+
+    def _factor(self, card: BehaviouralCard, batch: Batch) -> Number:
+        """What multiplies a formula: m (1 + tc1 Δ + tc2 Δ²), Δ from 27 °C; for a resistor's current one over the latter."""
+        given = {name: evaluate(value, batch.parameters) for name, value in card.factors.items()}
+        warmer = given["temp"] if "temp" in given else self._temperature + given.get("dtemp", 0.0)
+        warmer = warmer - 27.0
+        factor = 1.0 + given.get("tc1", 0.0) * warmer + given.get("tc2", 0.0) * warmer**2
+        if "reciprocal" in given:
+            if np.any(factor == 0):
+                raise InputError("the resistance is 0 ohm at the circuit's temperature; it mustn't be")
+            factor = 1.0 / factor
+        return given.get("m", 1.0) * factor
+
     def _evaluated(self, value: float | Expression, batch: Batch, cards: Cards, row: int, what: str) -> Number:
-        if not isinstance(value, Expression):
-            return value
         try:
             return evaluate(value, batch.parameters)
         except InputError as error:
             raise self._fail(cards.positions[row], f"{what} of {shown(cards.names[row])}: {error}") from None
 
-    def _diode_models(self, cards: Cards, batch: Batch, models: dict[str, int | np.ndarray]) -> np.ndarray:
-        """Index into ``models`` of each diode of these cards in a batch."""
+    def _models(self, kind: str, cards: Cards, batch: Batch) -> np.ndarray:
+        """Index into ``models`` of each element of these cards in a batch; -1 where a card names no model."""
         count = len(batch.prefixes)
-        for row, label in enumerate(cards.labels):
-            if label not in models:
-                models[label] = self._model(label, batch, cards.positions[row], cards.names[row])
+        if not cards.models:
+            return np.full(len(cards.names) * count, -1, dtype=np.int32)
+        models: dict[str, int | np.ndarray] = {"": -1}
+        for row, label in enumerate(cards.models):
+            if kind in "rc" and batch.scope.model_scope(label) is None:
+                models[label] = -1  # a parameter's name
+            elif label not in models:
+                models[label] = self._model(kind, label, batch, cards.positions[row], cards.names[row])
         if count == 1:
-            return np.array([int(models[label]) for label in cards.labels], dtype=np.int32)
-        return np.concatenate([np.broadcast_to(models[label], count) for label in cards.labels]).astype(np.int32)
+            return np.array([int(models[label]) for label in cards.models], dtype=np.int32)
+        return np.concatenate([np.broadcast_to(models[label], count) for label in cards.models]).astype(np.int32)
 
-    def _model(self, label: str, batch: Batch, position: int, diode: str) -> int | np.ndarray:
-        """Index of a diode model, the same for all instances, or one for each where they differ."""
+    @staticmethod
+    def _no_model(label: str, element: str, scope: Scope) -> str:
+        known = _some(_model_names(scope))
+        return f"no model {shown(label)} for {shown(element)}; {known or 'write a .model card'}"
+
+    def _model(self, letter: str, label: str, batch: Batch, position: int, element: str) -> int | np.ndarray:
+        """Index of a model, the same for all instances, or one for each where they differ."""
         home = batch.scope.model_scope(label)
         if home is None:
-            known = _some(name for name in _model_names(batch.scope))
-            raise self._fail(position, f"no model {shown(label)} for {shown(diode)}; {known or 'write a .model card'}")
-        shared = self._shared_models.get((id(home), label))
+            raise self._fail(position, self._no_model(label, element, batch.scope))
+        shared = self._shared_models.get((letter, id(home), label))
         if shared is not None:
             return shared
-        given, at = home.models[label]
+        kind, written, at = home.models[label]
         name = f"{home.name}:{label}" if home.name else label
+        try:
+            known = model_kind(letter, kind, label)
+            given = model_parameters(kind, label, written)
+        except InputError as error:
+            raise self._fail(at, f"{error}") from None
         varies = home.parent is not None and any(isinstance(value, Expression) for value in given.values())
         count = len(batch.prefixes) if varies else 1
         # A model's expressions see the parameters of the scope that holds its card, not those of its users.
         parameters = batch.parameters.seen_by(home)
         try:
             columns = {
-                parameter: np.broadcast_to(
-                    evaluate(value, parameters) if isinstance(value, Expression) else value, count
-                )
-                for parameter, value in given.items()
+                parameter: np.broadcast_to(evaluate(value, parameters), count) for parameter, value in given.items()
             }
             table = np.stack(list(columns.values()), axis=1) if columns else np.zeros((1, 0))
             rows, inverse = np.unique(table, axis=0, return_inverse=True)
-            first = len(self.models)
+            found = self.models[letter]
+            first = len(found)
             for row in rows:
                 numbers = dict(zip(columns, row.tolist(), strict=True))
-                self.models.append(diode_model(name, numbers, self._nominal_temperature))
+                found.append(known.build(name, kind, numbers, self._nominal_temperature))
+                for remark in known.table.remarks(written, numbers) if known.table is not None else ():
+                    self._lines.notes.add(remark, name, at)
         except InputError as error:
             raise self._fail(at, f"model {shown(label)}: {error}") from None
         if not varies:
-            self._shared_models[id(home), label] = first
+            self._shared_models[letter, id(home), label] = first
             return first
         return first + inverse.reshape(-1) if count > 1 else first
 
     def _expand_conditions(self, batch: Batch) -> None:
         for kind, node, value, position in batch.scope.conditions:
             try:
-                number = evaluate(value, batch.parameters) if isinstance(value, Expression) else value
+                number = evaluate(value, batch.parameters)
             except InputError as error:
                 raise self._fail(position, f".{kind} of node {shown(node)}: {error}") from None
             values = np.broadcast_to(number, len(batch.prefixes))
@@ -409,43 +574,46 @@ class Expansion:
                 self.conditions.append((kind, name, float(values[instance]), position))
 
 
+def _of(value: float | str | Expression) -> float | Expression:
+    """A constant of a formula: a number, an expression or the name of a parameter."""
+    return Expression(value, (value,), frozenset({value})) if isinstance(value, str) else value
+
+
 def check_calls(top: Scope, lines: NetlistLines) -> None:
     """Find the subcircuit of each X card, and how large the expanded netlist will be, before expanding it.
 
+    Subcircuits that nothing calls are left alone.
+
     Raises:
-        InputError: A missing or recursive subcircuit, a wrong number of nodes, a parameter that the subcircuit
+        InputError: A missing, faulty or recursive subcircuit, a wrong number of nodes, a parameter that the subcircuit
             doesn't have, instances nested too deep, or too many elements.
     """
-    scopes = top.all_definitions()
-    for scope in scopes:
-        for calls in scope.calls.values():
-            _find_target(scope, calls, lines)
     sizes: dict[int, Size] = {}  # children first
-    for start in scopes:
-        path: dict[int, tuple[Scope, Iterator[Calls]]] = {}
-        pending: Scope | None = start if id(start) not in sizes else None
-        while pending is not None or path:
-            if pending is not None:
-                path[id(pending)] = (pending, iter(pending.calls.values()))
-            scope, remaining = path[next(reversed(path))]
-            pending = None
-            for calls in remaining:
-                target = calls.target
-                assert target is not None
-                if id(target) in path:
-                    circle = list(path)[list(path).index(id(target)) :]
-                    names = [path[key][0].name for key in circle]
-                    where = lines.where(calls.positions[0])
-                    raise InputError(f"{where}: recursive subcircuit {shown_cycle(names)}; take one call out")
-                if id(target) not in sizes:
-                    pending = target
-                    break
-            if pending is None:
-                sizes[id(scope)] = _size(scope, sizes, lines)
-                path.popitem()
+    path: dict[int, tuple[Scope, Iterator[Calls]]] = {}
+    pending: Scope | None = top
+    while pending is not None or path:
+        if pending is not None:
+            if pending.fault is not None:
+                raise InputError(f"{lines.where(pending.fault[0])}: {pending.fault[1]}")
+            path[id(pending)] = (pending, iter(pending.calls.values()))
+        scope, remaining = path[next(reversed(path))]
+        pending = None
+        for calls in remaining:
+            target = _find_target(scope, calls, lines)
+            if id(target) in path:
+                circle = list(path)[list(path).index(id(target)) :]
+                names = [path[key][0].name for key in circle]
+                where = lines.where(calls.positions[0])
+                raise InputError(f"{where}: recursive subcircuit {shown_cycle(names)}; take one call out")
+            if id(target) not in sizes:
+                pending = target
+                break
+        if pending is None:
+            sizes[id(scope)] = _size(scope, sizes, lines)
+            path.popitem()
 
 
-def _find_target(scope: Scope, calls: Calls, lines: NetlistLines) -> None:
+def _find_target(scope: Scope, calls: Calls, lines: NetlistLines) -> Scope:
     where, name = lines.where(calls.positions[0]), shown(calls.names[0])
     target = scope.definition(calls.subcircuit)
     if target is None:
@@ -465,6 +633,7 @@ def _find_target(scope: Scope, calls: Calls, lines: NetlistLines) -> None:
                 f"{_some(target.parameters) or 'it has none'}"
             )
     calls.target = target
+    return target
 
 
 @dataclass(frozen=True, slots=True)
@@ -491,6 +660,7 @@ _LIMITS = Size(MAX_ELEMENTS, MAX_NAMES, MAX_NAME_CHARACTERS, MAX_BATCHES, MAX_DE
 
 def _size(scope: Scope, sizes: dict[int, Size], lines: NetlistLines) -> Size:
     own = [name for cards in scope.cards.values() for name in cards.names]
+    own += [card.name for card in scope.behavioural]
     elements, names = len(own), len(own) + len(scope.node_names)
     characters = sum(map(len, own)) + sum(map(len, scope.node_names))
     batches, levels, position = 1, 0, scope.position

@@ -17,6 +17,7 @@ subcircuit at once and long expressions don't recurse. Nothing is ever handed to
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,9 +28,20 @@ MAX_LENGTH = 2000
 """Longest expression, in characters."""
 MAX_DEPTH = 50
 """Deepest nesting of parentheses and function calls."""
+MAX_FUNCTIONS = 100
+"""Most functions of ``.func`` cards that one expression calls."""
+MAX_STEPS = 20_000
+"""Longest program, the functions of ``.func`` cards written out."""
 
 Number = float | np.ndarray
 """A number, or an array of them: one value per instance of a subcircuit."""
+
+
+class Call(NamedTuple):
+    """A step that calls a function by its name, with ``count`` values off the stack."""
+
+    name: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +50,31 @@ class Expression:
 
     Attributes:
         text: The source, for messages.
-        steps: The program in postfix order: a number is pushed, a name is looked up, a tuple ``(function, count)``
-            takes ``count`` values off the stack and pushes one.
+        steps: The program in postfix order: a number is pushed, a name is looked up, a tuple ``(law, count)`` or a
+            ``Call`` takes ``count`` values off the stack and pushes one.
         names: The parameters it uses.
+        calls: The functions that it calls.
     """
 
     text: str
     steps: tuple
     names: frozenset[str]
+    calls: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A ``.func`` card.
+
+    Attributes:
+        arguments: Names of its arguments.
+        text: The expression, without braces or quotes.
+        position: Where the card is.
+    """
+
+    arguments: tuple[str, ...]
+    text: str
+    position: int
 
 
 def _known(law: Callable[..., Number]) -> Callable[..., Number]:
@@ -58,6 +87,10 @@ def _known(law: Callable[..., Number]) -> Callable[..., Number]:
         return np.where(undefined, np.nan, law(*operands))
 
     return guarded
+
+
+def _nominal(value: Number, *spread: Number) -> Number:
+    return value
 
 
 _FUNCTIONS: dict[str, tuple[Callable[..., Number], int]] = {
@@ -90,6 +123,12 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Number], int]] = {
     "sqrt": (np.sqrt, 1),
     "tan": (np.tan, 1),
     "tanh": (np.tanh, 1),
+    # Statistical functions, at their mean: nominal value, spread and, of the Gaussian ones, how many sigma that is.
+    "agauss": (_nominal, 3),
+    "aunif": (_nominal, 2),
+    "gauss": (_nominal, 3),
+    "limit": (_nominal, 2),
+    "unif": (_nominal, 2),
     "ternary_fcn": (_known(lambda c, x, y: np.where(c != 0, x, y)), 3),
 }
 
@@ -138,7 +177,69 @@ def parse_expression(text: str) -> Expression:
     parser.formula(0)
     if parser.kind:
         raise parser.error(f"unexpected {shown(parser.word)}")
-    return Expression(text, tuple(parser.steps), frozenset(parser.names))
+    calls = frozenset(step.name for step in parser.steps if isinstance(step, Call))
+    return Expression(text, tuple(parser.steps), frozenset(parser.names), calls)
+
+
+def linked(
+    steps: tuple,
+    find: Callable[[str], Function | None],
+    parse: Callable[[str], tuple],
+    bodies: dict[str, tuple | None] | None = None,
+) -> tuple:
+    """A program with the calls of ``.func`` functions written out, by value: what an argument is, is evaluated first.
+
+    Args:
+        steps: The program.
+        find: The function of a name, if there is one; it goes before a built-in one.
+        parse: From a function's text to its program.
+        bodies: Functions written out already; None where one is being written out.
+
+    Raises:
+        InputError: A function that calls itself, is called with the wrong number of arguments, or grows too long.
+    """
+    stack: list[tuple] = []
+    bodies = {} if bodies is None else bodies
+    for step in steps:
+        if not isinstance(step, tuple) or not isinstance(step[-1], int):
+            stack.append((step,))
+            continue
+        count = step[-1]
+        operands = stack[len(stack) - count :]
+        del stack[len(stack) - count :]
+        name = step.name if isinstance(step, Call) else ""
+        function = find(name)
+        if function is None:
+            stack.append((*(s for operand in operands for s in operand), step))
+        else:
+            stack.append(_written_out(name, function, operands, find, parse, bodies))
+        if len(stack[-1]) > MAX_STEPS:
+            raise InputError(f"an expression of more than {MAX_STEPS} steps, functions written out; simplify it")
+    return stack[0]
+
+
+def _written_out(
+    name: str,
+    function: Function,
+    operands: list[tuple],
+    find: Callable[[str], Function | None],
+    parse: Callable[[str], tuple],
+    bodies: dict[str, tuple | None],
+) -> tuple:
+    if name not in bodies:
+        if len(bodies) > MAX_FUNCTIONS:
+            raise InputError(f"an expression that calls more than {MAX_FUNCTIONS} functions; simplify it")
+        bodies[name] = None
+        bodies[name] = linked(parse(function.text), find, parse, bodies)
+    body = bodies[name]
+    if body is None:
+        raise InputError(f"function {shown(name)} calls itself; write it without")
+    if len(operands) != len(function.arguments):
+        raise InputError(f"function {shown(name)} takes {len(function.arguments)} arguments, not {len(operands)}")
+    given = dict(zip(function.arguments, operands, strict=True))
+    if sum(len(given.get(s, s)) if isinstance(s, str) else 1 for s in body) > MAX_STEPS:
+        raise InputError(f"an expression of more than {MAX_STEPS} steps, functions written out; simplify it")
+    return tuple(s for step in body for s in (given.get(step, (step,)) if isinstance(step, str) else (step,)))
 
 
 class _Parser:
@@ -245,9 +346,6 @@ class _Parser:
             self.steps.append(_NEGATE)
 
     def call(self, name: str, depth: int) -> None:
-        if name not in _FUNCTIONS:
-            raise self.error(f"no function {shown(name)}; known: {' '.join(_FUNCTIONS)}")
-        law = _FUNCTIONS[name]
         count = 0
         self.advance()
         if self.word != ")":
@@ -258,14 +356,23 @@ class _Parser:
                 self.formula(depth + 1)
                 count += 1
         self.close()
-        if count != law[1]:
-            raise self.error(f"{name} takes {law[1]} argument{'s' * (law[1] > 1)}, not {count}")
-        self.steps.append(law)
+        if not count:
+            raise self.error(f"{name} has no arguments; write what it is to take between ( and )")
+        self.steps.append(Call(name, count))
 
     def close(self) -> None:
         if self.word != ")":
             raise self.error(f"expected ')', found {shown(self.word)}")
         self.advance()
+
+
+def _built_in(call: Call) -> tuple[Callable[..., Number], int]:
+    law = _FUNCTIONS.get(call.name)
+    if law is None:
+        raise InputError(f"no function {shown(call.name)}; define it with .func, or use {' '.join(_FUNCTIONS)}")
+    if call.count != law[1]:
+        raise InputError(f"{call.name} takes {law[1]} argument{'s' * (law[1] > 1)}, not {call.count}")
+    return law
 
 
 def evaluate(expression: Expression, parameter: Callable[[str], Number]) -> Number:
@@ -275,7 +382,7 @@ def evaluate(expression: Expression, parameter: Callable[[str], Number]) -> Numb
     (1/exp(1000) is 0); what is undefined stays undefined to the end, unless a choice leaves it aside.
 
     Raises:
-        InputError: The value, or one of them, isn't a finite number.
+        InputError: The value, or one of them, isn't a finite number, or there is no such function.
     """
     stack: list = []
     with np.errstate(all="ignore"):
@@ -285,7 +392,7 @@ def evaluate(expression: Expression, parameter: Callable[[str], Number]) -> Numb
             elif isinstance(step, str):
                 stack.append(np.asarray(parameter(step), dtype=np.float64))
             else:
-                law, count = step
+                law, count = _built_in(step) if isinstance(step, Call) else step
                 operands = stack[-count:]
                 del stack[-count:]
                 stack.append(law(*operands))

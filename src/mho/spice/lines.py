@@ -2,8 +2,9 @@
 
 The rules are ngspice 39's: ``*`` starts a comment line; ``;``, ``//`` and a ``$`` after a blank start a comment
 inside a line; ``+`` continues the last line that isn't a comment; ``.include`` (``.inc``, ``.incl``) reads a file
-relative to the one that names it. Unlike ngspice, a netlist includes nothing from outside its own folder unless it is
-allowed to, and no byte that isn't text gets through.
+relative to the one that names it, and ``.lib FILE SECTION`` what stands between ``.lib SECTION`` and ``.endl`` in
+one. Unlike ngspice, a netlist includes nothing from outside its own folder unless it is allowed to, and no byte that
+isn't text gets through.
 """
 
 import re
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mho.errors import InputError
+from mho.spice.notes import Notes
 from mho.spice.values import printable, shown, shown_cycle
 
 MAX_BYTES = 256 * 2**20
@@ -25,7 +27,9 @@ _NOT_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _COMMENT = re.compile(r";|//|(?<=[ \t,])\$|^\$")
 _STRANGE_BLANK = re.compile(r"[^\S \t]")
 _LOWER = {**{upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}, 0xB5: "u"}
-_FILE_NAME = re.compile(r"\.inc(?:l|lude)?\s+(?:\"([^\"]+)\"|'([^']+)'|([^\s\"']+))", re.IGNORECASE)
+_NAME = r"(?:\"([^\"]+)\"|'([^']+)'|([^\s\"']+))"
+_INCLUDE = re.compile(rf"\.inc(?:l|lude)?\s+{_NAME}", re.IGNORECASE)
+_LIBRARY = re.compile(rf"\.lib\s+{_NAME}(?:\s+[\"']?([^\s\"']+)[\"']?)?", re.IGNORECASE)
 
 LINE_BITS = 32
 """A position is the file's number, then the line's in this many bits: one integer a card."""
@@ -37,6 +41,7 @@ class NetlistLines:
     Attributes:
         files: Names of the files read, as shown in messages; a position refers to them by number.
         title: The first line of the netlist.
+        notes: What is to be told of the netlist.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class NetlistLines:
             allow_include_outside: Allow includes from outside ``folder``.
         """
         self.files = [printable(name)]
+        self.notes = Notes()
         self.title = text.partition("\n")[0].strip()
         self._folders: list[Path | None] = [folder]
         try:
@@ -60,7 +66,8 @@ class NetlistLines:
             raise InputError(f"can't read folder {shown(str(folder), 200)}: {error}; name another") from None
         self._allow_include_outside = allow_include_outside
         self._bytes = len(text)
-        self._open = [(_joined_lines(text, name, skip_title=True), 0, path)]
+        self._open: list[tuple[Iterator[tuple[int, str]], int, Path | None, str | None]] = []
+        self._open.append((_joined_lines(text, name, skip_title=True), 0, path, None))
 
     def where(self, position: int) -> str:
         """``file:line`` of a position."""
@@ -73,10 +80,11 @@ class NetlistLines:
             InputError: A line or an included file that can't be read.
         """
         while self._open:
-            lines, file, _ = self._open[-1]
+            lines, file, _, _ = self._open[-1]
             for number, line in lines:
                 position = file << LINE_BITS | number
-                if line[:4].lower() == ".inc":
+                start = line[:4].lower()
+                if start == ".inc" or (start == ".lib" and line[4:5] in " \t"):
                     self._include(line, position)
                     break
                 yield position, line.lower() if line.isascii() else _lowered(line)
@@ -85,22 +93,27 @@ class NetlistLines:
 
     def _include(self, line: str, position: int) -> None:
         try:
-            path, real = self._included_file(line, self._folders[position >> LINE_BITS])
+            match = _INCLUDE.fullmatch(line) or _LIBRARY.fullmatch(line)
+            if match is None:
+                form = ".lib FILE SECTION" if line[:4].lower() == ".lib" else ".include FILE"
+                raise InputError(f"bad card {shown(line)}; write {form}, a name with blanks in quotes")
+            section = match[4] if match.re is _LIBRARY else None
+            reference = match[1] or match[2] or match[3]
+            path, real = self._included_file(reference, section, self._folders[position >> LINE_BITS])
             data = read_bytes(real, MAX_BYTES - self._bytes)
         except InputError as error:
             raise InputError(f"{self.where(position)}: {error}") from None
         name = printable(str(path))
         self._bytes += len(data)
-        self._open.append((_joined_lines(decoded(data, name), name, skip_title=False), len(self.files), real))
+        lines = _joined_lines(decoded(data, name), name, skip_title=False)
+        if section is not None:
+            lines = _section(lines, section.lower(), name)
+        self._open.append((lines, len(self.files), real, section))
         self.files.append(name)
         self._folders.append(path.parent)
 
-    def _included_file(self, line: str, folder: Path | None) -> tuple[Path, Path]:
-        """The file that an ``.include`` card names, if it may be included, and the same without symbolic links."""
-        match = _FILE_NAME.fullmatch(line)
-        if match is None:
-            raise InputError(f"bad card {shown(line)}; write .include FILE, a name with blanks in quotes")
-        reference = match[1] or match[2] or match[3]
+    def _included_file(self, reference: str, section: str | None, folder: Path | None) -> tuple[Path, Path]:
+        """The file that a card names, if it may be included, and the same without symbolic links."""
         if folder is None or self._root is None:
             raise InputError(f"can't include {shown(reference)}: this netlist is text without a folder")
         if len(self.files) > MAX_INCLUDES or len(self._open) > MAX_INCLUDE_DEPTH:
@@ -124,9 +137,9 @@ class NetlistLines:
             )
         if not found:
             raise InputError(f"no file {shown(reference)} to include in {shown(str(folder), 200)}; check its name")
-        chain = [path for _, _, path in self._open]
-        if real in chain:
-            names = [self.files[number] for _, number, _ in self._open[chain.index(real) :]]
+        chain = [(path, part) for _, _, path, part in self._open]
+        if (real, section) in chain:
+            names = [self.files[number] for _, number, _, _ in self._open[chain.index((real, section)) :]]
             raise InputError(f"include recursion: {shown_cycle(names)}; take one include out")
         return folder / relative, real
 
@@ -211,6 +224,22 @@ def _joined_lines(text: str, name: str, skip_title: bool) -> Iterator[tuple[int,
         first = number
     if parts:
         yield first, parts[0] if len(parts) == 1 else " ".join(parts)
+
+
+def _section(lines: Iterator[tuple[int, str]], section: str, name: str) -> Iterator[tuple[int, str]]:
+    """The lines of a library between ``.lib SECTION`` and ``.endl``."""
+    inside = found = False
+    for number, line in lines:
+        words = line.lower().split(None, 2) if line[0] == "." else [""]
+        if inside:
+            if words[0] == ".endl":
+                inside = False
+            else:
+                yield number, line
+        elif words[0] == ".lib" and len(words) == 2 and words[1].strip("\"'") == section:
+            inside = found = True
+    if inside or not found:
+        raise InputError(f"{name}: no section {shown(section)}; write .lib {section} and .endl around it")
 
 
 def _lowered(line: str) -> str:

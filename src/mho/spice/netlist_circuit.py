@@ -1,18 +1,22 @@
 """From a SPICE netlist to the circuit that mho's own solvers take: what stands in the DC operating point.
 
-Capacitors are open. Diodes of one temperature are one group of elements. Source of the laws: see `mho.elements`; of the
-signs: ngspice 39 manual, chapters 3 to 7.
+Capacitors are open, inductors sources of 0 V. Diodes of one temperature are one group of elements. Source of the laws:
+see `mho.elements`; of the signs: ngspice 39 manual, chapters 3 to 7.
 """
 
 import numpy as np
 
-from mho.elements import JunctionDiode
 from mho.networks.circuit import Circuit
 from mho.networks.circuit_builder import CircuitBuilder
-from mho.spice.netlist import Diodes, Netlist, VoltageControlled
-
-ZERO_CELSIUS = 273.15
-_BREAKDOWN_ACCURACY = 1e-9
+from mho.spice.behavioural_law import FormulaLaw
+from mho.spice.bidirectional_amplifiers import Pairs, amplifier_pairs
+from mho.spice.netlist import GROUND, BehaviouralSources, Netlist, VoltageControlled
+from mho.spice.netlist_bipolars import add_bipolars
+from mho.spice.netlist_diodes import junction_diodes
+from mho.spice.netlist_mosfets import add_mosfets
+from mho.spice.netlist_switches import add_switches
+from mho.spice.own_voltage import own_voltage_law
+from mho.steady.newton import CircuitSolution
 
 
 def netlist_circuit(netlist: Netlist) -> Circuit:
@@ -21,31 +25,96 @@ def netlist_circuit(netlist: Netlist) -> Circuit:
     Raises:
         InputError: for a fault of the circuit as a whole; see `mho.networks.circuit_builder.CircuitBuilder.build`.
     """
+    pairs = amplifier_pairs(netlist)
+    if pairs is not None and (circuit := _circuit(netlist, pairs)).ties is not None:
+        return circuit
+    return _circuit(netlist, None)
+
+
+def source_currents(netlist: Netlist, circuit: Circuit, point: CircuitSolution) -> dict[str, float]:
+    """What flows through each of `Netlist.branches`, from its first node through it to its second [A]."""
+    found = dict(zip(netlist.branches, [0.0] * len(netlist.branches), strict=True))
+    own = point.source_currents.tolist()
+    amplified = circuit.amplifiers is not None
+    for k, name in enumerate(netlist.vcvs.names if amplified else []):
+        turned = netlist.vcvs.nodes[k, 0] == GROUND
+        found[name] = (-1.0 if turned else 1.0) * float(point.amplifier_currents[k])
+    forward = set(netlist.vcvs.names) if amplified else set()
+    for name in found:
+        if name not in forward:
+            found[name] = own[circuit.branch_names.index(name, "voltage source")]
+    return found
+
+
+def _circuit(netlist: Netlist, pairs: Pairs | None) -> Circuit:
     builder = CircuitBuilder()
     nodes = np.array(netlist.nodes, dtype=object)
     resistors, currents, voltages = netlist.resistors, netlist.current_sources, netlist.voltage_sources
-    if len(resistors):
-        first, second = nodes[resistors.nodes].T
-        builder.add_resistors(first, second, 1.0 / resistors.resistance, labels=resistors.names)
+    positive = resistors.resistance > 0
+    if positive.any():
+        first, second = nodes[resistors.nodes[positive]].T
+        labels = [name for name, one in zip(resistors.names, positive.tolist(), strict=True) if one]
+        builder.add_resistors(first, second, 1.0 / resistors.resistance[positive], labels=labels)
+    if not positive.all():
+        # A negative resistance has no place among elements whose energy is convex: it is a source that senses itself.
+        first, second = nodes[resistors.nodes[~positive]].T
+        labels = [name for name, one in zip(resistors.names, positive.tolist(), strict=True) if not one]
+        builder.add_vccs(first, second, first, second, 1.0 / resistors.resistance[~positive], name=labels)
     for celsius in np.unique(netlist.diodes.temperature):
         rows = np.flatnonzero(netlist.diodes.temperature == celsius)
         anode, cathode = nodes[netlist.diodes.nodes[rows]].T
         diode = junction_diodes(netlist, netlist.diodes, rows, float(celsius))
-        builder.add_diodes(anode, cathode, diode, name=f"diodes at {celsius:.17g} °C")
+        labels = [netlist.diodes.names[k] for k in rows]
+        builder.add_diodes(anode, cathode, diode, name=f"diodes at {celsius:.17g} °C", labels=labels)
     if len(currents):
         first, second = nodes[currents.nodes].T
         builder.add_current_sources(first, second, currents.dc)
     if len(voltages):
         plus, minus = nodes[voltages.nodes].T
         builder.add_voltage_sources(plus, minus, voltages.dc, voltages.names)
-    _add_voltage_controlled(builder.add_vcvs, nodes, netlist.vcvs)
-    _add_voltage_controlled(builder.add_vccs, nodes, netlist.vccs)
-    for add, sources in ((builder.add_cccs, netlist.cccs), (builder.add_ccvs, netlist.ccvs)):
-        if len(sources):
-            plus, minus = nodes[sources.nodes].T
-            control = [netlist.branches[k] for k in sources.control]
-            add(plus, minus, control, sources.gain, name=sources.names)
+    if len(netlist.inductors):
+        first, second = nodes[netlist.inductors.nodes].T
+        builder.add_voltage_sources(first, second, np.zeros(len(netlist.inductors)), netlist.inductors.names)
+    if pairs is not None:
+        builder.add_amplifiers(nodes[pairs.near], nodes[pairs.far], pairs.gain)
+    else:
+        _add_voltage_controlled(builder.add_vcvs, nodes, netlist.vcvs)
+        _add_voltage_controlled(builder.add_vccs, nodes, netlist.vccs)
+        for add, sources in ((builder.add_cccs, netlist.cccs), (builder.add_ccvs, netlist.ccvs)):
+            if len(sources):
+                plus, minus = nodes[sources.nodes].T
+                control = [netlist.branches[k] for k in sources.control]
+                add(plus, minus, control, sources.gain, name=sources.names)
+    add_switches(builder, netlist)
+    add_mosfets(builder, netlist)
+    add_bipolars(builder, netlist)
+    for group in netlist.behavioural:
+        _add_behavioural(builder, nodes, netlist, group)
     return builder.build()
+
+
+def _add_behavioural(builder: CircuitBuilder, nodes: np.ndarray, netlist: Netlist, group: BehaviouralSources) -> None:
+    plus, minus = nodes[group.nodes].T
+    own = own_voltage_law(group)
+    if own is not None:
+        name = f"elements {group.names[0]} ..."
+        if own.diode is not None:
+            builder.add_elements(plus, minus, own.diode, name=name)
+        conducting = own.conductance > 0
+        if conducting.any():
+            labels = [label for label, one in zip(group.names, conducting.tolist(), strict=True) if one]
+            ends = plus[conducting], minus[conducting]
+            builder.add_resistors(*ends, own.conductance[conducting], name=name, labels=labels)
+        if own.current.any():
+            builder.add_current_sources(plus, minus, own.current, name=f"currents {group.names[0]} ...")
+        return
+    sensed = [
+        [f"v:{netlist.nodes[q]}" if q >= 0 else f"i:{netlist.branches[-1 - q]}" for q in row]
+        for row in group.sensed.tolist()
+    ]
+    law = FormulaLaw(group.program, group.constants, netlist.gmin)
+    kind = "i" if group.kind == "i" else "v"
+    builder.add_behavioural_sources(plus, minus, sensed, law, kind=kind, names=group.names)
 
 
 def nodeset_voltages(netlist: Netlist, circuit: Circuit) -> np.ndarray | None:
@@ -56,32 +125,6 @@ def nodeset_voltages(netlist: Netlist, circuit: Circuit) -> np.ndarray | None:
     for node, voltage in netlist.nodesets.items():
         start[circuit.node_names.index(netlist.nodes[node], "node")] = voltage
     return start
-
-
-def junction_diodes(netlist: Netlist, diodes: Diodes, rows: np.ndarray, celsius: float) -> JunctionDiode:
-    """The elements of some diodes, (rows,), of one temperature [°C]."""
-    model = diodes.model[rows]
-
-    def parameter(field: str) -> np.ndarray:
-        values = (getattr(m, field) for m in netlist.models)
-        return np.array([np.inf if v is None else v for v in values], np.float64)[model]
-
-    multiplier = diodes.multiplier[rows]
-    return JunctionDiode.from_model(
-        saturation_current=parameter("saturation_current"),
-        ideality=parameter("emission"),
-        series_resistance=parameter("series_resistance"),
-        breakdown_voltage=parameter("breakdown_voltage"),
-        breakdown_current=parameter("breakdown_current"),
-        activation_energy=parameter("activation_energy"),
-        saturation_exponent=parameter("saturation_exponent"),
-        nominal_temperature=parameter("nominal_temperature") + ZERO_CELSIUS,
-        temperature=celsius + ZERO_CELSIUS,
-        area=diodes.area[rows] / multiplier,
-        multiplier=multiplier,
-        gmin=netlist.gmin,
-        reltol=_BREAKDOWN_ACCURACY,
-    )
 
 
 def _add_voltage_controlled(add, nodes: np.ndarray, sources: VoltageControlled) -> None:

@@ -112,33 +112,36 @@ def operating_point(netlist_text: str, *, gmin: float = 1e-12, timeout: float = 
 
 
 def operating_points(
-    netlists: Sequence[tuple[str, float]], *, timeout: float = 600.0
-) -> list[SpiceOperatingPoint | SpiceError]:
+    netlists: Sequence[tuple[str, float]], *, timeout: float = 600.0, spice_defaults: bool = False
+) -> list[SpiceOperatingPoint | SpiceError | InputError]:
     """Solve many netlists' operating points, one after another in the same process: most of a small one is its start.
 
     Args:
         netlists: texts and gmin (siemens), each as in `operating_point`.
         timeout: seconds that each may take.
+        spice_defaults: take SPICE's own tolerances, reltol = 1e-3, abstol = 1e-12 A and vntol = 1e-6 V.
 
     Returns:
-        An operating point a netlist, or why there is none. After a failure another process goes on.
+        An operating point a netlist, or why there is none: an `InputError` where ngspice refuses the netlist. After a
+        failure another process goes on.
 
     Raises:
-        InputError: ngspice is missing, or refuses a netlist.
+        InputError: ngspice is missing, or a netlist is empty.
 
     """
-    results: list[SpiceOperatingPoint | SpiceError] = []
+    results: list[SpiceOperatingPoint | SpiceError | InputError] = []
     process: NgspiceProcess | None = None
     try:
         for text, gmin in netlists:
-            deck = _deck(text, [tolerance_card(gmin), ".op"], dropped=_ANALYSES | _OUTPUTS)
+            tolerances = tolerance_card(gmin, spice_defaults=spice_defaults)
+            deck = _deck(text, [tolerances, ".op"], dropped=_ANALYSES | _OUTPUTS)
             process = process or NgspiceProcess(_deadline(timeout))
             try:
                 variables, points, warnings = _analysis(process, deck, _deadline(timeout))
                 results.append(SpiceOperatingPoint(*_by_kind(variables, points[-1].tolist()), warnings))
                 # The circuit stays: `remcirc` crashes ngspice 39 at the next.
                 process.command("destroy all", _deadline(timeout))
-            except SpiceError as error:
+            except (SpiceError, InputError) as error:
                 results.append(error)
                 process.close()
                 process = None
@@ -457,15 +460,16 @@ def _keyword(line: str) -> str:
     return line.split(maxsplit=1)[0].lower() if line.strip() else ""
 
 
-def tolerance_card(gmin: float = 1e-12) -> str:
-    """The card that sets the tolerances of `operating_point`, and gmin [S].
+def tolerance_card(gmin: float = 1e-12, *, spice_defaults: bool = False) -> str:
+    """The card that sets the tolerances of `operating_point`, or SPICE's own, and gmin [S].
 
     Raises:
         InputError: for a gmin that is negative or not finite.
     """
     if not (np.isfinite(gmin) and gmin >= 0):
         raise InputError(f"gmin = {gmin!r} S; it must be finite and not negative")
-    return f".options noacct reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500 itl2=500 gmin={float(gmin)!r}"
+    tolerances = "reltol=1e-3 abstol=1e-12 vntol=1e-6" if spice_defaults else "reltol=1e-9 abstol=1e-15 vntol=1e-12"
+    return f".options noacct {tolerances} itl1=500 itl2=500 gmin={float(gmin)!r}"
 
 
 def _parameter(element: str) -> str:

@@ -1,17 +1,19 @@
 """Reading a SPICE netlist: from its text to the flat ``Netlist``.
 
 Semantics are ngspice 39's; where ngspice warns and guesses, this refuses. Every error is one line: file, line, what is
-wrong and what would be right.
+wrong and what would be right. What is passed over, since it doesn't change the circuit, is told in ``Netlist.notes``.
 """
 
+import re
 from pathlib import Path
 
 from mho.errors import InputError
 from mho.spice import cards
-from mho.spice.analyses import SUPPORTED_CARDS, ControlCards, evaluated_settings, read_control_card
+from mho.spice.analyses import TOP_CARDS, ControlCards, Settings, evaluated_settings, read_control_card
 from mho.spice.assembly import assemble
+from mho.spice.conditional import CONDITIONAL_CARDS, Conditional
 from mho.spice.expansion import Expansion, Parameters, resolve_parameters
-from mho.spice.lines import LINE_BITS, MAX_BYTES, NetlistLines, decoded, read_bytes
+from mho.spice.lines import MAX_BYTES, NetlistLines, decoded, read_bytes
 from mho.spice.netlist import Netlist
 from mho.spice.scopes import Scope
 from mho.spice.topology import check_topology
@@ -19,6 +21,8 @@ from mho.spice.values import printable, shown
 
 MAX_NESTED_DEFINITIONS = 100
 """Deepest nesting of ``.subckt`` cards."""
+
+_STATISTICAL = re.compile(r"(?<![\w.])(agauss|gauss|aunif|unif|limit)\s*\(", re.ASCII)
 
 
 def read_netlist(path: str | Path, *, allow_include_outside: bool = False) -> Netlist:
@@ -63,58 +67,112 @@ def parse_netlist(text: str, name: str = "<netlist>", *, folder: str | Path | No
 
 def _read(lines: NetlistLines) -> Netlist:
     top = Scope("", None, 1)
-    control = ControlCards()
+    top.notes = lines.notes
+    control = ControlCards(notes=lines.notes)
     _read_cards(lines, top, control)
-    parameters = Parameters(top, {})
-    resolve_parameters(top, parameters, lines)
-    settings = evaluated_settings(control, parameters, lines)
-    expansion = Expansion(lines, settings.nominal_temperature)
+    parameters, settings = _at_temperature(top, control, lines)
+    expansion = Expansion(lines, settings.temperature, settings.nominal_temperature)
     expansion.expand(top, parameters)
     netlist = assemble(lines, control, settings, expansion)
     check_topology(netlist)
     return netlist
 
 
+def _at_temperature(top: Scope, control: ControlCards, lines: NetlistLines) -> tuple[Parameters, Settings]:
+    """The top level's parameters and the settings; the one may use the other, as the parameter ``temper``."""
+    celsius = 27.0
+    for _ in range(3):
+        parameters = Parameters(top, {"temper": celsius} if "temper" not in top.parameters else {})
+        resolve_parameters(top, parameters, lines)
+        settings = evaluated_settings(control, parameters, lines)
+        if settings.temperature == celsius:
+            return parameters, settings
+        celsius = settings.temperature
+    raise InputError(f"{lines.files[0]}: the temperature depends on itself, by temper; give it a number")
+
+
 def _read_cards(lines: NetlistLines, top: Scope, control: ControlCards) -> None:
     scope = top
-    depth = 0
-    ended: int | None = None
+    conditional = Conditional(lines)
+    commands: int | None = None
+    ended = False
     for position, text in lines:
         try:
-            if ended is not None:
-                raise InputError(f"a card behind .end ({lines.where(ended)}); take it out or move .end to the end")
             if text[0] != ".":
-                cards.element(scope, text, position)
+                if commands is None and conditional.holds:
+                    if ended:
+                        lines.notes.add("cards behind .end are read, too, as ngspice does", text.split()[0], position)
+                    _read_element(scope, text, position)
                 continue
             card = text.split(None, 1)[0]
-            if card == ".param":
-                cards.param(scope, text, position)
-            elif card == ".model":
-                cards.model(scope, text, position)
-            elif card in (".ic", ".nodeset"):
-                cards.conditions(scope, text, position)
-            elif card == ".subckt":
-                depth += 1
-                if depth > MAX_NESTED_DEFINITIONS:
-                    raise InputError(
-                        f"subcircuits defined more than {MAX_NESTED_DEFINITIONS} deep; define them side by side"
-                    )
-                scope = cards.subckt(scope, text, position)
-            elif card == ".ends":
-                depth -= 1
-                scope = _end_of_subckt(scope, text)
-            elif scope is not top and card in SUPPORTED_CARDS:
-                raise InputError(f"{card} inside subcircuit {shown(scope.name)}; move it to the top level")
+            if commands is not None:
+                commands = None if card == ".endc" else commands
+            elif card == ".control":
+                commands = position
+                lines.notes.add("not run, as only .op and .tran are", ".control", position)
+            elif card.partition("(")[0] in CONDITIONAL_CARDS:
+                conditional.read(scope, text, position)
+            elif not conditional.holds:
+                continue
             elif card == ".end":
-                if position >> LINE_BITS:
-                    raise InputError(".end in an included file; take it out, it belongs at the end of the netlist")
-                ended = position
+                ended = True
             else:
-                read_control_card(control, card, text, position)
+                scope = _read_dot_card(scope, control, card, text, position)
         except InputError as error:
             raise InputError(f"{lines.where(position)}: {error}") from None
+    if commands is not None:
+        raise InputError(f"{lines.where(commands)}: .control without .endc; add it")
+    conditional.check_closed()
     if scope is not top:
         raise InputError(f"{lines.where(scope.position)}: subcircuit {shown(scope.name)} has no .ends; add it")
+
+
+def _read_element(scope: Scope, text: str, position: int) -> None:
+    try:
+        cards.element(scope, text, position)
+    except InputError as error:
+        # In a subcircuit of a library that is never called, a fault is none.
+        if scope.parent is None:
+            raise
+        if scope.fault is None:
+            scope.fault = (position, str(error))
+    if "unif(" in text or "gauss(" in text or "limit(" in text:
+        _note_statistics(scope, text, position)
+
+
+def _read_dot_card(scope: Scope, control: ControlCards, card: str, text: str, position: int) -> Scope:
+    """Read a card that begins with a dot; gives the scope of the next card."""
+    if card in (".param", ".params", ".global_param", ".csparam"):
+        cards.param(scope, text, position)
+        _note_statistics(scope, text, position)
+    elif card == ".func":
+        cards.func(scope, text, position)
+        _note_statistics(scope, text, position)
+    elif card == ".model":
+        cards.model(scope, text, position)
+    elif card in (".ic", ".nodeset"):
+        cards.conditions(scope, text, position)
+    elif card == ".global":
+        scope.global_nodes.update(text.split()[1:])
+    elif card == ".title":
+        scope.notes.add("the first line is the title", ".title", position)
+    elif card == ".subckt":
+        if scope.level >= MAX_NESTED_DEFINITIONS:
+            raise InputError(f"subcircuits defined more than {MAX_NESTED_DEFINITIONS} deep; define them side by side")
+        return cards.subckt(scope, text, position)
+    elif card == ".ends":
+        return _end_of_subckt(scope, text)
+    elif scope.parent is not None and card in TOP_CARDS:
+        raise InputError(f"{card} inside subcircuit {shown(scope.name)}; move it to the top level")
+    else:
+        read_control_card(control, card, text, position)
+    return scope
+
+
+def _note_statistics(scope: Scope, text: str, position: int) -> None:
+    for match in _STATISTICAL.finditer(text):
+        if scope.function(match[1]) is None:
+            scope.notes.add("statistical functions stand at their mean", match[1], position)
 
 
 def _end_of_subckt(scope: Scope, text: str) -> Scope:

@@ -16,9 +16,10 @@ from mho.spice.values import shown
 def check_topology(netlist: Netlist) -> None:
     """Check that nodes have a DC path to ground and that no loop of voltage sources closes.
 
-    A DC path leads through resistors, diodes, and V, E and H elements. Nodes without one may still be determined by
-    controlled sources: where a G or F element drives current into them and an E or G element senses their voltage,
-    the numbers decide, so those pass. A node with a single connection is no fault if that is a DC path, as in ngspice.
+    A DC path leads through resistors, diodes, inductors, switches, a transistor's channel and junctions, and V, E, H and
+    behavioural voltage sources. Nodes without one may still be determined by controlled sources: where a G, F or
+    behavioural one drives current into them and an E, G or behavioural one senses their voltage, the numbers decide, so
+    those pass. A node with a single connection is no fault if that is a DC path, as in ngspice.
 
     Raises:
         InputError: One of the faults; file and line of an element at it.
@@ -26,23 +27,44 @@ def check_topology(netlist: Netlist) -> None:
     kinds = _kinds(netlist)
     if not any(len(elements) for elements in kinds):
         raise InputError(f"{netlist.files[0]}: the netlist has no elements; the first line is its title, not a card")
-    if not any((elements.nodes == GROUND).any() for elements in kinds):
+    pairs = [*(elements.nodes for elements in kinds), *_junctions(netlist)]
+    if not any((nodes == GROUND).any() for nodes in pairs):
         raise InputError(f"{netlist.files[0]}: no element connects to ground; name one of the nodes 0")
     _check_loops(netlist)
     _check_floating(netlist)
 
 
 def _kinds(netlist: Netlist) -> list[Elements]:
+    """All elements, those that conduct between their two nodes first."""
     return [
-        netlist.resistors,
-        netlist.diodes,
-        netlist.voltage_sources,
-        netlist.vcvs,
-        netlist.ccvs,
+        *_conducting(netlist),
         netlist.capacitors,
         netlist.current_sources,
         netlist.vccs,
         netlist.cccs,
+        *(group for group in netlist.behavioural if group.kind == "i"),
+    ]
+
+
+def _conducting(netlist: Netlist) -> list[Elements]:
+    """Elements that conduct between their two nodes."""
+    return [
+        *(netlist.resistors, netlist.diodes, netlist.voltage_sources, netlist.vcvs, netlist.ccvs, netlist.inductors),
+        *(netlist.switches, netlist.current_switches, netlist.mosfets, netlist.bipolars),
+        *(group for group in netlist.behavioural if group.kind == "v"),
+    ]
+
+
+def _junctions(netlist: Netlist) -> list[np.ndarray]:
+    """Node pairs of transistors' junctions with their bulk, base and substrate."""
+    mosfets, bipolars = netlist.mosfets, netlist.bipolars
+    vertical = np.array([m.vertical for m in netlist.bipolar_models], bool)[bipolars.model]
+    inner = np.where(vertical, bipolars.nodes[:, 0], bipolars.base)
+    return [
+        np.stack([mosfets.bulk, mosfets.nodes[:, 0]], 1),
+        np.stack([mosfets.bulk, mosfets.nodes[:, 1]], 1),
+        np.stack([bipolars.base, bipolars.nodes[:, 1]], 1),
+        np.stack([bipolars.substrate, inner], 1),
     ]
 
 
@@ -55,7 +77,7 @@ def _components(edges: np.ndarray, count: int) -> tuple[int, np.ndarray]:
 
 def _check_floating(netlist: Netlist) -> None:
     kinds = _kinds(netlist)
-    edges = np.concatenate([elements.nodes for elements in kinds[:5]])
+    edges = np.concatenate([*(elements.nodes for elements in _conducting(netlist)), *_junctions(netlist)])
     number, labels = _components(edges, len(netlist.nodes))
     floating = np.ones(number, dtype=bool)
     floating[labels[GROUND]] = False
@@ -69,15 +91,21 @@ def _check_floating(netlist: Netlist) -> None:
     ):
         ends = labels[pairs]
         mark[ends[ends[:, 0] != ends[:, 1]].ravel()] = True
+    for group in netlist.behavioural:
+        if group.kind == "i":
+            ends = labels[group.nodes]
+            driven[ends[ends[:, 0] != ends[:, 1]].ravel()] = True
+        sensed[labels[group.sensed[group.sensed > 0]]] = True
     floating &= ~(driven & sensed)
     if not floating.any():
         return
     node = int(np.flatnonzero(floating[labels])[0])
     where = netlist.files[0]
-    for elements in [*kinds, netlist.vcvs, netlist.vccs]:
-        pairs = elements.nodes
-        if elements is netlist.vcvs or elements is netlist.vccs:
-            pairs = np.concatenate([pairs, elements.control_nodes], axis=1)
+    sensing = ((netlist.vcvs, netlist.vcvs.control_nodes), (netlist.vccs, netlist.vccs.control_nodes))
+    sensing += ((netlist.switches, netlist.switches.control), (netlist.mosfets, netlist.mosfets.gate[:, None]))
+    sensing += tuple((group, group.sensed) for group in netlist.behavioural)
+    for elements, more in [*((kind, kind.nodes) for kind in kinds), *sensing]:
+        pairs = np.concatenate([elements.nodes, more], axis=1)
         rows = np.flatnonzero((pairs == node).any(axis=1))
         if len(rows):
             where = f"{netlist.where(elements, rows[0])}: {elements.names[rows[0]]}"
@@ -89,7 +117,8 @@ def _check_floating(netlist: Netlist) -> None:
 
 
 def _check_loops(netlist: Netlist) -> None:
-    kinds = (netlist.voltage_sources, netlist.vcvs, netlist.ccvs)
+    behavioural = [group for group in netlist.behavioural if group.kind == "v"]
+    kinds = (netlist.voltage_sources, netlist.vcvs, netlist.ccvs, netlist.inductors, *behavioural)
     edges = np.concatenate([elements.nodes for elements in kinds])
     count = len(netlist.nodes)
     if len(edges) == count - _components(edges, count)[0]:
@@ -115,7 +144,8 @@ def _check_loops(netlist: Netlist) -> None:
             break
         closing -= len(elements)
     where = netlist.where(elements, closing)
-    raise InputError(f"{where}: loop of voltage sources {loop}; put a resistor into it or take one out")
+    what = "voltage sources and inductors" if len(netlist.inductors) else "voltage sources"
+    raise InputError(f"{where}: loop of {what} {loop}; put a resistor into it or take one out")
 
 
 def _path(edges: list[list[int]], names: list[str], start: int, end: int, most: int = 8) -> list[str]:

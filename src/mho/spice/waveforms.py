@@ -12,6 +12,8 @@ import numpy as np
 from mho.arrays import Values, namespace
 from mho.errors import InputError
 
+_MOST_REPEATS = 1e5
+
 
 @dataclass(frozen=True, slots=True)
 class Transient:
@@ -153,35 +155,55 @@ class PiecewiseLinear:
 
     times: tuple[float, ...]
     levels: tuple[float, ...]
+    delay: float = 0.0
+    """``td=`` [s]: what all happens later."""
+    repeat: float | None = None
+    """``r=`` [s]: one of the times, from which all is repeated without end."""
 
     def __post_init__(self):
         for earlier, later in zip(self.times, self.times[1:], strict=False):
             if not earlier < later:
                 raise InputError(f"PWL goes from {earlier:g} s to {later:g} s; its times must increase")
+        _not_negative("PWL", self.delay, self.repeat)
+        if self.repeat is not None and (self.repeat not in self.times or self.repeat == self.times[-1]):
+            raise InputError(f"PWL repeats from {self.repeat:g} s; it must be one of its times, but not the last")
 
     def at(self, time: Values, transient: Transient) -> Values:
         """Value at each of the times (s); ``transient`` has no part in it."""
-        return namespace(time).interp(time, np.array(self.times), np.array(self.levels))
+        xp = namespace(time)
+        since = time - self.delay
+        if self.repeat is not None:
+            end, period = self.times[-1], self.times[-1] - self.repeat
+            since = xp.where(since > end, since - period * xp.ceil((since - end) / period), since)
+        return xp.interp(since, np.array(self.times), np.array(self.levels))
 
     def corners(self, transient: Transient) -> np.ndarray:
         """Times (s), up to the stop, at which the waveform bends."""
-        return _until(transient.stop, np.array(self.times))
+        times = np.array(self.times)
+        if self.repeat is not None:
+            period = times[-1] - self.repeat
+            if transient.stop > _MOST_REPEATS * period:
+                raise InputError(f"PWL repeats every {period:g} s up to {transient.stop:g} s: too often; stop earlier")
+            rounds = period * np.arange(1, 2 + max(0.0, (transient.stop - self.delay - times[-1]) // period))
+            times = np.concatenate([times, np.add.outer(rounds, times[times > self.repeat]).ravel()])
+        return _until(transient.stop, times + self.delay)
 
     @property
     def at_start(self) -> float:
         """Value at time 0."""
-        return float(np.interp(0.0, self.times, self.levels))
+        return float(np.interp(-self.delay, self.times, self.levels))
 
 
 Waveform = Pulse | Sine | Exponential | PiecewiseLinear
 
 
-def waveform(shape: str, values: list[float]) -> Waveform:
+def waveform(shape: str, values: list[float], named: dict[str, float]) -> Waveform:
     """The waveform that a source's card spells out.
 
     Args:
         shape: ``pulse``, ``sin``, ``exp`` or ``pwl``.
         values: The numbers behind it, in order.
+        named: ``td`` and ``r`` of a ``pwl``.
 
     Raises:
         InputError: Too few or too many numbers, or one out of its range.
@@ -189,7 +211,13 @@ def waveform(shape: str, values: list[float]) -> Waveform:
     if shape == "pwl":
         if len(values) < 2 or len(values) % 2:
             raise InputError(f"PWL has {len(values)} numbers; it takes pairs of a time and a value")
-        return PiecewiseLinear(tuple(values[::2]), tuple(values[1::2]))
+        repeat = named.get("r")
+        # As in ngspice, r=-1 means once.
+        return PiecewiseLinear(
+            tuple(values[::2]), tuple(values[1::2]), named.get("td", 0.0), None if repeat == -1.0 else repeat
+        )
+    if named:
+        raise InputError(f"{shape.upper()} takes no {' '.join(named)}; PWL does")
     form, most = {"pulse": (Pulse, 7), "sin": (Sine, 6), "exp": (Exponential, 6)}[shape]
     if not 2 <= len(values) <= most:
         raise InputError(f"{shape.upper()} has {len(values)} numbers; it takes 2 to {most}")

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from mho.compensated import added
 from mho.elements import TwoTerminal
 from mho.networks.circuit import Circuit
 from mho.steady.clamp import Clamp
@@ -105,8 +106,8 @@ def settle_circuit(
             return jnp.zeros(n, row.dtype)
 
         def step(state: tuple) -> tuple:
-            z, (stands, laws), _, count = state
-            entries, right = correction(system, stands, laws, z[:n])
+            (z, tail), (stands, laws), _, count = state
+            entries, right = correction(system, stands, laws, (z[:n], tail[:n]))
             matrix = jnp.zeros((size, size), row.dtype).at[:n, :n].set(dense_matrix(rows, columns, entries, n))
             right = jnp.zeros(size, row.dtype).at[:n].set(right - drawn(z))
             if element is not None:
@@ -115,11 +116,11 @@ def settle_circuit(
             if clamp is not None:
                 matrix = matrix.at[n:, :n].set(outputs).at[:n, n:].set(outputs.T)
                 right = right.at[n:].set(clamp.voltage - (outputs @ z[:n] + offset))
-            z = z + jnp.linalg.solve(matrix, right)
-            drops = system.drops(z[:n])
+            z, tail = added((z, tail), jnp.linalg.solve(matrix, right))
+            drops = system.drops(z[:n], tail[:n])
             there = tangents(system, drops)
-            residual = imbalance(system, z[:n], there, drawn(z))[1]
-            return z, move(system, stands, laws, drops, there), residual, count + 1
+            residual = imbalance(system, (z[:n], tail[:n]), there, drawn(z))[2]
+            return (z, tail), move(system, stands, laws, drops, there), residual, count + 1
 
         def unsettled(state: tuple) -> Array:
             return ~(state[2] <= rtol) & (state[3] < max_sweeps)
@@ -131,8 +132,8 @@ def settle_circuit(
             z = z.at[:n].set(_free_groups(circuit, begin, offsets))
             drops = system.drops(z[:n])
             standing = drops, tangents(system, drops)
-        first = (z, standing, jnp.asarray(jnp.inf, row.dtype), jnp.int32(0))
-        z, _, residual, count = lax.while_loop(unsettled, step, first)
+        first = ((z, jnp.zeros_like(z)), standing, jnp.asarray(jnp.inf, row.dtype), jnp.int32(0))
+        (z, _), _, residual, count = lax.while_loop(unsettled, step, first)
         return circuit.node_voltages(z[:n], offsets), residual, count
 
     voltages, residual, count = jax.vmap(one)(load.sources, start, nudge)

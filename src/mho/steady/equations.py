@@ -5,7 +5,12 @@ the elements. An exponential law makes plain Newton steps overshoot by volts, so
 current that its tangent predicted, if that is nearer than the predicted voltage: the step limiting of SPICE (Nagel 1975),
 here for any increasing law and without its constants.
 
-All functions work on NumPy's arrays (a circuit that is solved once) and on JAX's (compiled, in learning).
+The unknowns are pairs of a value and a tail (`mho.compensated`), and so are voltage drops before they are rounded: what
+an element carries is then known to a few ulp of itself, however large its conductance, and the imbalance of Kirchhoff's law
+needs no allowance for the rounding of voltages.
+
+All functions work on NumPy's arrays (a circuit that is solved once) and on JAX's (compiled, in learning); behavioural
+sources on NumPy's alone.
 """
 
 from typing import Any
@@ -14,15 +19,35 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from mho.arrays import Values, maxima_at, namespace, sums_at
-from mho.elements import CurrentSource, ProgrammableResistor, TwoTerminal
+from mho.arrays import Values, namespace, sums_at
+from mho.compensated import Pair, two_product, two_sum
+from mho.compensated import sums_at as exact_sums_at
+from mho.elements import ControlledLaw, CurrentSource, ProgrammableResistor, TwoTerminal
 
 Tangents = tuple[tuple[Values, Values], ...]
-"""Current [A] and slope [S] of each group of elements."""
+"""Value [A; V] and slope of each group: of elements, then of behavioural sources."""
+
+LEAST_CURRENT = 1e-24
+"""Imbalance [A; V] that is none at any node: six electrons an hour."""
+
+_SENSED = 1e-6
+"""Most of the largest current at a node that the rounding of what behavioural sources sense may explain."""
+
+
+class Sensing(eqx.Module):
+    """A group of behavioural sources in a circuit's equations: F gains ± their values f(s)."""
+
+    law: ControlledLaw
+    sensed: np.ndarray
+    """Unknowns, (n, k)."""
+    rows: np.ndarray
+    """Equations that they enter, (n, 2)."""
+    signs: tuple[float, float] = eqx.field(static=True)
+    """With which sign each."""
 
 
 class System(eqx.Module):
-    """Equations F(y) = Σ_k ± w_k i_k + K y − r = 0, where branch k sees f_a y[a] − f_b y[b] + offset.
+    """Equations F(y) = Σ_k ± w_k i_k + Σ_s ± f_s + K y − r = 0, where branch k sees f_a y[a] − f_b y[b] + offset.
 
     Eliminated sources leave K empty and the derivative of F symmetric; see `mho.steady.reduced_system`. Modified nodal
     analysis puts the equations of its sources into K and r; see `mho.steady.modified_system`.
@@ -30,12 +55,15 @@ class System(eqx.Module):
 
     first: tuple[Values, ...]
     second: tuple[Values, ...]
-    first_factor: tuple[Values, ...]
-    second_factor: tuple[Values, ...]
-    weight: tuple[Values, ...]
-    offset: tuple[Values, ...]
-    """What the sources add to each branch's voltage [V]."""
+    first_factor: tuple[Values, ...] | None
+    """None where all are 1, as `second_factor`."""
+    second_factor: tuple[Values, ...] | None
+    weight: tuple[Values, ...] | None
+    """None where all are 1."""
+    offset: tuple[Values, ...] | None
+    """What the sources add to each branch's voltage [V]; None where nothing."""
     elements: tuple[TwoTerminal, ...]
+    behavioural: tuple[Sensing, ...]
     rows: Values
     columns: Values
     values: Values
@@ -43,30 +71,59 @@ class System(eqx.Module):
     """r, (size,)."""
     size: int = eqx.field(static=True)
 
-    def drops(self, y: Values) -> tuple[Values, ...]:
-        """Branch voltages [V]."""
+    def drops(self, y: Values, tail: Values | None = None) -> tuple[Values, ...]:
+        """Branch voltages [V], then what behavioural sources sense, (n, k), of the unknowns y + tail."""
         y = _with_ground(y)
-        return tuple(
-            fa * y[a] - fb * y[b] + o
-            for a, b, fa, fb, o in zip(
-                self.first, self.second, self.first_factor, self.second_factor, self.offset, strict=True
-            )
-        )
+        tail = None if tail is None else _with_ground(tail)
+        found = []
+        for k, (a, b) in enumerate(zip(self.first, self.second, strict=True)):
+            high, low = y[a], -y[b]
+            rest: Any = 0.0 if tail is None else tail[a] - tail[b]
+            if self.first_factor is not None and self.second_factor is not None:
+                fa, fb = self.first_factor[k], self.second_factor[k]
+                (high, lost_a), (low, lost_b) = two_product(fa, high), two_product(fb, low)
+                rest = (lost_a + lost_b) + (0.0 if tail is None else fa * tail[a] - fb * tail[b])
+            if self.offset is None:
+                found.append((high + low) + rest)
+            else:
+                drop, lost = two_sum(high, low)
+                drop, more = two_sum(drop, self.offset[k])
+                found.append(drop + (lost + more + rest))
+        found += [y[s.sensed] for s in self.behavioural]
+        return tuple(found)
+
+    def parts(self, currents: tuple[Values, ...]) -> list[tuple[Values, Values]]:
+        """The terms of F that the elements and behavioural sources make, and where, (n,) each: two a group."""
+        terms = []
+        for k, (a, b) in enumerate(zip(self.first, self.second, strict=True)):
+            i = currents[k] if self.weight is None else self.weight[k] * currents[k]
+            if self.first_factor is None or self.second_factor is None:
+                terms += [(i, a), (-i, b)]
+            else:
+                terms += [(self.first_factor[k] * i, a), (-self.second_factor[k] * i, b)]
+        for s, f in zip(self.behavioural, currents[len(self.first) :], strict=True):
+            terms += [(sign * f, s.rows[:, at]) for at, sign in enumerate(s.signs)]
+        return terms
 
     def flows(self, currents: tuple[Values, ...]) -> Values:
-        """Σ_k ± w_k i_k at every unknown, (size,)."""
+        """Σ ± w i + Σ ± f at every unknown, (size,)."""
         total: Any = namespace(self.constant).zeros(self.size + 1)
-        for a, b, fa, fb, w, i in zip(
-            self.first, self.second, self.first_factor, self.second_factor, self.weight, currents, strict=True
-        ):
-            total = total + sums_at(w * fa * i, a, self.size + 1) - sums_at(w * fb * i, b, self.size + 1)
+        for values, places in self.parts(currents):
+            total = total + sums_at(values, places, self.size + 1)
         return total[: self.size]
 
     def entries(self, slopes: tuple[Values, ...]) -> Values:
         """Values of F's derivative at the places that `places` gives, K's last."""
         parts = []
-        for fa, fb, w, g in zip(self.first_factor, self.second_factor, self.weight, slopes, strict=True):
-            parts += [w * fa * fa * g, w * fb * fb * g, -w * fa * fb * g, -w * fa * fb * g]
+        for k in range(len(self.first)):
+            g = slopes[k] if self.weight is None else self.weight[k] * slopes[k]
+            if self.first_factor is None or self.second_factor is None:
+                parts += [g, g, -g, -g]
+            else:
+                fa, fb = self.first_factor[k], self.second_factor[k]
+                parts += [fa * fa * g, fb * fb * g, -fa * fb * g, -fa * fb * g]
+        for s, slope in zip(self.behavioural, slopes[len(self.first) :], strict=True):
+            parts += [(sign * slope).reshape(-1) for sign in s.signs if sign]
         return namespace(self.values, *slopes).concatenate([*parts, self.values])
 
     def places(self) -> tuple[Values, Values]:
@@ -75,6 +132,11 @@ class System(eqx.Module):
         for a, b in zip(self.first, self.second, strict=True):
             rows += [a, b, a, b]
             columns += [a, b, b, a]
+        for s in self.behavioural:
+            for at, sign in enumerate(s.signs):
+                if sign:
+                    rows.append(np.repeat(s.rows[:, at], s.sensed.shape[1]))
+                    columns.append(s.sensed.reshape(-1))
         xp = namespace(self.rows, *self.first)
         return xp.concatenate([*rows, self.rows]), xp.concatenate([*columns, self.columns])
 
@@ -84,8 +146,10 @@ class System(eqx.Module):
 
     def energy(self, y: Values) -> Values:
         """Σ w p [W]."""
-        terms = zip(self.weight, self.elements, self.drops(y), strict=True)
-        return sum(((w * e.co_content(d)).sum() for w, e, d in terms), start=0.0 * self.constant.sum())
+        total = 0.0 * self.constant.sum()
+        for k, (e, d) in enumerate(zip(self.elements, self.drops(y), strict=True)):
+            total = total + (e.co_content(d) if self.weight is None else self.weight[k] * e.co_content(d)).sum()
+        return total
 
 
 def _with_ground(y: Values) -> Any:
@@ -97,27 +161,40 @@ def is_linear(element: TwoTerminal) -> bool:
     return isinstance(element, ProgrammableResistor | CurrentSource)
 
 
-def tangents(system: System, voltages: tuple[Values, ...]) -> Tangents:
-    """Currents and slopes of all elements at branch voltages."""
+def tangents(system: System, drops: tuple[Values, ...]) -> Tangents:
+    """Values and slopes of all elements and behavioural sources at what `System.drops` gives."""
+    count = len(system.elements)
     # Through the class: Equinox makes a module of every bound method, which takes longer than a small circuit's law.
-    return tuple(type(e).tangent(e, v) for e, v in zip(system.elements, voltages, strict=True))
+    own = tuple(type(e).tangent(e, v) for e, v in zip(system.elements, drops[:count], strict=True))
+    return own + tuple(type(s.law).tangent(s.law, at) for s, at in zip(system.behavioural, drops[count:], strict=True))
 
 
-def correction(system: System, stands: tuple[Values, ...], laws: Tangents, y: Values) -> tuple[Values, Values]:
-    """The linear circuit at the voltages where the elements stand, as an equation for the change of y.
+def _predicted(stand: Values, law: tuple[Values, Values], drop: Values) -> Values:
+    value, slope = law
+    change = slope * (drop - stand)
+    return value + (change if stand.ndim == 1 else change.sum(-1))
+
+
+def correction(
+    system: System, stands: tuple[Values, ...], laws: Tangents, unknowns: Pair, drops: tuple[Values, ...] | None = None
+) -> tuple[Values, Values]:
+    """The linear circuit at the voltages where the elements stand, as an equation for the change of the unknowns.
 
     Args:
         system: the equations.
         stands: where the elements stand [V].
         laws: their `tangents` there.
-        y: the unknowns.
+        unknowns: y and its tail.
+        drops: `System.drops` there, if they are known.
 
     Returns:
-        `entries` and the right-hand side, which is −F(y) once the elements stand at y's own voltages: a solution need then
-        be good to a few digits only, for what it leaves is the next right-hand side.
+        `entries` and the right-hand side, which is −F once the elements stand at the unknowns' own voltages: a solution need
+        then be good to a few digits only, for what it leaves is the next right-hand side.
     """
-    predicted = tuple(i + g * (d - u) for u, (i, g), d in zip(stands, laws, system.drops(y), strict=True))
-    return system.entries(tuple(g for _, g in laws)), -system.flows(predicted) - system.constants(y)
+    drops = system.drops(*unknowns) if drops is None else drops
+    # Where an element stands at its drop its current is taken as it is, not as the tangent's with a difference of 0.
+    predicted = tuple(_predicted(u, law, d) for u, law, d in zip(stands, laws, drops, strict=True))
+    return system.entries(tuple(g for _, g in laws)), -_summed(system, predicted, unknowns)[0]
 
 
 def move(
@@ -125,7 +202,8 @@ def move(
 ) -> tuple[tuple[Values, ...], Tangents]:
     """Where all elements move that stood at one voltage and whose tangents predict another, with their tangents there.
 
-    To where an element carries its tangent's current, or to the predicted voltage, whichever is nearer.
+    To where an element carries its tangent's current, or to the predicted voltage, whichever is nearer; and beyond the
+    latter where a law says so (`TwoTerminal.voltage_past`).
 
     Args:
         system: the equations.
@@ -135,7 +213,10 @@ def move(
         there: their `tangents` at those.
     """
     moved, at = [], []
-    for e, u, (i, g), d, (value, slope) in zip(system.elements, stands, laws, drops, there, strict=True):
+    count = len(system.elements)
+    for e, u, (i, g), d, (value, slope) in zip(
+        system.elements, stands[:count], laws[:count], drops[:count], there[:count], strict=True
+    ):
         if is_linear(e):
             moved.append(d)
             at.append((value, slope))
@@ -144,19 +225,25 @@ def move(
         predicted = i + g * (d - u)
         beyond = xp.where(d > u, value > predicted, value < predicted)
         if xp is not np:
-            limited = xp.where(beyond, e.voltage_near(predicted, u, d), d)
+            limited = xp.where(beyond, e.voltage_near(predicted, u, d), e.voltage_past(predicted, u, d))
             moved.append(limited)
             at.append(e.tangent(limited))
-        elif beyond.any():
+            continue
+        limited = np.asarray(e.voltage_past(predicted, u, d)).copy()
+        if beyond.any():
             part = jax.tree.map(lambda p, chosen=beyond: p[chosen], e)
-            limited, currents, slopes = d.copy(), value.copy(), slope.copy()
             limited[beyond] = part.voltage_near(predicted[beyond], u[beyond], d[beyond])
-            currents[beyond], slopes[beyond] = part.tangent(limited[beyond])
-            moved.append(limited)
-            at.append((currents, slopes))
-        else:
-            moved.append(d)
-            at.append((value, slope))
+        changed = limited != d
+        currents, slopes = value.copy(), slope.copy()
+        if changed.any():
+            part = jax.tree.map(lambda p, chosen=changed: p[chosen], e)
+            currents[changed], slopes[changed] = part.tangent(limited[changed])
+        moved.append(limited)
+        at.append((currents, slopes))
+    for s, u, d, law in zip(system.behavioural, stands[count:], drops[count:], there[count:], strict=True):
+        limited = s.law.limited(u, d)
+        moved.append(limited)
+        at.append(law if limited is d else s.law.tangent(limited))
     return tuple(moved), tuple(at)
 
 
@@ -167,40 +254,63 @@ def from_rest(system: System, y: Values) -> tuple[tuple[Values, ...], Tangents]:
     return move(system, rest, tangents(system, rest), drops, tangents(system, drops))
 
 
-def imbalance(
-    system: System, y: Values, laws: Tangents | None = None, drawn: Values | None = None
-) -> tuple[Values, Values]:
-    """F(y) and its largest entry, relative to the largest current at the same unknown.
+def _summed(system: System, currents: tuple[Values, ...], unknowns: Pair, drawn: Values | None = None) -> Pair:
+    """F and its largest term at each unknown, (size,) each."""
+    y, tail = unknowns
+    terms = system.parts(currents)
+    if len(system.rows):
+        product, lost = two_product(system.values, y[system.columns])
+        terms += [(product, system.rows), (lost + system.values * tail[system.columns], system.rows)]
+    places = np.arange(system.size)
+    terms.append((-system.constant, places))
+    if drawn is not None:
+        terms.append((drawn, places))
+    value, largest = exact_sums_at(terms, system.size + 1)
+    return value[: system.size], largest[: system.size]
 
-    Imbalance that the rounding of the voltages themselves explains does not count: 4 ulp of the two node voltages of a
-    branch, times its slope.
+
+def imbalance(
+    system: System, unknowns: Pair, laws: Tangents | None = None, drawn: Values | None = None
+) -> tuple[Values, Values, Values]:
+    """F, and by how much it breaks Kirchhoff's laws: relative to the largest current at the same unknown, (size,).
+
+    No rounding of the voltages hides in it (see the module): the imbalance that does not count is what the rounding of the
+    unknowns' tails explains, ulp² of the node voltages times the conductance between them, and `LEAST_CURRENT`. Elements
+    out of their range (`TwoTerminal.in_range`) have such conductances that this would excuse anything; no operating point
+    may have one. Behavioural sources sense doubles: the rounding of these is allowed for, up to `_SENSED` of the largest
+    current.
 
     Args:
         system: the equations.
-        y: the unknowns.
-        laws: the elements' `tangents` at y, if they are known.
+        unknowns: y and its tail.
+        laws: the elements' `tangents` there, if they are known.
         drawn: currents to be added to F [A], (size,).
+
+    Returns:
+        F; the relative imbalance of each unknown; the largest of these.
     """
+    y, tail = unknowns
     xp = namespace(y)
-    laws = tangents(system, system.drops(y)) if laws is None else laws
-    value = system.flows(tuple(i for i, _ in laws)) + system.constants(y)
-    size, ulp = system.size, np.finfo(y.dtype).eps
-    terms = xp.abs(system.values * y[system.columns])
-    largest = xp.maximum(xp.abs(system.constant), maxima_at(terms, system.rows, size))
-    rounding = sums_at(terms, system.rows, size) * ulp
-    if drawn is not None:
-        value = value + drawn
-        largest = xp.maximum(largest, xp.abs(drawn))
+    laws = tangents(system, system.drops(y, tail)) if laws is None else laws
+    value, largest = _summed(system, tuple(i for i, _ in laws), unknowns, drawn)
     padded = xp.abs(_with_ground(y))
-    largest, rounding = _with_ground(largest), _with_ground(rounding)
-    ends = zip(system.first, system.second, system.first_factor, system.second_factor, strict=True)
-    for (a, b, fa, fb), w, o, (i, g) in zip(ends, system.weight, system.offset, laws, strict=True):
-        reach = xp.abs(fa) * padded[a] + xp.abs(fb) * padded[b] + xp.abs(o)
-        noise = 4 * ulp * (g * reach + xp.abs(i))
-        for node, factor in ((a, fa), (b, fb)):
-            scale = w * xp.abs(factor)
-            largest = xp.maximum(largest, maxima_at(scale * xp.abs(i), node, size + 1))
-            rounding = rounding + sums_at(scale * noise, node, size + 1)
-    excess = xp.maximum(xp.abs(value) - rounding[:size], 0.0)
-    relative = excess / xp.maximum(largest[:size], np.finfo(y.dtype).tiny)
-    return value, xp.max(relative, initial=0.0)
+    rounding: Any = xp.zeros_like(padded)
+    for k, (a, b) in enumerate(zip(system.first, system.second, strict=True)):
+        fa = fb = 1.0
+        if system.first_factor is not None and system.second_factor is not None:
+            fa, fb = xp.abs(system.first_factor[k]), xp.abs(system.second_factor[k])
+        reach = fa * padded[a] + fb * padded[b] + (0.0 if system.offset is None else xp.abs(system.offset[k]))
+        noise = reach * laws[k][1] if system.weight is None else reach * laws[k][1] * system.weight[k]
+        noise = xp.where(xp.isfinite(noise), noise, 0.0)  # a slope that overflows excuses nothing
+        rounding = rounding + sums_at(fa * noise, a, system.size + 1) + sums_at(fb * noise, b, system.size + 1)
+    ulp = np.finfo(y.dtype).eps
+    allowed = (4.0 * ulp**2) * rounding[: system.size] + LEAST_CURRENT
+    for s, law in zip(system.behavioural, laws[len(system.first) :], strict=True):
+        # What they sense is rounded to doubles.
+        noise = 4.0 * ulp * np.abs(law[1] * padded[s.sensed]).sum(-1)
+        for at, sign in enumerate(s.signs):
+            if sign:
+                allowed = allowed + np.minimum(sums_at(noise, s.rows[:, at], system.size + 1)[:-1], _SENSED * largest)
+    excess = xp.maximum(xp.abs(value) - allowed, 0.0)
+    relative = excess / xp.maximum(largest, np.finfo(y.dtype).tiny)
+    return value, relative, xp.max(relative, initial=0.0)

@@ -27,8 +27,10 @@ from mho.steady.equations import System
 
 Method = Literal["auto", "dense", "superlu", "klu", "cg"]
 
-DENSE_LIMIT = 150
-"""Unknowns up to which a dense solve is taken."""
+DENSE_LIMIT = 40
+"""Unknowns up to which a dense solve is taken: above, BLAS's threads cost more than they bring."""
+DIRECT_LIMIT = 2000
+"""Unknowns up to which a symmetric matrix is factored without asking what would be cheaper."""
 ENVELOPE_LIMIT = 1e8
 """Entries of the envelope above which there are to be no factors: they fill a sixth to a half of it (measured: 150 MB of
 factors for 4e7 entries of a square lattice's, 270 MB for 1.4e7 of a cubic one's)."""
@@ -70,8 +72,9 @@ def linear_solver(system: System, method: Method, symmetric: bool, work: Work) -
 
     Args:
         system: the equations.
-        method: "auto" takes dense matrices up to `DENSE_LIMIT` unknowns; above, conjugate gradients or factors, whichever
-            turns out cheaper, where the matrix is symmetric, and SuperLU, which measured faster than KLU, where it is not.
+        method: "auto" takes dense matrices up to `DENSE_LIMIT` unknowns, SuperLU's factors up to `DIRECT_LIMIT`; above,
+            conjugate gradients or factors, whichever turns out cheaper, where the matrix is symmetric, and SuperLU, which
+            measured faster than KLU, where it is not.
         symmetric: whether the matrix is symmetric and positive definite.
         work: counts what the solver does.
 
@@ -88,7 +91,9 @@ def linear_solver(system: System, method: Method, symmetric: bool, work: Work) -
     def merged(entries: np.ndarray) -> np.ndarray:
         return np.bincount(slot, weights=entries[inside], minlength=len(key))
 
-    chosen = ("dense" if n <= DENSE_LIMIT else "cheaper" if symmetric else "superlu") if method == "auto" else method
+    chosen = method
+    if method == "auto":
+        chosen = "dense" if n <= DENSE_LIMIT else "cheaper" if symmetric and n > DIRECT_LIMIT else "superlu"
     make: dict[str, _Make] = {
         "dense": _dense,
         "superlu": _superlu,

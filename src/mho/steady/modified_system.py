@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from mho.networks.branches import Behavioural
 from mho.networks.circuit import Circuit
-from mho.steady.equations import System
+from mho.steady.equations import Sensing, System
 
 
 def modified_system(circuit: Circuit, sources: np.ndarray) -> System:
@@ -50,6 +51,16 @@ def modified_system(circuit: Circuit, sources: np.ndarray) -> System:
         else:
             stamp(plus, branches[by], gain)
             stamp(minus, branches[by], -gain)
+    behavioural: list[tuple[Behavioural, np.ndarray, tuple[float, float]]] = []
+    for source in circuit.behavioural:
+        plus, minus = np.asarray(source.plus) - 1, np.asarray(source.minus) - 1
+        if source.kind == "v":
+            current = branches[used : used + len(plus)]
+            used += len(plus)
+            voltage_defined(current, plus, minus)
+            behavioural.append((source, np.stack([current, current], 1), (-1.0, 0.0)))
+        else:
+            behavioural.append((source, np.stack([plus, minus], 1), (1.0, -1.0)))
     size = nodes + len(branches)
     if circuit.amplifiers is not None:
         near, far = np.asarray(circuit.amplifiers.near) - 1, np.asarray(circuit.amplifiers.far) - 1
@@ -67,15 +78,23 @@ def modified_system(circuit: Circuit, sources: np.ndarray) -> System:
     def number(ends: np.ndarray) -> np.ndarray:
         return np.where(ends == 0, size, ends - 1).astype(np.int32)
 
-    ones = tuple(np.ones(len(b.first)) for b in circuit.branches)
     return System(
         first=tuple(number(np.asarray(b.first)) for b in circuit.branches),
         second=tuple(number(np.asarray(b.second)) for b in circuit.branches),
-        first_factor=ones,
-        second_factor=ones,
-        weight=ones,
-        offset=tuple(np.zeros(len(b.first)) for b in circuit.branches),
+        first_factor=None,
+        second_factor=None,
+        weight=None,
+        offset=None,
         elements=tuple(b.element for b in circuit.branches),
+        behavioural=tuple(
+            Sensing(
+                law=source.law,
+                sensed=np.where(source.sensed < 0, nodes - 1 - np.asarray(source.sensed), number(source.sensed)),
+                rows=np.where(ends < 0, size, ends),
+                signs=signs,
+            )
+            for source, ends, signs in behavioural
+        ),
         rows=rows.astype(np.int32),
         columns=columns.astype(np.int32),
         values=values,

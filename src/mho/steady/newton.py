@@ -5,33 +5,43 @@ method with a line search on that energy, which converges from anywhere where th
 damping, gmin stepping and source stepping.
 """
 
+import dataclasses
 from collections.abc import Callable
-from typing import get_args
+from typing import Any, get_args
 
 import equinox as eqx
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mho.arrays import Values
+from mho.compensated import Pair, added
 from mho.errors import InputError, MhoError
 from mho.networks.circuit import Circuit
 from mho.precision import double
+from mho.steady.certificate import Certificate, certify, law_noise, require
 from mho.steady.energy_descent import descend
-from mho.steady.equations import System, Tangents, correction, from_rest, imbalance, move, tangents
-from mho.steady.linear_solvers import LinearSolve, Method, Work, linear_solver
+from mho.steady.equations import System, from_rest, imbalance, is_linear, tangents
+from mho.steady.limited_newton import limited_newton
+from mho.steady.linear_solvers import DENSE_LIMIT, LinearSolve, Method, Work, linear_solver
 from mho.steady.modified_system import modified_system
-from mho.steady.reduced_system import reduced_system, source_currents
+from mho.steady.reduced_system import branch_currents, node_voltages, reduced_system
 from mho.steady.residual_descent import damped
-from mho.steady.source_stepping import continued, gmin_stepped, source_stepped
+from mho.steady.separated import separated_solver
+from mho.steady.source_stepping import continued, gmin_stepped, grounded, held, pseudo_transient, source_stepped
 
 _LIMITED_STEPS = 60
+_STEPS_AN_ELEMENT, _MOST_STEPS = 3, 3000
+"""Steps of Newton's method: some, and more for each nonlinear element, for a ladder's diodes conduct one after another."""
 _SEARCH_STEPS = 300
-_STEP_SHARE = 1e-7
-_STEP_LEAST = 1e-10
-"""A last step is small if it changes no unknown by more than this share of it and these volts (or amperes)."""
+_REFINEMENTS = 4
+_BOUND_LIMIT = 150
+"""Unknowns up to which the error bound counts the rounding of every element."""
+_SEPARATED_LIMIT = 5000
+"""Unknowns up to which the currents of strong branches are unknowns of their own where nodal analysis gets nowhere."""
 _HOLD = 1e6
 """Conductance that holds nodes at the voltages of a start that gives not all of them [S]."""
+
+Attempt = Callable[[], Pair | None]
 
 
 class CircuitSolution(eqx.Module):
@@ -42,8 +52,12 @@ class CircuitSolution(eqx.Module):
     source_currents: np.ndarray
     """Through each of `Circuit.branch_names`: independent voltage sources, then E and H sources [A], from the positive node
     through the source to the negative node, as SPICE counts it; (..., branches)."""
+    amplifier_currents: np.ndarray
+    """Into the far side of each amplifier, from the far node through it to ground [A], (..., amplifiers)."""
     residual: np.ndarray
     """Largest imbalance of Kirchhoff's current law at a node, relative to the largest branch current there; (...)."""
+    error_bound: np.ndarray
+    """Of each node's voltage [V], (..., nodes); see `mho.steady.certificate`."""
     iterations: np.ndarray
     """Linear circuits solved, (...)."""
     factorisations: np.ndarray
@@ -74,7 +88,8 @@ def solve_circuit(
 
     Raises:
         InputError: for an unknown method, a start of another shape, or conjugate gradients for a circuit without energy.
-        MhoError: if an operating point is not found, with its residual.
+        MhoError: if no operating point is found, with what was tried, or one that its certificate refuses; see
+            `mho.steady.certificate`.
     """
     if method not in get_args(Method):
         raise InputError(f"method {method!r}: must be one of {', '.join(get_args(Method))}")
@@ -101,43 +116,284 @@ def _solve(
     circuit: Circuit, inputs: np.ndarray | None, method: Method, start: np.ndarray | None, rtol: float
 ) -> CircuitSolution:
     sources = np.asarray(circuit.sources(inputs))
-    batch = sources.reshape(-1, sources.shape[-1])
-    with_energy = circuit.ties is not None
-    make = reduced_system if with_energy else modified_system
-    work = Work()
-    linear = linear_solver(make(circuit, batch[0]), method, symmetric=with_energy, work=work)
-    nodes, branches = circuit.nodes, len(circuit.branch_names)
-    voltages, currents = np.empty((len(batch), nodes)), np.empty((len(batch), branches))
-    residuals, counts = np.empty(len(batch)), np.empty(len(batch), np.int64)
-    efforts = np.empty((len(batch), 2), np.int64)
-    for k, row in enumerate(batch):
-        system = make(circuit, row)
-        if with_energy:
-            y, counts[k] = _minimise(system, linear, _start(circuit, system, row, start), rtol)
-        else:
-            y, counts[k] = _without_energy(system, nodes - 1, linear, start, rtol)
-        efforts[k] = work.factorisations, work.gradient_steps
-        work.factorisations = work.gradient_steps = 0
-        residuals[k] = imbalance(system, y)[1]
-        if not residuals[k] <= rtol:
-            raise MhoError(
-                f"no operating point found in {counts[k]} iterations: residual {residuals[k]:.3g}, tolerance {rtol:g}"
-            )
-        if with_energy:
-            voltages[k] = circuit.node_voltages(y, circuit.offsets(row))
-            currents[k] = source_currents(circuit, voltages[k])
-        else:
-            voltages[k] = np.append(0.0, y[: nodes - 1])
-            currents[k] = y[nodes - 1 : nodes - 1 + branches]
+    batch = sources.reshape(int(np.prod(sources.shape[:-1])), sources.shape[-1])
+    way = _Way.of(circuit, batch[0], method)
+    points = [_operating_point(circuit, way, row, start, rtol) for row in batch]
     shape = sources.shape[:-1]
+
+    def stacked(pick: Callable[[_Point], Any]) -> np.ndarray:
+        found = np.stack([np.asarray(pick(p)) for p in points])
+        return found.reshape((*shape, *found.shape[1:]))
+
     return CircuitSolution(
-        voltages=voltages.reshape(*shape, -1),
-        source_currents=currents.reshape(*shape, -1),
-        residual=residuals.reshape(shape),
-        iterations=counts.reshape(shape),
-        factorisations=efforts[:, 0].reshape(shape),
-        gradient_steps=efforts[:, 1].reshape(shape),
+        voltages=stacked(lambda p: p.voltages),
+        source_currents=stacked(lambda p: p.currents[: len(circuit.branch_names)]),
+        amplifier_currents=stacked(lambda p: p.currents[len(circuit.branch_names) :]),
+        residual=stacked(lambda p: p.residual),
+        error_bound=stacked(lambda p: p.bounds),
+        iterations=stacked(lambda p: p.iterations),
+        factorisations=stacked(lambda p: p.work.factorisations),
+        gradient_steps=stacked(lambda p: p.work.gradient_steps),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Way:
+    """How a circuit's linear systems are made and solved."""
+
+    make: Callable[[Circuit, np.ndarray], System]
+    linear: LinearSolve
+    method: Method
+    symmetric: bool
+    work: Work
+
+    @classmethod
+    def of(cls, circuit: Circuit, sources: np.ndarray, method: Method) -> "_Way":
+        symmetric = circuit.ties is not None
+        make, work = reduced_system if symmetric else modified_system, Work()
+        linear = linear_solver(make(circuit, sources), method, symmetric=symmetric, work=work)
+        return cls(make, linear, method, symmetric, work)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Point:
+    voltages: np.ndarray
+    currents: np.ndarray
+    residual: float
+    bounds: np.ndarray
+    iterations: int
+    work: Work
+
+
+def _operating_point(circuit: Circuit, way: _Way, sources: np.ndarray, start: np.ndarray | None, rtol: float) -> _Point:
+    system = way.make(circuit, sources)
+    search = _Search(circuit, system, way, rtol)
+    unknowns, step = search.run(sources, start)
+    way.work.factorisations, way.work.gradient_steps, work = 0, 0, dataclasses.replace(way.work)
+    unknowns, bounds = _refined(system, search, unknowns, step)
+    voltages, currents, certificate = _certified(circuit, way, sources, system, unknowns)
+    node_bounds = np.append(0.0, bounds[: circuit.nodes - 1])
+    if way.symmetric:
+        node_bounds = np.abs(circuit.tied.factor) * np.append(bounds, 0.0)[circuit.tied.group]
+    node_bounds = node_bounds + 0.5 * np.spacing(np.maximum(np.abs(voltages[0]), 1.0))
+    node_bounds[0] = 0.0
+    require(certificate, node_bounds, circuit, voltages[0], rtol)
+    return _Point(voltages[0], currents, certificate.residual, node_bounds, search.steps, work)
+
+
+def _certified(
+    circuit: Circuit, way: _Way, sources: np.ndarray, system: System, unknowns: Pair
+) -> tuple[Pair, np.ndarray, Certificate]:
+    if not way.symmetric:
+        nodes = circuit.nodes
+        voltages: Pair = np.append(0.0, unknowns[0][: nodes - 1]), np.append(0.0, unknowns[1][: nodes - 1])
+        currents = unknowns[0][nodes - 1 :]
+    else:
+        voltages = node_voltages(circuit, unknowns, sources)
+        drops = [
+            (voltages[0][b.first] - voltages[0][b.second]) + (voltages[1][b.first] - voltages[1][b.second])
+            for b in circuit.branches
+        ]
+        currents = branch_currents(
+            circuit, [np.asarray(b.element.current(d)) for b, d in zip(circuit.branches, drops, strict=True)]
+        )
+    return voltages, currents, certify(circuit, sources, voltages, currents)
+
+
+def _refined(system: System, search: "_Search", unknowns: Pair, step: np.ndarray) -> tuple[Pair, np.ndarray]:
+    """The unknowns after steps that no longer shrink, and the error bound of each.
+
+    Large circuits are spared them: their last step is the bound.
+    """
+    if system.size > _BOUND_LIMIT or system.size == 0:
+        return unknowns, np.abs(step)
+    linear = search.linear
+    if not search.separately:
+        linear = linear_solver(
+            system, "dense" if system.size <= DENSE_LIMIT else "superlu", symmetric=False, work=Work()
+        )
+    for _ in range(_REFINEMENTS):
+        laws = tangents(system, drops := system.drops(*unknowns))
+        next_step = linear(system.entries(tuple(g for _, g in laws)), -imbalance(system, unknowns, laws)[0])
+        if not np.abs(next_step).max() < np.abs(step).max():
+            break
+        step, unknowns = next_step, added(unknowns, next_step)
+    noise = system.parts(tuple(law_noise(system, laws, drops)))
+    return unknowns, np.abs(step) + _effects(system.size, linear, system.entries(tuple(g for _, g in laws)), noise)
+
+
+def _effects(
+    size: int, linear: LinearSolve, entries: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
+    """How far the elements' rounding may move the unknowns: Σ_k |J⁻¹ (e_a − e_b)| noise_k, for it enters both ends alike.
+
+    Args:
+        size: number of unknowns.
+        linear: solves with J.
+        entries: of J.
+        parts: `System.parts` of the noise, two a group.
+    """
+    alone, columns = np.zeros(size + 1), [np.zeros((size + 1, 0))]
+    for (value, place), (other, other_place) in zip(parts[::2], parts[1::2], strict=True):
+        single = (place == size) | (other_place == size)
+        alone += np.bincount(place[single], np.abs(value[single]), size + 1)
+        alone += np.bincount(other_place[single], np.abs(other[single]), size + 1)
+        double = np.flatnonzero(~single)
+        group = np.zeros((size + 1, len(double)))
+        np.add.at(group, (place[double], np.arange(len(double))), value[double])
+        np.add.at(group, (other_place[double], np.arange(len(double))), other[double])
+        columns.append(group)
+    columns.append(np.diag(alone))
+    return np.abs(linear(entries, np.concatenate(columns, axis=1)[:-1])).sum(1)
+
+
+class _Search:
+    """The ways to an operating point, one after another, until one gets there."""
+
+    def __init__(self, circuit: Circuit, system: System, way: _Way, rtol: float) -> None:
+        self.steps = 0
+        self._circuit, self._system, self._way, self._rtol = circuit, system, way, rtol
+        self.linear, self._last = way.linear, np.full(system.size, np.inf)
+        self._nodes = system.size if way.symmetric else circuit.nodes - 1
+        self._visited = np.zeros(system.size)
+
+    def run(self, sources: np.ndarray, start: np.ndarray | None) -> tuple[Pair, np.ndarray]:
+        """The operating point and the last step to it.
+
+        Raises:
+            MhoError: if none is found, with what was tried.
+        """
+        if self._system.size == 0:
+            return (np.zeros(0), np.zeros(0)), np.zeros(0)
+        ways = self._with_energy(sources, start) if self._way.symmetric else self._without_energy(start)
+        tried = []
+        for name, attempt in ways:
+            found = attempt()
+            if found is not None:
+                return found, self._last
+            tried.append(name)
+        raise MhoError(f"no operating point found in {self.steps} iterations, by {', '.join(tried)}{self._where()}")
+
+    def _where(self) -> str:
+        """Where the imbalance of the last point visited is largest."""
+        _, relative, residual = imbalance(self._system, (self._visited, np.zeros_like(self._visited)))
+        if not np.isfinite(residual):
+            return ""
+        worst = int(np.argmax(relative))
+        if self._way.symmetric:
+            name = f"node {self._circuit.node_names[int(self._circuit.tied.root[worst])]!r}"
+        elif worst < self._nodes:
+            name = f"node {self._circuit.node_names[worst + 1]!r}"
+        else:
+            name = "a source's equation"
+        return f": residual {residual:.3g} at {name}"
+
+    def _with_energy(self, sources: np.ndarray, start: np.ndarray | None) -> list[tuple[str, Attempt]]:
+        system = self._system
+        best, lowest = np.zeros(system.size), np.inf
+        begin = _start(self._circuit, system, sources, start)
+
+        def visited(count: int, y: np.ndarray) -> None:
+            nonlocal best, lowest
+            self._visited = y
+            if count % 10 == 0 and (energy := system.energy(y)) < lowest:
+                best, lowest = y, energy
+
+        def limited() -> Pair | None:
+            y = np.zeros(system.size) if begin is None else begin
+            stand = from_rest(system, y) if begin is None else None
+            return self._newton(system, y, begin=stand, visited=visited)
+
+        def descent() -> Pair | None:
+            found, count = descend(system, self.linear, best, self._rtol, _SEARCH_STEPS)
+            self.steps += count
+            self._last = np.zeros(system.size)  # it ends with a small step
+            return found
+
+        return [
+            ("Newton's method", limited),
+            ("with the currents of strong branches as unknowns", lambda: self._separated() and limited()),
+            ("descent of the energy", descent),
+            *self._continuations(),
+        ]
+
+    def _without_energy(self, start: np.ndarray | None) -> list[tuple[str, Attempt]]:
+        system, zero = self._system, np.zeros(self._system.size)
+
+        def visited(count: int, y: np.ndarray) -> None:
+            self._visited = y
+
+        def from_start() -> Pair | None:
+            assert start is not None
+            base = grounded(system, self._nodes)
+            given = np.isfinite(start[1:])
+            holding = held(base, self._nodes, np.where(given, _HOLD, 0.0), np.where(given, start[1:], 0.0))
+            first = self._newton(holding, zero, linear=self._grounded_linear(base))
+            return None if first is None else self._newton(system, first[0])
+
+        def descent() -> Pair | None:
+            found, count = damped(system, self.linear, self._visited, self._rtol, _SEARCH_STEPS)
+            self.steps += count
+            self._last = np.zeros(system.size)
+            return found
+
+        return [
+            *([("the given start", from_start)] if start is not None else []),
+            ("Newton's method", lambda: self._newton(system, zero, visited=visited)),
+            (
+                "with the currents of strong branches as unknowns",
+                lambda: self._separated() and self._newton(system, zero, visited=visited),
+            ),
+            ("half steps", lambda: self._newton(system, zero, share=0.5)),
+            ("descent of the residual", descent),
+            *self._continuations(),
+        ]
+
+    def _continuations(self) -> list[tuple[str, Attempt]]:
+        system, zero, nodes = self._system, np.zeros(self._system.size), self._nodes
+        base = grounded(system, nodes)
+
+        def newton(easier: System, y: np.ndarray) -> Pair | None:
+            return self._newton(easier, y, linear=self._grounded_linear(base))
+
+        return [
+            ("gmin stepping", lambda: continued(lambda p: gmin_stepped(base, nodes, p), newton, zero)),
+            ("source stepping", lambda: continued(lambda p: source_stepped(base, p), newton, zero)),
+            ("a pseudo-transient", lambda: pseudo_transient(base, nodes, newton, zero)),
+        ]
+
+    def _separated(self) -> bool | None:
+        """Take stiff branches apart from here on, in circuits small enough."""
+        if self._system.size > _SEPARATED_LIMIT or self._way.method not in ("auto", "dense", "superlu"):
+            return None
+        self.linear, self.separately = separated_solver(self._system, self._way.work), True
+        return True
+
+    def _grounded_linear(self, base: System) -> LinearSolve:
+        if self._of_grounded is None:
+            way = self._way
+            if self.separately:
+                self._of_grounded = separated_solver(base, way.work)
+                return self._of_grounded
+            self._of_grounded = linear_solver(base, way.method, symmetric=way.symmetric, work=way.work)
+        return self._of_grounded
+
+    _of_grounded: LinearSolve | None = None
+    separately = False
+
+    def _newton(
+        self, system: System, y: np.ndarray, *, linear: LinearSolve | None = None, **options: Any
+    ) -> Pair | None:
+        solve = self.linear if linear is None else linear
+        elements = sum(
+            0 if is_linear(e) else len(first) for e, first in zip(system.elements, system.first, strict=True)
+        )
+        most = _LIMITED_STEPS and min(_LIMITED_STEPS + _STEPS_AN_ELEMENT * elements, _MOST_STEPS)
+        found, step, count = limited_newton(system, solve, y, self._rtol, most, **options)
+        self.steps += count
+        if found is not None:
+            self._last = step
+        return found
 
 
 def _start(circuit: Circuit, system: System, sources: np.ndarray, start: np.ndarray | None) -> np.ndarray | None:
@@ -147,102 +403,3 @@ def _start(circuit: Circuit, system: System, sources: np.ndarray, start: np.ndar
     guess = (np.nan_to_num(start) - circuit.offsets(sources))[circuit.tied.root]
     # `not <=` would take a start whose energy overflows.
     return guess if system.energy(guess) < system.energy(np.zeros(system.size)) else None
-
-
-def _limited_newton(
-    system: System,
-    linear: LinearSolve,
-    y: np.ndarray,
-    begin: tuple[tuple[Values, ...], Tangents] | None,
-    rtol: float,
-    visited: Callable[[int, np.ndarray], None] = lambda count, y: None,
-    share: float = 1.0,
-) -> tuple[np.ndarray | None, int]:
-    """Element-limited Newton from y, the elements standing where `begin` says or else at y: the solution, or None, and the
-    number of steps. Going but a `share` of each step breaks cycles of circuits with feedback.
-
-    The residual does not see a high-impedance node beside large currents, whose rounding hides its own; so the last step
-    has to be small, too, or the residual within the tolerance three times in a row.
-    """
-    within = 0
-    drops = system.drops(y)
-    stands, laws = (drops, tangents(system, drops)) if begin is None else begin
-    for count in range(1, _LIMITED_STEPS + 1):
-        step = linear(*correction(system, stands, laws, y))
-        y = y + share * step
-        if not np.isfinite(y).all():
-            break
-        drops = system.drops(y)
-        there = tangents(system, drops)
-        within = within + 1 if imbalance(system, y, there)[1] <= rtol else 0
-        small = (np.abs(step) <= _STEP_SHARE * np.abs(y) + _STEP_LEAST).all()
-        if within and (small or within == 3):
-            return y, count
-        visited(count, y)
-        stands, laws = move(system, stands, laws, drops, there)
-    return None, _LIMITED_STEPS
-
-
-def _minimise(system: System, linear: LinearSolve, start: np.ndarray | None, rtol: float) -> tuple[np.ndarray, int]:
-    """Element-limited Newton; then, at need, Newton with a line search on the energy from the lowest point visited."""
-    if system.size == 0:
-        return np.zeros(0), 0
-    y = np.zeros(system.size) if start is None else start
-    best, lowest = y, system.energy(y)
-
-    def visited(count: int, y: np.ndarray) -> None:
-        nonlocal best, lowest
-        if count % 10 == 0 and (energy := system.energy(y)) < lowest:
-            best, lowest = y, energy
-
-    begin = from_rest(system, y) if start is None else None
-    solved, count = _limited_newton(system, linear, y, begin, rtol, visited)
-    if solved is not None:
-        return solved, count
-    y, searched = descend(system, linear, best, rtol, _SEARCH_STEPS)
-    return y, count + searched
-
-
-def _without_energy(
-    system: System, nodes: int, linear: LinearSolve, start: np.ndarray | None, rtol: float
-) -> tuple[np.ndarray, int]:
-    """Element-limited Newton, at need with damping, gmin stepping and source stepping."""
-    total = 0
-    last = np.zeros(system.size)
-
-    def visited(count: int, y: np.ndarray) -> None:
-        nonlocal last
-        last = y
-
-    def newton(easier: System, y: np.ndarray, share: float = 1.0) -> np.ndarray | None:
-        nonlocal total
-        solved, count = _limited_newton(easier, linear, y, None, rtol, visited, share)
-        total += count
-        return solved
-
-    zero = np.zeros(system.size)
-    if start is not None:
-        held = newton(_held(system, nodes, start[1:]), zero)
-        solved = None if held is None else newton(system, held)
-        if solved is not None:
-            return solved, total
-    solved = newton(system, zero)
-    if solved is None:
-        solved = newton(system, zero, share=0.5)
-    if solved is None:
-        solved, count = damped(system, linear, last, rtol, _SEARCH_STEPS)
-        total += count
-    if solved is None:
-        solved = continued(lambda progress: gmin_stepped(system, nodes, progress), newton, zero)
-    if solved is None:
-        solved = continued(lambda progress: source_stepped(system, progress), newton, zero)
-    return zero if solved is None else solved, total
-
-
-def _held(system: System, nodes: int, voltages: np.ndarray) -> System:
-    """The system with nodes held at voltages [V], (nodes,), through conductances; those at NaN are free."""
-    given = np.isfinite(voltages)
-    values, constant = system.values.copy(), system.constant.copy()
-    values[-nodes:] += np.where(given, _HOLD, 0.0)
-    constant[:nodes] += np.where(given, _HOLD * voltages, 0.0)
-    return eqx.tree_at(lambda s: (s.values, s.constant), system, (values, constant))

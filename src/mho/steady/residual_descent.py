@@ -6,14 +6,16 @@ It may stop at a local minimum of the residual, where no solution is; then conti
 
 import numpy as np
 
+from mho.compensated import Pair, added
 from mho.steady.equations import System, imbalance, tangents
+from mho.steady.limited_newton import is_small
 from mho.steady.linear_solvers import LinearSolve
 
 _SUFFICIENT = 0.1
 _SHORTEST = 1e-3
 
 
-def damped(system: System, linear: LinearSolve, y: np.ndarray, rtol: float, most: int) -> tuple[np.ndarray | None, int]:
+def damped(system: System, linear: LinearSolve, y: np.ndarray, rtol: float, most: int) -> tuple[Pair | None, int]:
     """A solution near y, or None, with the number of steps taken.
 
     Every step is halved until the largest imbalance [A; V for the equations of sources] falls, but not for ever: a step that
@@ -26,18 +28,20 @@ def damped(system: System, linear: LinearSolve, y: np.ndarray, rtol: float, most
         rtol: tolerance of the residual; see `mho.steady.equations.imbalance`.
         most: steps at the most.
     """
+    unknowns: Pair = (y, np.zeros_like(y))
     for count in range(most):
-        laws = tangents(system, system.drops(y))
-        value, residual = imbalance(system, y, laws)
-        if residual <= rtol:
-            return y, count
+        laws = tangents(system, system.drops(*unknowns))
+        value, _, residual = imbalance(system, unknowns, laws)
         step = linear(system.entries(tuple(g for _, g in laws)), -value)
         if not np.isfinite(step).all():
             return None, count
+        if residual <= rtol and is_small(step, unknowns[0]):
+            return added(unknowns, step), count
         largest, length = np.abs(value).max(), 1.0
+        y = unknowns[0]
         while length > _SHORTEST and not _largest(system, y + length * step) <= largest * (1.0 - _SUFFICIENT * length):
             length *= 0.5
-        y = y + length * step
+        unknowns = added(unknowns, length * step)
     return None, most
 
 

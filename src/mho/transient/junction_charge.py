@@ -4,77 +4,58 @@ C(v) = TT·di/dv + C_J(v), the diffusion and the depletion capacitance:
 
     C_J = CJO·(1 − v/VJ)^−M for v < FC·VJ, and on its tangent there, CJO·(1 − FC·(1+M) + M·v/VJ)/(1 − FC)^(1+M), above.
 
-Sources: ngspice 39 manual, section 7.2; Massobrio and Antognetti, Semiconductor Device Modeling with SPICE, 2nd ed., chapter
-1 (charge and temperature).
+Source: ngspice 39 manual, section 7.2; Massobrio and Antognetti, Semiconductor Device Modeling with SPICE, 2nd ed., chapter 1.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
-
-from mho.elements import JunctionDiode
-from mho.elements.shockley_diode import BOLTZMANN, ELEMENTARY_CHARGE, ROOM_TEMPERATURE
-
-_TYPICAL_CONDUCTANCE = 1e-3
-"""Of a conducting junction [S]: for the scale of a diffusion capacitance."""
 
 
-class JunctionCharge(eqx.Module):
-    """Charged junctions; arrays of shape (diodes,), at the diodes' temperature and area."""
+class DepletionCharge:
+    """The charge of depletion layers, C_J's integral; parameters of shape (junctions,), at temperature and area."""
 
-    first: np.ndarray
-    """Node numbers of the anodes."""
-    second: np.ndarray
-    """Node numbers of the cathodes."""
-    diode: JunctionDiode
-    """The junctions, without series resistance."""
-    transit_time: Any
-    """TT [s]."""
-    zero_bias: Any
-    """CJO [F]."""
-    potential: Any
-    """VJ [V]."""
-    grading: Any
-    """M."""
-    forward_bias: Any
-    """FC."""
+    def __init__(
+        self, zero_bias: np.ndarray, potential: np.ndarray, grading: np.ndarray, forward_bias: np.ndarray
+    ) -> None:
+        """Take CJO [F], VJ [V], M and FC."""
+        self._zero_bias, self._grading = zero_bias, grading
+        self._edge, self._steepness = forward_bias * potential, -1.0 / potential
+        # M = 1 is a logarithm's case.
+        self._logarithmic = grading == 1.0
+        self._rest = np.where(self._logarithmic, 1.0, 1.0 - grading)
+        self._scale = zero_bias * potential / self._rest
+        self._gradient = zero_bias * grading / potential * (1.0 - forward_bias) ** -(1.0 + grading)
 
-    @property
-    def reference(self) -> Any:
-        """A constant capacitance of about the size of each [F]."""
-        return np.maximum(self.zero_bias, self.transit_time * _TYPICAL_CONDUCTANCE)
-
-    def capacitance(self, voltage: Array) -> Array:
-        """C(v) [F], at junction voltages (diodes,)."""
-        edge = self.forward_bias * self.potential
-        below = self.zero_bias * (1.0 - jnp.minimum(voltage, edge) / self.potential) ** -self.grading
-        line = 1.0 - self.forward_bias * (1.0 + self.grading) + self.grading * voltage / self.potential
-        above = self.zero_bias * line / (1.0 - self.forward_bias) ** (1.0 + self.grading)
-        return self.transit_time * self.diode.slope(voltage) + jnp.where(voltage < edge, below, above)
+    def at(self, voltage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Charges [C] and capacitances [F] at junction voltages [V], (..., junctions)."""
+        below = np.minimum(voltage, self._edge)
+        logarithm = np.log1p(self._steepness * below)
+        capacitance = self._zero_bias * np.exp(-self._grading * logarithm)
+        share = -np.expm1(self._rest * logarithm)
+        charge = self._scale * (np.where(self._logarithmic, -logarithm, share) if self._logarithmic.any() else share)
+        over = voltage - below
+        if over.any():
+            # Above the edge the capacitance is a straight line in v.
+            charge = charge + over * (capacitance + 0.5 * self._gradient * over)
+            capacitance = capacitance + self._gradient * over
+        return charge, capacitance
 
 
-def heated(
-    zero_bias: np.ndarray, potential: np.ndarray, grading: np.ndarray, nominal: np.ndarray, temperature: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """CJO [F] and VJ [V] of silicon junctions at a temperature [K], from those at the nominal temperature [K].
+class JunctionCharge:
+    """The charge of junctions: TT·i and that of their depletion layers, bottom and sidewall."""
 
-    VJ falls as the intrinsic concentration rises; CJO changes with VJ and by 4e-4·M a kelvin.
-    """
+    def __init__(self, transit_time: np.ndarray, layers: Sequence[DepletionCharge]) -> None:
+        """Take TT [s], (junctions,), and the layers."""
+        self._transit_time = transit_time if np.any(transit_time) else None
+        self._layers = layers
 
-    def built_in(kelvin: np.ndarray) -> np.ndarray:
-        gap = 1.16 - 7.02e-4 * kelvin**2 / (kelvin + 1108.0)  # eV
-        thermal = BOLTZMANN / ELEMENTARY_CHARGE * kelvin
-        reference = BOLTZMANN / ELEMENTARY_CHARGE * ROOM_TEMPERATURE
-        exponent = -gap / (2.0 * thermal) + 1.1150877 / (2.0 * reference)
-        return -2.0 * thermal * (1.5 * np.log(kelvin / ROOM_TEMPERATURE) + exponent)
-
-    at_room = (potential - built_in(nominal)) * ROOM_TEMPERATURE / nominal
-
-    def growth(kelvin: np.ndarray, there: np.ndarray) -> np.ndarray:
-        return 1.0 + grading * (4e-4 * (kelvin - ROOM_TEMPERATURE) - (there - at_room) / at_room)
-
-    there = built_in(temperature) + temperature / ROOM_TEMPERATURE * at_room
-    return zero_bias / growth(nominal, potential) * growth(temperature, there), there
+    def at(self, voltage: np.ndarray, current: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Charges q(v) [C] and capacitances C(v) [F], given the junctions' voltages, currents and slopes, (..., junctions)."""
+        parts = [layer.at(voltage) for layer in self._layers]
+        if self._transit_time is not None:
+            parts.append((self._transit_time * current, self._transit_time * slope))
+        charge, capacitance = parts[0]
+        for more, steeper in parts[1:]:
+            charge, capacitance = charge + more, capacitance + steeper
+        return charge, capacitance

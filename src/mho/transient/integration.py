@@ -1,0 +1,222 @@
+"""Integration of a circuit in time: the size of its steps.
+
+A step is accepted if its equations are solved (`mho.transient.step`) and the estimated error of every node voltage and inductor
+current is below `ERROR` of that unknown's swing so far. What fails is tried again with a smaller step. Steps end at the
+corners of the sources' waveforms. Source: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd ed., section IV.8.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mho.errors import MhoError
+from mho.transient.collocation import POINTS, STAGES, interpolation
+from mho.transient.equations import CircuitInTime
+from mho.transient.step import Drive, Stages, State, Stepper
+
+ERROR = 1e-4
+"""Tolerance of a step's estimated error, as a share of an unknown's swing."""
+_LEAST_SWING = 0.01
+"""Of the largest swing: unknowns that swing less are judged as if they did."""
+_SMALLEST = 1e-6
+"""V, or A: the tolerance of an unknown that hardly swings."""
+_SLOW = 6
+"""Steps of Newton's method after which the next step is not made larger."""
+_GROWTH = 8.0
+_SHRINK = 0.2
+_UNSOLVED = 0.25
+_SAFETY = 0.85
+_KEPT = 1.25
+"""A step that could grow by less than this is kept, and with it a linear circuit's matrix."""
+_FAR = 3.0
+"""Steps ahead beyond which the last step's polynomial predicts nothing."""
+_FIRST = 1e-9
+"""Of the time to the next corner: a step that lets what no charge holds find its place."""
+_AFTER_JUMP, _AFTER_CORNER = 0.01, 0.25
+"""Of the time to the next corner: the first step, at the most."""
+_LEAST = 8.0
+"""Units in the last place of the time: the smallest step."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What an integration found."""
+
+    unknowns: np.ndarray
+    """At the times asked for, (times, size)."""
+    steps: int
+    rejected: int
+    """Steps whose error was above the tolerance."""
+    failed: int
+    """Steps whose equations were not solved."""
+    solutions: int
+    """Linear systems solved for the stages."""
+    residual: float
+    """Largest imbalance of Kirchhoff's laws in an accepted step; see `mho.transient.step.Stages`."""
+
+
+def integrate(
+    circuit: CircuitInTime,
+    drive: Drive,
+    start: np.ndarray,
+    times: np.ndarray,
+    *,
+    names: Sequence[str],
+    judged: np.ndarray,
+    max_step: float,
+    error: float = ERROR,
+    visited: Callable[[float], None] = lambda time: None,
+) -> Course:
+    """Follow a circuit from time 0 to the last of some times.
+
+    Args:
+        circuit: the circuit's equations.
+        drive: its sources.
+        start: unknowns whose charges the circuit begins with, without series resistances', (unknowns,).
+        times: increasing times to report [s], from 0 on.
+        names: of the unknowns, for messages.
+        judged: which unknowns the error estimate judges, (unknowns,), bool: node voltages and inductors' currents.
+        max_step: the largest step [s].
+        error: tolerance of a step's estimated error, as a share of an unknown's swing.
+        visited: called with the time of every accepted step.
+
+    Raises:
+        MhoError: if a step fails however small it is.
+    """
+    with np.errstate(all="ignore"):
+        behind = circuit.size - len(names)
+        judged = np.append(judged, np.zeros(behind, bool))
+        labels = [*names, *(f"a diode's series resistance ({k})" for k in range(behind))]
+        run = _Integration(circuit, Stepper(circuit, drive, labels, judged), start, judged, max_step, error)
+        return run.through(drive, times, visited)
+
+
+class _Integration:
+    def __init__(
+        self,
+        circuit: CircuitInTime,
+        stepper: Stepper,
+        start: np.ndarray,
+        judged: np.ndarray,
+        max_step: float,
+        error: float,
+    ) -> None:
+        y = circuit.complete(np.array(start, np.float64))
+        self._circuit, self._stepper, self._judged, self._max_step, self._error = (
+            *(circuit, stepper, judged, max_step, error),
+        )
+        self._state = State(0.0, y, circuit.laws(circuit.sensed(y[None])), np.zeros(circuit.size))
+        self._low, self._high = y.copy(), y.copy()
+        self._past: tuple[float, np.ndarray] | None = None
+        self._steps = self._rejected = self._failed = 0
+        self._residual = 0.0
+
+    def through(self, drive: Drive, times: np.ndarray, visited: Callable[[float], None]) -> Course:
+        found = np.empty((len(times), len(self._state.y)))
+        reported, step = 0, self._max_step
+        for number, corner in enumerate(drive.corners):
+            jumps = drive.enter(self._state.time, corner)
+            # A polynomial knows nothing of what comes behind a corner.
+            self._past = None
+            if jumps or number == 0:
+                self._settle(corner)
+                while reported < len(times) and times[reported] <= self._state.time:
+                    found[reported] = self._state.y
+                    reported += 1
+            stretch = corner - self._state.time
+            step = min(step, stretch * (_AFTER_JUMP if jumps or number == 0 else _AFTER_CORNER))
+            while self._state.time < corner:
+                step, between = self._advance(step, corner, times[reported:])
+                found[reported : reported + len(between)] = between
+                reported += len(between)
+                visited(self._state.time)
+        found[reported:] = self._state.y
+        done = self._steps, self._rejected, self._failed, self._stepper.solutions, self._residual
+        return Course(found, *done)
+
+    def _scale(self, y: np.ndarray) -> np.ndarray:
+        """Tolerances of the unknowns, if they get to y."""
+        swing = np.maximum(self._high, y) - np.minimum(self._low, y)
+        least = _LEAST_SWING * (swing * self._judged).max(initial=0.0)
+        return self._error * np.maximum(swing, least) + _SMALLEST
+
+    def _settle(self, corner: float) -> None:
+        """A step so small that no charge moves but where it must: from the start, and after a jump."""
+        state = self._state
+        size = max(_FIRST * (corner - state.time), _LEAST * np.spacing(corner))
+        while size < corner - state.time:
+            guess = np.repeat(state.y[None], STAGES, 0)
+            stages = self._stepper.solved(state, size, guess, self._scale(state.y))
+            if stages is not None:
+                self._accept(stages)
+                self._past = None
+                return
+            size *= 10.0
+        raise MhoError(self._stuck(size))
+
+    def _stuck(self, step: float) -> str:
+        return (
+            f"the transient does not get beyond {self._state.time:.6g} s: {self._stepper.complaint}; "
+            f"steps down to {step:.2g} s were tried"
+        )
+
+    def _advance(self, step: float, corner: float, times: np.ndarray) -> tuple[float, np.ndarray]:
+        """One accepted step: the size that the next one may have [s], and the unknowns at those of the times it passes."""
+        stepper, state = self._stepper, self._state
+        smaller = False
+        while True:
+            left = corner - state.time
+            size = min(step, self._max_step)
+            # Two even steps rather than a long one and a sliver.
+            size = left if size >= 0.999 * left else min(size, 0.5 * left)
+            if size < _LEAST * np.spacing(corner) and size < left:
+                raise MhoError(self._stuck(size))
+            before = stepper.solutions
+            stages = stepper.solved(state, size, self._predicted(size), self._scale(state.y))
+            if stages is None:
+                self._failed += 1
+                step, smaller, self._past = size * _UNSOLVED, True, None
+                continue
+            scale = self._scale(stages.y[-1])
+            error = stepper.error(state, stages, scale)
+            growth = _SAFETY * max(error, 1e-12) ** -0.25
+            if not error <= 1.0:
+                self._rejected += 1
+                step, smaller = size * max(growth, _SHRINK), True
+                continue
+            passed = times[: int(np.searchsorted(times, corner if size == left else state.time + size, side="right"))]
+            between = stepper.between(state, stages, (passed - state.time) / size, scale)
+            if between is None:
+                self._failed += 1
+                step, smaller = size * _UNSOLVED, True
+                continue
+            found, missed = between
+            if not missed <= 1.0:
+                self._rejected += 1
+                stepper.complaint = "the charges' error within the step stays above the tolerance"
+                step, smaller = size * max(_SAFETY * missed**-0.25, _SHRINK), True
+                continue
+            self._accept(stages)
+            if size == left:
+                self._state.time = corner
+            slow = smaller or stepper.solutions - before >= _SLOW
+            growth = min(growth, 1.0 if slow else _GROWTH)
+            if growth >= 1.0:
+                # A step that the corner cut short says nothing against the size it was to have.
+                return max(step, size * (growth if growth >= _KEPT else 1.0)), found
+            return size * growth, found
+
+    def _predicted(self, step: float) -> np.ndarray:
+        """First guesses of the stages, (STAGES, size)."""
+        if self._past is None or step > _FAR * self._past[0]:
+            return np.repeat(self._state.y[None], STAGES, 0)
+        return interpolation(1.0 + POINTS * (step / self._past[0])) @ self._past[1]
+
+    def _accept(self, stages: Stages) -> None:
+        self._past = stages.step, np.concatenate([self._state.y[None], stages.y])
+        self._state = stages.end(self._state)
+        self._circuit.passed(stages.laws)
+        self._low, self._high = np.minimum(self._low, self._state.y), np.maximum(self._high, self._state.y)
+        self._residual = max(self._residual, stages.residual)
+        self._steps += 1
