@@ -101,6 +101,10 @@ class Delivery:
             self.requested = _SAID[signal.Signals(number)]
         elif self._raised and not self._dropped and time.monotonic() - self._raised < _TIDYING:
             return  # it is under way
+        if _importing(frame):
+            # Compiled modules do not survive an exception while they are set up: the thread sends it again.
+            self._raised, self._dropped = time.monotonic(), True
+            return
         self._deliver()
 
     def _unraisable(self, dropped: "sys.UnraisableHookArgs") -> None:
@@ -152,6 +156,15 @@ class Delivery:
             said = f"mho: {self._first} at once\n".encode()
             os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + said)
         os._exit(EXIT_CODE)
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether a module is being imported where the signal came."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 _active: Delivery | None = None
