@@ -12,7 +12,7 @@ import pytest
 
 from mho.command import main
 from mho.errors import InputError
-from mho.experiments.checkpoint import checkpoints
+from mho.experiments.checkpoint_names import checkpoints
 from mho.experiments.circuits import circuit, circuit_learner
 from mho.experiments.configuration import CircuitConfiguration
 from mho.experiments.data import load_dataset
@@ -37,7 +37,7 @@ def configured(name: str) -> CircuitConfiguration:
 def test_xor_is_trained_resumed_and_read_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert main(["train", "xor", "--epochs", "4", "--out", str(whole)]) == 0
-    assert capsys.readouterr().out.startswith("test error 0.00% after 4 epochs")
+    assert capsys.readouterr().out.startswith("error on the training samples 0.00% after 4 epochs")
     # As if it had been killed in the last epoch.
     shutil.copytree(whole, cut)
     checkpoints(checkpoint_folder(cut))[0].unlink()
@@ -50,8 +50,9 @@ def test_xor_is_trained_resumed_and_read_back(tmp_path: Path, capsys: pytest.Cap
     runs = [[{k: v for k, v in m.items() if k != "seconds"} for m in read_metrics(f)] for f in (whole, cut)]
     assert runs[0] == runs[1]
     for record in runs[0]:
-        assert record["unconverged"] == record["test_unconverged"] == 0
-        assert record["residual"] <= 1e-8
+        assert record["out_of_sweeps"] == record["test_out_of_sweeps"] == record["above_tolerance"] == 0
+        assert record["residual"] <= record["tolerance"] == pytest.approx(1e-6)
+        assert record["test_error"] is None, "xor has no samples that it is not trained on"
     assert runs[0][-1]["train_loss"] < 1e-3 * runs[0][0]["train_loss"]
     assert {p.name for p in whole.iterdir()} >= {"config.json", "curves.png", "histograms.png"}
     assert json.loads((whole / "config.json").read_text())["kind"] == "circuit"
@@ -66,8 +67,8 @@ def test_xor_is_trained_resumed_and_read_back(tmp_path: Path, capsys: pytest.Cap
 
 def test_coupled_learning_meets_the_allosteric_targets(tmp_path: Path) -> None:
     metrics = train("allosteric", dataclasses.replace(configured("allosteric"), epochs=4), tmp_path / "run").metrics
-    assert metrics[-1]["test_error"] < 1e-3
-    assert [m["unconverged"] for m in metrics] == [0] * 4
+    assert metrics[-1]["error_after"] < 1e-3 and metrics[-1]["test_error"] is None
+    assert [(m["out_of_sweeps"], m["warnings"]) for m in metrics] == [(0, [])] * 4
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_a_run_that_learns_xor_stays_together(tmp_path: Path) -> None:
     assert_together(crossbars(analog_network(XOR, 2, 2)), *ends, tolerance=1e-3)
     for ours, theirs in zip(*metrics, strict=True):
         assert theirs["train_loss"] == pytest.approx(ours["train_loss"], rel=1e-2)
-        assert theirs["unconverged"] == theirs["test_unconverged"] == 0 < theirs["residual"] < 1e-4
+        assert theirs["out_of_sweeps"] == theirs["test_out_of_sweeps"] == 0 < theirs["residual"] < 1e-4
     assert metrics[1][-1]["train_loss"] < 0.1 * metrics[1][0]["train_loss"] and metrics[1][-1]["test_error"] == 0
 
 

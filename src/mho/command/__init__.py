@@ -4,16 +4,16 @@ A subcommand's module has the function `run(arguments)`, which does the work. It
 that `mho --help` need not wait for JAX.
 """
 
+import contextlib
 import importlib
 import io
-import signal
+import os
 import sys
-import threading
 from collections.abc import Sequence
-from typing import NoReturn
 
 from mho.command.report import exit_code
 from mho.errors import InputError
+from mho.interruption import EXIT_CODE
 
 SUBCOMMANDS = {
     "train": ("mho.command.train", "train a named experiment, or go on with a run"),
@@ -44,9 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # the help has symbols that not every terminal's encoding has
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminate)
-    return exit_code(lambda: _dispatch(given))
+    code = exit_code(lambda: _dispatch(given), last=arguments is None)
+    if arguments is None and code == EXIT_CODE:
+        # What the exception has torn out of compiled code does not survive Python's own farewell.
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _dispatch(given: list[str]) -> None:
@@ -65,7 +70,3 @@ def _dispatch(given: list[str]) -> None:
     if name not in SUBCOMMANDS:
         raise InputError(f"unknown subcommand {name!r}: expected one of {', '.join(SUBCOMMANDS)}")
     importlib.import_module(SUBCOMMANDS[name][0]).run(rest)
-
-
-def _terminate(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt("terminated")

@@ -11,8 +11,8 @@ from typing import Annotated
 import tyro
 
 from mho.command.options import parse
-from mho.errors import InputError, MhoError
-from mho.experiments.atomic_file import write_atomically
+from mho.command.output import STANDARD, check_output, write_output
+from mho.errors import InputError
 
 BENCHMARKS = {
     "epoch": "an epoch of training, against backpropagation in MLPs in JAX and PyTorch",
@@ -42,8 +42,8 @@ class Options:
     """Benchmarks; all of them if none is named."""
     json: bool = False
     """Print JSON instead of a table."""
-    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """File for the records as JSON, beside what is printed."""
+    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
+    """File for the records as JSON, beside what is printed; for - they are all that is printed."""
     data_dir: str | None = None
     """Folder that holds the files of MNIST; they are downloaded and cached if it is not given."""
     samples: int = 100
@@ -70,8 +70,8 @@ def run(arguments: Sequence[str]) -> None:
             options.plot.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise InputError(f"--plot {options.plot}: {problem.strerror}") from problem
-    if options.output is not None and not options.output.absolute().parent.is_dir():
-        raise InputError(f"--output {options.output}: there is no folder {options.output.parent}")
+    if options.output is not None:
+        check_output("-o", options.output)
     modules = {name: importlib.import_module(f"mho.benchmarks.{name}") for name in options.names}
     taken = {name: list(inspect.signature(module.measure).parameters) for name, module in modules.items()}
     for option in SAMPLING:
@@ -88,11 +88,9 @@ def run(arguments: Sequence[str]) -> None:
             if hasattr(module, "plot"):
                 module.plot(results[name], options.plot)
     if options.output is not None:
-        records = json.dumps(results, indent=1).encode()
-        try:
-            write_atomically(options.output, lambda file: file.write(records))
-        except OSError as problem:
-            raise MhoError(f"--output {options.output}: {problem.strerror}") from problem
+        write_output("-o", options.output, json.dumps(results, indent=1) + "\n")
+    if options.output == STANDARD:
+        return
     if options.json:
         print(json.dumps(results))
         return

@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from mho.command.options import parse
-from mho.errors import InputError
-from mho.experiments.atomic_file import write_atomically
+from mho.command.output import check_output, write_output
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Options:
     run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Folder of a run, or one of its checkpoints."""
     output: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE.cir")]
-    """Netlist to write."""
+    """Netlist to write; - for standard output."""
     sample: int = 0
     """Sample of the run's test set that the sources hold, from 0."""
     phase: Literal["free", "nudged"] = "free"
@@ -37,14 +36,9 @@ def run(arguments: Sequence[str]) -> None:
         description="Write a trained network, holding a sample of the test set, as a netlist that a SPICE simulator runs "
         "unchanged. Example: mho export runs/drn-digits-seed0 --sample 3 --phase nudged -o nudged.cir",
     )
-    path = Path(options.output)
-    if path.is_dir():
-        raise InputError(f"-o {path}: is a folder; name the file to write in it")
+    check_output("-o", options.output)
     # Here and not above: help and complaints need not wait for JAX.
     from mho.experiments.export import trained_netlist
 
     netlist = trained_netlist(Path(options.run), sample=options.sample, phase=options.phase, simulator=options.format)
-    try:
-        write_atomically(path, lambda file: file.write(netlist.encode()))
-    except OSError as problem:
-        raise InputError(f"-o {path}: cannot be written: {problem.strerror}") from problem
+    write_output("-o", options.output, netlist)

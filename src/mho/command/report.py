@@ -6,36 +6,54 @@ import sys
 from collections.abc import Callable
 
 from mho.errors import InputError, MhoError
+from mho.interruption import EXIT_CODE, interruptible
 
 
-def exit_code(work: Callable[[], object]) -> int:
+def exit_code(work: Callable[[], object], *, last: bool = False) -> int:
     """Do the work; tell what went wrong in one line.
 
     0 done, 1 the work failed, 2 wrong usage or bad input, 130 interrupted.
+
+    Args:
+        work: what to do.
+        last: whether the process ends after it; see `mho.interruption.interruptible`.
     """
-    try:
-        work()
-        sys.stdout.flush()
-    except InputError as problem:
-        return fail(2, problem)
-    except MhoError as problem:
-        return fail(1, problem)
-    except BrokenPipeError:
-        # The reader of standard output has gone; nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as problem:
-        return fail(1, problem)
-    except KeyboardInterrupt as interruption:
-        return fail(130, str(interruption) or "interrupted")
-    except MemoryError:
-        return fail(1, "out of memory")
-    except Exception as problem:
-        shortage = re.search(r"out of memory.*", str(problem), re.IGNORECASE)
-        if type(problem).__name__ == "JaxRuntimeError" and shortage:
-            return fail(1, shortage[0][:1].lower() + shortage[0][1:])
-        raise
+    with interruptible(last=last) as delivery:
+        try:
+            try:
+                work()
+                sys.stdout.flush()
+            finally:
+                if delivery is not None:
+                    delivery.settle()
+        except KeyboardInterrupt as interruption:
+            return fail(EXIT_CODE, str(interruption) or "interrupted")
+        except Exception as problem:
+            if delivery is not None and delivery.requested is not None:
+                # Compiled code turns the exception that it is interrupted by into its own.
+                return fail(EXIT_CODE, delivery.requested)
+            return _failed(problem)
     return 0
+
+
+def _failed(problem: Exception) -> int:
+    match problem:
+        case InputError():
+            return fail(2, problem)
+        case MhoError():
+            return fail(1, problem)
+        case BrokenPipeError():
+            # The reader of standard output has gone; nobody is left to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        case OSError():
+            return fail(1, problem)
+        case MemoryError():
+            return fail(1, "out of memory")
+    shortage = re.search(r"out of memory.*", str(problem), re.IGNORECASE)
+    if type(problem).__name__ == "JaxRuntimeError" and shortage:
+        return fail(1, shortage[0][:1].lower() + shortage[0][1:])
+    raise problem
 
 
 def fail(code: int, problem: BaseException | str) -> int:

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 
 from mho.command.report import exit_code, fail
+from mho.interruption import deferred
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM)
 
@@ -31,13 +32,14 @@ def supervised(work: Callable[[], object], lost: str) -> int:
         os.close(held)
         _work(work, watched)
     os.close(watched)
-    before = {number: signal.signal(number, lambda n, _: os.kill(child, n)) for number in _FORWARDED}
-    try:
-        _, status = os.waitpid(child, 0)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(held)
+    with deferred():  # the child's exit code tells how it took the signals
+        before = {number: signal.signal(number, lambda n, _: os.kill(child, n)) for number in _FORWARDED}
+        try:
+            _, status = os.waitpid(child, 0)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(held)
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return code

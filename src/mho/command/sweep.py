@@ -1,5 +1,6 @@
 """`mho sweep`: an experiment over seeds and hyperparameters, many networks in one compiled program."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -8,7 +9,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import tyro
 
@@ -19,6 +20,8 @@ from mho.experiments.registry import experiment
 if TYPE_CHECKING:
     from mho.experiments.sweep import Member
 
+_DIGITS = 20
+"""Of a number that is looked at: a seed has ten at the most, and Python reads no number of thousands."""
 _EXAMPLE = "Example: mho sweep drn-digits --seeds 0..7 --learning-rates 3e-3,6e-3 --validation 300"
 
 
@@ -72,19 +75,28 @@ def run(arguments: Sequence[str]) -> None:
         raise InputError(f"--out {folder}: holds a sweep already; name another folder")
     from mho.experiments.sweep import settings_of, sweep
 
-    settings_of(dataclasses.replace(configuration, seed=max(seeds)), values)  # refused before the folder is made
+    settings_of(
+        dataclasses.replace(configuration, seed=seeds[-1] if isinstance(seeds, range) else max(seeds)), values
+    )  # refused before the folder is made
+    made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise InputError(f"--out {folder}: cannot be made: {problem.strerror}") from problem
-    members = sweep(configuration, seeds, values, told=lambda line: print(line, file=sys.stderr, flush=True))
+    try:
+        members = sweep(configuration, seeds, values, told=lambda line: print(line, file=sys.stderr, flush=True))
+    except BaseException:
+        for parent in made:
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+        raise
     _write(folder, members)
     _report(folder, members)
 
 
 def _report(folder: Path, members: "list[Member]") -> None:
     print(
-        f"{'setting':<40}{'test error':>12}{'± std':>9}{'best':>9}{'networks':>10}{'diverged':>10}{'unconverged':>13}"
+        f"{'setting':<40}{'test error':>12}{'± std':>9}{'best':>9}{'networks':>10}{'diverged':>10}{'out of sweeps':>15}"
     )
     for label, group in _groups(members):
         errors = [100 * error for member in group if (error := member.test_error[-1]) is not None]
@@ -93,7 +105,7 @@ def _report(folder: Path, members: "list[Member]") -> None:
         best = f"{min(errors):.2f}" if errors else "-"
         unconverged = sum(member.unconverged for member in group)
         diverged = len(group) - len(errors)
-        print(f"{label:<40}{mean:>12}{spread:>9}{best:>9}{len(group):>10}{diverged:>10}{unconverged:>13}")
+        print(f"{label:<40}{mean:>12}{spread:>9}{best:>9}{len(group):>10}{diverged:>10}{unconverged:>15}")
     print(f"the sweep is in {folder}")
 
 
@@ -129,13 +141,23 @@ def _numbers(name: str, text: str, separator: str) -> list[float]:
         raise InputError(f"{name} {text}: expected numbers, separated by {separator!r}") from problem
 
 
-def _seeds(text: str) -> list[int]:
+def _seeds(text: str) -> Sequence[int]:
     if match := re.fullmatch(r"(\d+)\.\.(\d+)", text):
-        seeds = list(range(int(match[1]), int(match[2]) + 1))
+        first, last = (int(digits[:_DIGITS]) for digits in match.groups())
+        if max(first, last) >= 2**31:
+            raise InputError(f"--seeds {_shortened(text)}: must be below 2147483648")
+        return range(first, last + 1) if first <= last else _refused(text)
     elif re.fullmatch(r"\d+(,\d+)*", text):
-        seeds = [int(part) for part in text.split(",")]
-    else:
-        seeds = []
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise InputError(f"--seeds {text}: expected a range like 0..31, upwards, or a list of different numbers")
-    return seeds
+        seeds = [int(part[:_DIGITS]) for part in text.split(",")]
+        return seeds if len(set(seeds)) == len(seeds) else _refused(text)
+    return _refused(text)
+
+
+def _refused(text: str) -> NoReturn:
+    raise InputError(
+        f"--seeds {_shortened(text)}: expected a range like 0..31, upwards, or a list of different numbers"
+    )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) < 80 else text[:76] + " ..."

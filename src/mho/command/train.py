@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from mho.command.options import parse
 from mho.errors import InputError
 from mho.experiments.configuration import Configuration, option
+from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.progress import Show, progress
+from mho.experiments.record import told_error
 from mho.experiments.registry import EXPERIMENTS, experiment
 from mho.experiments.run import CHANGEABLE, new_folder, read_configuration
 
@@ -69,10 +71,11 @@ def run(arguments: Sequence[str]) -> None:
 
 def _train(name: str, default: Configuration, given: list[str]) -> None:
     options = _parse(name, default, given)
+    configuration = _configuration(options, type(default))
+    refuse_if_too_large(configuration, 1, 1)
     # Here and not above: help and complaints need not wait for JAX.
     from mho.experiments.training import train
 
-    configuration = _configuration(options, type(default))
     if options.out == "":
         raise InputError("--out: names no folder")
     if options.out is None and options.hosts > 1:
@@ -175,10 +178,10 @@ def _program() -> str:
 
 def _report(folder: Path, metrics: list[dict[str, Any]]) -> None:
     last = metrics[-1]
-    unconverged = sum((record["unconverged"] or 0) + (record["test_unconverged"] or 0) for record in metrics)
-    if unconverged:
-        print(f"{unconverged} operating points did not converge: see unconverged in {folder / 'metrics.jsonl'}")
-    print(f"test error {last['test_error']:.2%} after {last['epoch']} epochs; the run is in {folder}")
+    warned = [record for record in metrics if record.get("warnings")]
+    if warned:
+        print(f"warnings in {len(warned)} of {len(metrics)} epochs: see warnings in {folder / 'metrics.jsonl'}")
+    print(f"{told_error(last)} after {last['epoch']} epochs; the run is in {folder}")
 
 
 @functools.cache

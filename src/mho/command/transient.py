@@ -13,8 +13,7 @@ import numpy as np
 import tyro
 
 from mho.command.options import parse
-from mho.errors import InputError
-from mho.experiments.atomic_file import write_atomically
+from mho.command.output import STANDARD, check_output, write_output
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +26,9 @@ class Options:
     """Of one more capacitor from every node to ground [F]."""
     json: bool = False
     """JSON instead of CSV: {"times": [s], "nodes": {name: [V]}}."""
-    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
-    """File for the node voltages; standard output if it is not given."""
-    plot: Annotated[Path | None, tyro.conf.arg(metavar="FILE.png")] = None
+    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
+    """File for the node voltages; standard output if it is not given, or for -."""
+    plot: Annotated[str | None, tyro.conf.arg(metavar="FILE.png")] = None
     """Plot to write."""
     allow_include_outside: bool = False
     """Let .include read files outside the netlist's own folder."""
@@ -42,9 +41,9 @@ def run(arguments: Sequence[str]) -> None:
         "Example: mho transient filter.cir --plot filter.png -o filter.csv"
     )
     options = parse(Options, arguments, prog="mho transient", description=description)
-    for path in (options.output, options.plot):
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise InputError(f"{path}: cannot be written: it is a folder, or its folder is missing")
+    for name, path in (("-o", options.output), ("--plot", options.plot)):
+        if path is not None:
+            check_output(name, path)
     from mho.spice import read_netlist
     from mho.spice.netlist_transient import netlist_transient
 
@@ -57,11 +56,8 @@ def run(arguments: Sequence[str]) -> None:
     if options.plot is not None:
         from mho.experiments.plots import plot_waveforms
 
-        plot_waveforms(found.times, found.voltages, options.plot)
-    if options.output is None:
-        sys.stdout.write(text)
-    else:
-        write_atomically(options.output, lambda file: file.write(text.encode()))
+        plot_waveforms(found.times, found.voltages, Path(options.plot))
+    write_output("-o", STANDARD if options.output is None else options.output, text)
 
 
 @contextmanager

@@ -19,10 +19,7 @@ from mho.learning import Gradient, optimizer
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
 from mho.spice.layered_simulation import SimulatedNetwork
-from mho.steady import Load, OperatingPoint, Settle, kirchhoff_residual, load, settle
-
-_PROBED_VOLTAGES = 2**18
-"""Samples times nodes of the widest layer whose residual is computed at once, which bounds its memory."""
+from mho.steady import Settle, load, settle
 
 
 def hidden_element(configuration: AnalogConfiguration, nodes: int) -> TwoTerminal | None:
@@ -108,7 +105,6 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
         InputError: where its settings do not fit together.
     """
     network = analog_network(configuration, features, classes)
-    tolerance = {"rtol": configuration.rtol, "max_sweeps": configuration.max_sweeps}
     steady: Settle = settle
     simulated: SimulatedNetwork | None = None
     if configuration.simulator == "ngspice":
@@ -121,29 +117,21 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
 
     rule = learning_rule(configuration, trained, settle=steady)
 
+    def frozen(network: LayeredNetwork) -> LayeredNetwork:
+        """The network as it trains: with what is not trained as it was at the start."""
+        if simulated is not None:
+            return network
+        return eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
+
     def gradient(
         network: LayeredNetwork, inputs: Array, targets: Array, key: Array, beta: float | Array = configuration.beta
     ) -> Gradient:
-        if simulated is None:
-            network = eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
-        return rule(network, inputs, targets, key, beta)
-
-    def free_phase(network: LayeredNetwork, inputs: Array) -> tuple[Load, OperatingPoint]:
-        driven = load(network, inputs)
-        return driven, steady(network, driven, **tolerance)
+        return rule(frozen(network), inputs, targets, key, beta)
 
     def predict(network: LayeredNetwork, inputs: Array) -> tuple[Array, Array]:
-        _, point = free_phase(network, inputs)
+        network = frozen(network)
+        point = steady(network, load(network, inputs), rtol=configuration.rtol, max_sweeps=configuration.max_sweeps)
         return network.prediction(point.voltages), point.residual <= configuration.rtol
-
-    probe = jax.jit(free_phase) if simulated is None else free_phase
-
-    def residual(network: LayeredNetwork, inputs: Array) -> float:
-        worst, pieces = 0.0, max(1, len(inputs) * max(network.widths[1:]) // _PROBED_VOLTAGES)
-        for some in jnp.array_split(inputs, min(pieces, len(inputs))):
-            driven, point = probe(network, some)
-            worst = np.maximum(worst, np.max(kirchhoff_residual(network, driven.sources, point.voltages)))
-        return float(worst)
 
     return Learner(
         network=network,
@@ -156,7 +144,7 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
         ),
         gradient=gradient,
         predict=predict,
-        residual=residual,
+        tolerance=configuration.tolerance,
         weights=_conductances,
         weight_name="conductance [S]",
         traceable=simulated is None,

@@ -81,7 +81,7 @@ def baseline_learner(
         ),
         gradient=gradient,
         predict=predict,
-        residual=None,
+        tolerance=None,
         weights=lambda network: {
             f"layer {index}": layer.weight.ravel() for index, layer in enumerate(network.layers, start=1)
         },

@@ -15,6 +15,8 @@ import numpy as np
 
 from mho.errors import InputError
 from mho.experiments.atomic_file import write_atomically
+from mho.experiments.checkpoint_names import checkpoint_name, checkpoints
+from mho.experiments.record import Metrics, check_record
 
 _KEPT = 2
 
@@ -29,7 +31,7 @@ class Bookmark:
     """Steps made of the next one."""
     seconds: float
     """That these steps took."""
-    metrics: list[dict[str, Any]]
+    metrics: list[Metrics]
     """A record of each whole epoch, as in metrics.jsonl."""
     features: int
     """Of the data set's inputs."""
@@ -40,13 +42,8 @@ class Bookmark:
 
 
 def checkpoint_path(folder: Path, bookmark: Bookmark) -> Path:
-    """Where a checkpoint goes: names sort by how far the run has come."""
-    return folder / f"epochs-{bookmark.epochs_done:05d}-steps-{bookmark.step:09d}.npz"
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a folder, the furthest first."""
-    return sorted(folder.glob("epochs-*-steps-*.npz"), reverse=True)
+    """Where a checkpoint goes."""
+    return folder / checkpoint_name(bookmark.epochs_done, bookmark.step)
 
 
 def write_checkpoint(folder: Path, state: Any, bookmark: Bookmark) -> Path:
@@ -60,38 +57,72 @@ def write_checkpoint(folder: Path, state: Any, bookmark: Bookmark) -> Path:
     return path
 
 
-def read_bookmark(path: Path) -> Bookmark:
-    """The bookmark of a checkpoint.
+@dataclass(frozen=True)
+class Stored:
+    """A checkpoint as it was read, once."""
+
+    path: Path
+    bookmark: Bookmark
+    arrays: dict[str, np.ndarray]
+
+    def state(self, template: Any, part: str = "") -> Any:
+        """The arrays in a state's structure.
+
+        Args:
+            template: a pytree of that structure; of its arrays the shapes and types alone matter.
+            part: where in the state the template stands: "network" for the network alone.
+
+        Raises:
+            InputError: if it was made by another configuration.
+        """
+        leaves = []
+        for name, leaf in _named(template):
+            full = f"{part}.{name}" if part else name
+            stored = self.arrays.get(full)
+            if stored is None or stored.shape != leaf.shape or stored.dtype != leaf.dtype:
+                raise InputError(
+                    f"{self.path}: {full} is missing or of another shape: not a checkpoint of this configuration"
+                )
+            leaves.append(jnp.array(stored))
+        return jax.tree.unflatten(jax.tree.structure(template), leaves)
+
+
+def read_checkpoint(path: Path) -> Stored:
+    """Read a checkpoint.
 
     Raises:
         InputError: if the file is damaged, or of another version of mho.
+        FileNotFoundError: if there is none.
     """
-    about = str(_read(path)["about"])
+    arrays = _read(path)
     try:
-        return Bookmark(**json.loads(about))
-    except (TypeError, ValueError) as problem:
-        raise InputError(f"{path}: not a checkpoint that this version of mho wrote") from problem
+        bookmark = Bookmark(**json.loads(str(arrays.pop("about"))))
+        _check(bookmark)
+    except (TypeError, ValueError, RecursionError) as problem:
+        raise InputError(f"{path}: not a checkpoint that this version of mho wrote: {problem}") from problem
+    return Stored(path, bookmark, arrays)
 
 
-def read_state(path: Path, template: Any, part: str = "") -> Any:
-    """The arrays that a checkpoint holds, in a state's structure.
+def read_bookmark(path: Path) -> Bookmark:
+    """The bookmark of a checkpoint; see `read_checkpoint`."""
+    return read_checkpoint(path).bookmark
 
-    Args:
-        path: the checkpoint.
-        template: a pytree of that structure; of its arrays the shapes and types alone matter.
-        part: where in the state the template stands: "network" for the network alone.
 
-    Raises:
-        InputError: if the file is damaged, or made by another configuration.
-    """
-    stored = _read(path)
-    leaves = []
-    for name, leaf in _named(template):
-        full = f"{part}.{name}" if part else name
-        if full not in stored or stored[full].shape != leaf.shape or stored[full].dtype != leaf.dtype:
-            raise InputError(f"{path}: {full} is missing or of another shape: not a checkpoint of this configuration")
-        leaves.append(jnp.array(stored[full]))
-    return jax.tree.unflatten(jax.tree.structure(template), leaves)
+def _check(bookmark: Bookmark) -> None:
+    """Refuse what `write_checkpoint` never writes."""
+    counts = {name: getattr(bookmark, name) for name in ("epochs_done", "step", "features", "outputs")}
+    for name, value in counts.items():
+        least = 0 if name in ("epochs_done", "step") else 1
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**31:
+            raise ValueError(f"{name} is no count")
+    if not isinstance(bookmark.seconds, int | float) or not 0 <= bookmark.seconds < 2**63:
+        raise ValueError("seconds is no duration")
+    if not isinstance(bookmark.configuration, dict):
+        raise ValueError("configuration is no object")
+    if not isinstance(bookmark.metrics, list) or len(bookmark.metrics) != bookmark.epochs_done:
+        raise ValueError("metrics is not a record an epoch")
+    for number, record in enumerate(bookmark.metrics, start=1):
+        check_record(record, number)
 
 
 def _named(state: Any) -> list[tuple[str, Any]]:
@@ -100,7 +131,12 @@ def _named(state: Any) -> list[tuple[str, Any]]:
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    content = io.BytesIO(path.read_bytes())
+    try:
+        content = io.BytesIO(path.read_bytes())
+    except FileNotFoundError:
+        raise
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
     try:
         with np.load(content, allow_pickle=False) as archive:
             stored = {name: archive[name] for name in archive.files}

@@ -1,8 +1,6 @@
 """Circuits without layers as learners: a configuration becomes a graph of elements and its learning rule."""
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 from jax import Array
 
 from mho.experiments.configuration import CircuitConfiguration
@@ -13,7 +11,7 @@ from mho.learning.gradient import trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
-from mho.steady import OperatingPoint, load, settle
+from mho.steady import load, settle
 
 _TRAINED = ("conductance",)
 
@@ -53,15 +51,10 @@ def circuit_learner(configuration: CircuitConfiguration, features: int, outputs:
         InputError: where its settings do not fit together.
     """
 
-    def free_phase(network: Circuit, inputs: Array) -> OperatingPoint:
-        driven = load(network, inputs)
-        return settle(network, driven, rtol=configuration.rtol, max_sweeps=configuration.max_sweeps)
-
     def predict(network: Circuit, inputs: Array) -> tuple[Array, Array]:
-        point = free_phase(network, inputs)
+        driven = load(network, inputs)
+        point = settle(network, driven, rtol=configuration.rtol, max_sweeps=configuration.max_sweeps)
         return network.prediction(point.voltages), point.residual <= configuration.rtol
-
-    compiled_free_phase = jax.jit(free_phase)
 
     return Learner(
         network=circuit(configuration, features, outputs),
@@ -74,7 +67,7 @@ def circuit_learner(configuration: CircuitConfiguration, features: int, outputs:
         ),
         gradient=learning_rule(configuration, _TRAINED),
         predict=predict,
-        residual=lambda network, inputs: float(jnp.max(compiled_free_phase(network, inputs).residual)),
+        tolerance=configuration.tolerance,
         weights=lambda network: {b.name: b.element.conductance for b in network.branches if b.programmable},
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,

@@ -6,6 +6,7 @@ A configuration is plain data, so it can be read, checked and shown without load
 
 import dataclasses
 import math
+import reprlib
 import types
 import typing
 from collections.abc import Mapping
@@ -13,6 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mho.errors import InputError
+
+_MOST = 2**31
+"""What whole numbers must be below: steps are counted in 32 bits."""
+_SINGLE, _DOUBLE = (1e-30, 1e18), (1e-150, 1e150)
+"""Between what settings in SI units must be: so that their squares are numbers of float32, of float64."""
 
 OptimizerName = Literal["sgd", "momentum", "adam", "rmsprop"]
 
@@ -43,13 +49,16 @@ class Configuration:
     """Factor on the learning rates after each epoch."""
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, int) and not -_MOST < number < _MOST:
+                    raise InputError(f"{option(field.name)} {_brief(number)}: must be below {_MOST}")
         positive = {name: getattr(self, name) for name in ("epochs", "passes", "batch_size", "decay")}
         _check_positive(positive | {f"learning_rates[{i}]": rate for i, rate in enumerate(self.learning_rates)})
         for name, value in {"validation": self.validation, "seed": self.seed}.items():
             if value < 0:
                 raise InputError(f"{option(name)} {value}: must not be negative")
-        if self.seed >= 2**31:
-            raise InputError(f"--seed {self.seed}: must be below 2147483648")
         if len(self.learning_rates) not in (1, self.layers):
             expected = "one" if self.layers == 1 else f"one for each of {self.layers} layers, or one for all"
             raise InputError(f"--learning-rates: {len(self.learning_rates)} given, expected {expected}")
@@ -101,9 +110,11 @@ class RuleConfiguration(Configuration):
     eta: float = 0.1
     """Coupled learning: part η of the way to the targets at which the outputs are clamped."""
     rtol: float = 1e-5
-    """Tolerance of a steady state's residual; see mho.steady."""
+    """Where a steady state's solver stops: currents out of balance relative to the largest in the same layer (in a circuit
+    without layers, at the same node). What comes of it is judged after each epoch by Kirchhoff's law node by node: see
+    residual and above_tolerance in metrics.jsonl."""
     max_sweeps: int = 100
-    """Sweeps, or Newton's steps, for a steady state at the most; those above the tolerance then count as unconverged."""
+    """Sweeps, or Newton's steps, for a steady state at the most; those above rtol then count as out of sweeps."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -112,6 +123,15 @@ class RuleConfiguration(Configuration):
             raise InputError(f"--eta {self.eta}: must be at most 1")
         if self.rule == "coupled-learning" and self.cost != "squared":
             raise InputError(f"--cost {self.cost}: coupled learning clamps outputs to voltages; its cost is squared")
+
+    @property
+    def tolerance(self) -> float:
+        """Kirchhoff residual up to which an operating point of the probe after each epoch passes.
+
+        It is judged node by node, relative to the largest branch current at that node, where `rtol` is relative to the
+        largest of a layer. Rounding in float32 leaves some 1e-4 of it at nodes that carry next to no current.
+        """
+        return 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +183,7 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
         super().__post_init__()
         _check_positive({f"filters[{i}]": value for i, value in enumerate(self.filters)})
         _check_positive({"window": self.window, "pooling": self.pooling})
+        _check_range(self, _SINGLE)
         if self.filters and self.bias_line is not None:
             raise InputError(f"--bias-line {self.bias_line}: convolutions have none; use --bias-currents")
         names = ("saturation_current", "ideality", "on_resistance", "off_resistance", "input_gain", "initial", "lower")
@@ -260,10 +281,16 @@ class CircuitConfiguration(RuleConfiguration):
     upper: float = math.inf
     """Largest conductance [S]."""
 
+    @property
+    def tolerance(self) -> float:
+        """As that of a layered network, but a hundred times `rtol` where that is less: float64 rounds to much less."""
+        return min(100.0 * self.rtol, super().tolerance)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         names = ("nodes", "saturation_current", "ideality", "input_gain", "target_voltage", "initial", "lower")
         _check_positive({name: getattr(self, name) for name in names})
+        _check_range(self, _DOUBLE)
         if not 0 < self.density <= 1:
             raise InputError(f"--density {self.density}: must be above 0 and at most 1")
         if self.diodes < 0:
@@ -287,6 +314,18 @@ def option(field: str) -> str:
     return "--" + field.replace("_", "-")
 
 
+def shown(configuration: Configuration, field: str) -> str:
+    """A field as the command takes it: `--hidden 100 10`."""
+    value = getattr(configuration, field)
+    return " ".join([option(field), *(_short(v) for v in (value if isinstance(value, tuple) else (value,)))])
+
+
+def _short(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return min((text for text in (f"{value:g}", repr(value)) if float(text) == value), key=len, default=repr(value))
+
+
 def to_json(configuration: Configuration) -> dict[str, Any]:
     """A configuration as an object for JSON: its kind, then its fields. An infinite bound becomes null."""
     kind = next(name for name, known in KINDS.items() if type(configuration) is known)
@@ -302,8 +341,8 @@ def from_json(fields: Mapping[str, Any]) -> Configuration:
     """
     given = dict(fields)
     kind = given.pop("kind", None)
-    if kind not in KINDS:
-        raise InputError(f"kind {kind!r}: expected one of {', '.join(KINDS)}")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise InputError(f"kind {reprlib.repr(kind)}: expected one of {', '.join(KINDS)}")
     expected = typing.get_type_hints(KINDS[kind])
     for name in [*expected, *given]:
         if name not in given or name not in expected:
@@ -313,8 +352,16 @@ def from_json(fields: Mapping[str, Any]) -> Configuration:
         if isinstance(given[name], list):
             given[name] = tuple(given[name])
         if not _is_of(given[name], expected[name]):
-            raise InputError(f"{name}: {given[name]!r} is not of type {expected[name]}")
+            raise InputError(f"{name}: {_brief(given[name])} is not of type {expected[name]}")
     return KINDS[kind](**given)
+
+
+def _brief(value: object) -> str:
+    """A value that may be anything, in few characters: Python refuses to print the longest integers."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:
+        return "an integer of very many digits"
 
 
 def _check_positive(values: Mapping[str, float]) -> None:
@@ -323,17 +370,52 @@ def _check_positive(values: Mapping[str, float]) -> None:
             raise InputError(f"{option(name.split('[')[0])} {value}: must be positive and finite")
 
 
+_RANGED = (
+    "beta",
+    "logit_gain",
+    "gains",
+    "input_gain",
+    "target_voltage",
+    "initial",
+    "lower",
+    "saturation_current",
+    "ideality",
+    "on_resistance",
+    "off_resistance",
+    "bias_line",
+    "diode_bias",
+)
+
+
+def _check_range(configuration: Configuration, allowed: tuple[float, float]) -> None:
+    """Refuse settings that are numbers, but none that training can compute with."""
+    least, most = allowed
+    precision = "float32" if allowed == _SINGLE else "float64"
+    for name in _RANGED:
+        value = getattr(configuration, name, None)
+        for number in value if isinstance(value, tuple) else (value,):
+            if number and math.isfinite(number) and not least <= abs(number) <= most:
+                side = "small" if abs(number) < least else "large"
+                raise InputError(
+                    f"{option(name)} {number:g}: too {side} for {precision}, in which this network trains: expected "
+                    f"{least:g} to {most:g} in magnitude"
+                )
+
+
 def _is_of(value: object, expected: Any) -> bool:
     """Whether a value read from JSON has the type of a field."""
     parts = typing.get_args(expected)
     if typing.get_origin(expected) is Literal:
-        return value in parts
+        return isinstance(value, str) and value in parts
     if typing.get_origin(expected) is tuple:
         return isinstance(value, tuple) and all(_is_of(v, parts[0]) for v in value)
     if isinstance(expected, types.UnionType):
         return any(_is_of(value, part) for part in parts)
     if expected is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        # An integer that is no float64 would be none of float32 either.
+        return isinstance(value, float) or (
+            isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+        )
     if expected is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, expected)

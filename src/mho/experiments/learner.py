@@ -26,9 +26,8 @@ class Learner:
     analog network takes another nudging factor `beta`, too."""
     predict: Callable[[Any, Array], tuple[Array, Array]]
     """Predictions (batch, outputs), and which samples converged (batch,), from the network and inputs."""
-    residual: Callable[[Any, Array], float] | None
-    """Largest Kirchhoff residual of inputs (batch, features), relative to the largest branch current at a node; None
-    where there is no circuit."""
+    tolerance: float | None
+    """Kirchhoff residual up to which an operating point of a probe obeys the law; None where there is no circuit."""
     weights: Callable[[Any], Mapping[str, ArrayLike]]
     """What the histograms show, by layer."""
     weight_name: str

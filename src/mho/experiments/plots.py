@@ -1,5 +1,6 @@
 """Plots of a finished run."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mho.experiments.atomic_file import write_atomically
-from mho.experiments.run import Metrics
+from mho.experiments.record import Metrics
 
 _MOST_NAMED = 20
 """Waveforms up to which a plot's legend names them."""
@@ -23,8 +24,10 @@ def plot_curves(metrics: Sequence[Metrics], path: Path) -> None:
     epochs = [record["epoch"] for record in metrics]
     left.plot(epochs, [record["train_loss"] for record in metrics], marker=".")
     left.set(xlabel="epoch", ylabel="training loss")
-    for name in ("train_error", "test_error"):
-        right.plot(epochs, [100 * record[name] for record in metrics], marker=".", label=name.replace("_", " "))
+    for name in ("train_error", "test_error", "error_after"):
+        errors = [math.nan if (error := record.get(name)) is None else 100 * error for record in metrics]
+        if not all(map(math.isnan, errors)):
+            right.plot(epochs, errors, marker=".", label=name.replace("_", " "))
     right.set(xlabel="epoch", ylabel="error [%]")
     right.legend()
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))

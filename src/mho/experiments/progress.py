@@ -25,15 +25,12 @@ class Standing:
     """Mean of this epoch's training losses so far."""
     error: float
     """Of this epoch's training samples; see `mho.experiments.error`."""
-    residual: float
-    """Largest residual that the solver stopped at in this epoch."""
-    unconverged: int
-    """Operating points above the tolerance in this epoch."""
+    exhausted: int
+    """Operating points for which the sweeps ran out in this epoch."""
 
     def __str__(self) -> str:
-        return (
-            f"loss {self.loss:.4g} error {self.error:.2%} residual {self.residual:.0e} unconverged {self.unconverged}"
-        )
+        shortage = f" out of sweeps {self.exhausted}" if self.exhausted else ""
+        return f"loss {self.loss:.4g} error {self.error:.2%}{shortage}"
 
 
 class Show(Protocol):

@@ -15,20 +15,9 @@ from typing import Any
 
 from mho.errors import InputError, MhoError
 from mho.experiments.atomic_file import remove_partial, write_atomically
+from mho.experiments.checkpoint_names import at_start, checkpoints
 from mho.experiments.configuration import Configuration, from_json, to_json
-
-Metrics = dict[str, Any]
-"""One epoch's record.
-
-`epoch` counts from 1. `train_loss` and `train_error` are means over the epoch's samples, each before the update that
-it takes part in; `test_error` is that of the network after the epoch. Errors are fractions: of samples not predicted
-or, in a regression, of variance unexplained (see `mho.experiments.error`). `seconds` is the wall-clock time of the epoch's
-steps, compilation and tests apart. `residual` is the largest Kirchhoff residual relative to the largest branch current at
-a node, after the epoch, in the free phase of the first 64 test samples, evaluated in float64. `unconverged` counts
-operating points above the tolerance in training, over all phases, and `test_unconverged` those of the test; `sweeps` is
-the mean number of sweeps, or of Newton's steps, for an update, over all phases. What a software baseline does not have is
-null.
-"""
+from mho.experiments.record import Metrics, check_record
 
 _SESSION_START = 1
 """`SessionLog.START` of TensorBoard's events."""
@@ -45,8 +34,16 @@ def checkpoint_folder(folder: Path) -> Path:
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether there is a run in a folder."""
-    return (folder / _CONFIG).exists() or any(checkpoint_folder(folder).glob("*.npz"))
+    """Whether there is a run in a folder that has got beyond its start, or cannot be told to be at it."""
+    saved = checkpoints(checkpoint_folder(folder))
+    return any(not at_start(path) for path in saved) or bool(_size(folder / _METRICS))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def new_folder(name: str, configuration: Configuration) -> Path:
@@ -59,8 +56,11 @@ def new_folder(name: str, configuration: Configuration) -> Path:
     return folder
 
 
-def create_run(folder: Path, name: str, configuration: Configuration) -> None:
+def create_run(folder: Path, name: str, configuration: Configuration) -> list[Path]:
     """Make the folder of a new run; a failure leaves no part of it.
+
+    Returns:
+        The folders that had to be made, innermost first.
 
     Raises:
         InputError: if it holds a run already or cannot be written.
@@ -73,14 +73,36 @@ def create_run(folder: Path, name: str, configuration: Configuration) -> None:
         with exclusive(folder):
             _refuse_to_overwrite(folder)
             (folder / _CHECKPOINTS).mkdir(exist_ok=True)
+            for left in checkpoints(folder / _CHECKPOINTS):  # of a run that was killed at its start
+                left.unlink()
             write_configuration(folder, name, configuration)
     except OSError as problem:
-        with contextlib.suppress(OSError):
-            (folder / _LOCK).unlink()
-        for made in (folder / _CHECKPOINTS, *absent):
-            with contextlib.suppress(OSError):
-                made.rmdir()
+        _remove(folder, absent)
         raise InputError(f"--out {folder}: cannot be made: {problem.strerror}") from problem
+    return absent
+
+
+def discard_unbegun(folder: Path, made: list[Path]) -> None:
+    """Remove a run that has failed before its first step, so that its folder does not stand in the way of the next.
+
+    Args:
+        folder: its folder; a run that has got further is left as it is.
+        made: what `create_run` returned.
+    """
+    if not holds_run(folder):
+        _remove(folder, made)
+
+
+def _remove(folder: Path, made: list[Path]) -> None:
+    """Remove what mho writes in a folder, and the folders that it made for it as far as they are empty then."""
+    saved = checkpoints(folder / _CHECKPOINTS)
+    events = folder.glob("events.out.tfevents.*")
+    for path in (*saved, *events, folder / _METRICS, folder / _CONFIG, folder / _LOCK):
+        with contextlib.suppress(OSError):
+            path.unlink()
+    for emptied in (folder / _CHECKPOINTS, *made):
+        with contextlib.suppress(OSError):
+            emptied.rmdir()
 
 
 def _refuse_to_overwrite(folder: Path) -> None:
@@ -108,7 +130,9 @@ def read_configuration(folder: Path) -> tuple[str, Configuration]:
         content = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError) as problem:
         raise InputError(f"{folder}: holds no run ({_CONFIG} is missing)") from problem
-    except ValueError as problem:
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
+    except (ValueError, RecursionError) as problem:
         raise InputError(f"{path}: not JSON: {problem}") from problem
     if not isinstance(content, dict) or not isinstance(content.get("experiment"), str):
         raise InputError(f"{path}: names no experiment")
@@ -120,11 +144,28 @@ def read_configuration(folder: Path) -> tuple[str, Configuration]:
 
 
 def read_metrics(folder: Path) -> list[Metrics]:
-    """The records of a run, an epoch each; a last line that is not whole is left out."""
+    """The records of a run, an epoch each; a last line that is not whole is left out.
+
+    Raises:
+        InputError: for a line that is no record.
+    """
     path = folder / _METRICS
-    if not path.exists():
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except FileNotFoundError:
         return []
-    return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
+    records = []
+    for number, line in enumerate(lines, start=1):
+        if not line.endswith(b"\n"):
+            break
+        try:
+            records.append(json.loads(line))
+            check_record(records[-1], number)
+        except (ValueError, RecursionError) as problem:
+            raise InputError(f"{path}:{number}: not the record of an epoch: {problem}") from problem
+    return records
 
 
 @contextlib.contextmanager
@@ -182,7 +223,7 @@ class MetricsLog:
         self._content += _line(record)
         self._write()
         for name, value in record.items():
-            if name != "epoch" and value is not None:
+            if isinstance(value, int | float) and name != "epoch":
                 self._write_event(record["epoch"], summary=scalar(name, value))
         self._events.flush()
 

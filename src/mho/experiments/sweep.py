@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import itertools
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,8 @@ from mho.experiments.epoch import (
 )
 from mho.experiments.error import error_scale
 from mho.experiments.learner import Learner
-from mho.experiments.training import experiment_data, learner, untrained_network
+from mho.experiments.memory import refuse_if_too_large
+from mho.experiments.training import experiment_data, learner, next_piece, untrained_network
 from mho.learning.update import scale_by_layer
 
 SWEPT = ("learning_rates", "beta", "decay", "initial")
@@ -53,7 +55,7 @@ class Member:
     test_error: list[float | None]
     """After each epoch; None where the loss is not finite."""
     unconverged: int
-    """Operating points above the tolerance, in training."""
+    """Operating points for which the sweeps ran out, in training."""
 
     @property
     def diverged(self) -> bool:
@@ -102,9 +104,9 @@ def sweep(
     """
     if not seeds:
         raise InputError("--seeds: no seed")
-    members = [
-        dataclasses.replace(setting, seed=seed) for setting in settings_of(configuration, values) for seed in seeds
-    ]
+    settings = settings_of(configuration, values)
+    refuse_if_too_large(configuration, 1, 1, 1, len(settings) * len(seeds))  # before there is a record of each
+    members = [dataclasses.replace(setting, seed=seed) for setting in settings for seed in seeds]
     if isinstance(configuration, CircuitConfiguration):
         raise InputError("sweeps are of layered networks and software baselines, not of circuits")
     if isinstance(configuration, AnalogConfiguration):
@@ -118,6 +120,7 @@ def sweep(
     samples, features = data.train_inputs.shape
     classes, batch_size, passes = data.classes, configuration.batch_size, configuration.passes
     outputs = data.train_targets.shape[1] if classes is None else classes
+    refuse_if_too_large(configuration, features, outputs, samples * len(members), len(members))
     steps = passes * (samples // batch_size)
     # Rates, decay and nudging factor are each member's own, so the learner that all share has none.
     template = dataclasses.replace(configuration, learning_rates=(1.0,), decay=1.0)
@@ -135,26 +138,35 @@ def sweep(
         return train_step(_with(common, rates, beta), state, batch, key, classes=classes, devices=one_device())
 
     @functools.partial(jax.jit, donate_argnums=0)
-    def epoch(state: TrainingState, rates: Array, betas: Array, orders: Array, keys: Array) -> TrainingState:
+    def advance(
+        state: TrainingState, count: Array, rates: Array, betas: Array, orders: Array, keys: Array
+    ) -> TrainingState:
         each = jax.vmap(step)
-        return lax.fori_loop(0, steps, lambda _, state: each(state, rates, betas, orders, keys), state)
+        return lax.fori_loop(0, count, lambda _, state: each(state, rates, betas, orders, keys), state)
 
     judge = compile_test(common, jnp.asarray(data.test_inputs), jnp.asarray(data.test_targets), scale=data.scale)
     test = jax.jit(jax.vmap(judge))
 
+    piece = 1
     losses: list[list[float | None]] = [[] for _ in members]
     errors: list[list[float | None]] = [[] for _ in members]
     unconverged = np.zeros(len(members), int)
     for number in range(1, configuration.epochs + 1):
         orders = {seed: sample_order(seed, number, samples, passes) for seed in seeds}
         keys = {seed: jax.random.fold_in(jax.random.key(seed), number) for seed in seeds}
-        state = epoch(
-            state,
+        given = (
             jnp.asarray(rates * decays[:, None] ** (number - 1)),
             jnp.asarray(betas),
             jnp.stack([orders[member.seed] for member in members]),
             jnp.stack([keys[member.seed] for member in members]),
         )
+        done = 0
+        while done < steps:
+            # In pieces, between which signals are heard.
+            began, count = time.perf_counter(), min(piece, steps - done)
+            state = jax.block_until_ready(advance(state, jnp.int32(count), *given))
+            done += count
+            piece = next_piece(piece, time.perf_counter() - began)
         wrong, _ = test(state.network)
         mean_loss = np.asarray(state.tally.loss, float) / steps
         unconverged += np.asarray(state.tally.unconverged)
@@ -183,7 +195,7 @@ def _rates(configuration: Configuration, network: Any) -> list[float]:
 
 def _with(common: Learner, rates: Any, beta: Any) -> Learner:
     """The learner with a member's own learning rates and nudging factor, which may be traced."""
-    analog = common.residual is not None
+    analog = common.tolerance is not None
     return dataclasses.replace(
         common,
         optimizer=optax.chain(common.optimizer, scale_by_layer([rates[index] for index in range(len(rates))])),

@@ -2,14 +2,13 @@
 
 import dataclasses
 import math
-import signal
-import threading
+import shlex
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -21,24 +20,25 @@ from mho.experiments.baselines import baseline_learner, perceptron
 from mho.experiments.checkpoint import (
     Bookmark,
     checkpoint_path,
-    checkpoints,
     read_bookmark,
-    read_state,
+    read_checkpoint,
     write_checkpoint,
 )
+from mho.experiments.checkpoint_names import at_start, checkpoints
 from mho.experiments.circuits import circuit, circuit_learner
 from mho.experiments.configuration import (
     AnalogConfiguration,
     BaselineConfiguration,
     CircuitConfiguration,
     Configuration,
-    RuleConfiguration,
     from_json,
     to_json,
 )
 from mho.experiments.data import Dataset, load_dataset, split_validation
 from mho.experiments.devices import Devices, one_device
+from mho.experiments.diagnosis import divergence, guessing_error, warnings
 from mho.experiments.epoch import (
+    Advance,
     TrainingState,
     all_finite,
     compile_epoch,
@@ -49,23 +49,29 @@ from mho.experiments.epoch import (
 )
 from mho.experiments.error import error_scale
 from mho.experiments.learner import Learner
+from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.plots import plot_curves, plot_histograms
+from mho.experiments.probe import Judge, Probe, compile_probe, root_mean_square
 from mho.experiments.progress import Quiet, Show, Standing
+from mho.experiments.record import Metrics, told_error
+from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.run import (
     CHANGEABLE,
-    Metrics,
     MetricsLog,
     checkpoint_folder,
     create_run,
+    discard_unbegun,
     exclusive,
     read_configuration,
     write_configuration,
 )
+from mho.interruption import deferred
+from mho.steady import load
 
 _PIECE_SECONDS = 0.5
 """How long the compiled loop may run before the caller has its say."""
-_PROBED = 64
-"""Test samples whose Kirchhoff residual is measured after each epoch."""
+_ATTEMPTS = 20
+"""Readings of the last checkpoint of a run that is being trained, until it is given up."""
 _SPLIT_SEED = 0
 """Draws the validation samples: the same ones for every seed of the training."""
 
@@ -138,6 +144,13 @@ def untrained_network(configuration: Configuration, features: int, outputs: int)
     raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
 
 
+def next_piece(steps: int, seconds: float) -> int:
+    """Steps of the next call of a compiled loop: more until one takes long enough, fewer if it takes too long."""
+    if seconds < _PIECE_SECONDS:
+        return 2 * steps
+    return max(1, steps // 2) if seconds > 4 * _PIECE_SECONDS else steps
+
+
 def train(
     name: str,
     configuration: Configuration,
@@ -163,13 +176,19 @@ def train(
         Interrupted: on SIGINT or SIGTERM, once a checkpoint is written.
     """
     _check_interval(checkpoint_minutes)
+    refuse_if_too_large(configuration, 1, 1)  # before the data are fetched
     dataset = experiment_data(configuration)
     devices = devices or one_device()
     training = _Training(name, configuration, dataset, folder, checkpoint_minutes, devices, show or Quiet())
-    if devices.leads:
-        create_run(folder, name, configuration)
-    with _held(folder, devices):
-        return training.run()
+    made = create_run(folder, name, configuration) if devices.leads else []
+    with _advising(folder):
+        try:
+            with _held(folder, devices):
+                return training.run()
+        except (Exception, KeyboardInterrupt):
+            if devices.leads:
+                discard_unbegun(folder, made)
+            raise
 
 
 def resume(
@@ -194,8 +213,8 @@ def resume(
         show: see `train`.
 
     Raises:
-        InputError: if the folder holds no run, its last checkpoint is damaged or of another configuration, or more epochs
-            are done already.
+        InputError: if the folder holds no run or no checkpoint, its last checkpoint is damaged or of another configuration,
+            or more epochs are done already.
         MhoError: see `train`.
         Interrupted: see `train`.
     """
@@ -204,23 +223,27 @@ def resume(
     changes = {k: v for k, v in {"epochs": epochs, "data_dir": data_dir}.items() if v is not None}
     changed = dataclasses.replace(configuration, **changes)
     devices = devices or one_device()
-    with _held(folder, devices):
+    with _held(folder, devices), _advising(folder):
         saved = checkpoints(checkpoint_folder(folder))
-        bookmark = read_bookmark(saved[0]) if saved else None
-        if bookmark is not None:
-            _refuse_if_edited(folder, configuration, bookmark)
-            under_way = bookmark.epochs_done + (bookmark.step > 0)
-            if changed.epochs < under_way:
-                raise InputError(f"--epochs {changed.epochs}: {folder} is in epoch {under_way} already")
-            if bookmark.epochs_done == changed.epochs and (folder / "histograms.png").exists():
-                return Finished(folder, bookmark.metrics, trained=False)
+        if not saved:
+            raise InputError(
+                f"--resume {folder}: has no checkpoint to go on from; begin it anew by mho train {name} --out "
+                + shlex.quote(str(folder))
+            )
+        bookmark = read_bookmark(saved[0])
+        _refuse_if_edited(folder, configuration, bookmark)
+        under_way = bookmark.epochs_done + (bookmark.step > 0)
+        if changed.epochs < under_way:
+            raise InputError(f"--epochs {changed.epochs}: {folder} is in epoch {under_way} already")
+        if bookmark.epochs_done == changed.epochs and (folder / "histograms.png").exists():
+            return Finished(folder, bookmark.metrics, trained=False)
         dataset = experiment_data(changed)
         training = _Training(name, changed, dataset, folder, checkpoint_minutes, devices, show or Quiet())
         if devices.leads:
             if changed != configuration:
                 write_configuration(folder, name, changed)
             checkpoint_folder(folder).mkdir(exist_ok=True)
-        return training.run(saved[0] if saved else None)
+        return training.run(saved[0])
 
 
 def trained_network(run: Path) -> tuple[Configuration, Any]:
@@ -238,19 +261,34 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
             raise InputError(f"{run}: no such checkpoint")
         folder = run.absolute().parent.parent
     _, configuration = read_configuration(folder)
-    saved = [run] if run is not folder else checkpoints(checkpoint_folder(folder))
-    if not saved:
-        raise InputError(f"{folder}: has no checkpoint yet")
-    bookmark = read_bookmark(saved[0])
-    template = untrained_network(configuration, bookmark.features, bookmark.outputs)
-    if isinstance(configuration, CircuitConfiguration):
-        with jax.enable_x64(True):
-            return configuration, read_state(saved[0], template, part="network")
-    return configuration, read_state(saved[0], template, part="network")
+    double = isinstance(configuration, CircuitConfiguration)
+
+    def read(checkpoint: Path) -> tuple[Configuration, Any]:
+        # Once: a run that is being trained removes its older checkpoints.
+        stored = read_checkpoint(checkpoint)
+        bookmark = stored.bookmark
+        _refuse_if_edited(folder, configuration, bookmark)
+        refuse_if_too_large(configuration, bookmark.features, bookmark.outputs)
+        template = untrained_network(configuration, bookmark.features, bookmark.outputs)
+        with jax.enable_x64(True) if double else nullcontext():
+            return configuration, stored.state(template, part="network")
+
+    if run is not folder:
+        return read(run)
+    for _ in range(_ATTEMPTS):
+        saved = checkpoints(checkpoint_folder(folder))
+        if not saved:
+            raise InputError(f"{folder}: has no checkpoint yet")
+        with suppress(FileNotFoundError):
+            return read(saved[0])
+    raise MhoError(f"{folder}: its checkpoints change faster than they can be read; name one of them")
 
 
 def _refuse_if_edited(folder: Path, configuration: Configuration, bookmark: Bookmark) -> None:
-    trained = from_json(bookmark.configuration)
+    try:
+        trained = from_json(bookmark.configuration)
+    except InputError as problem:
+        raise InputError(f"{checkpoint_folder(folder)}: a checkpoint of another version of mho: {problem}") from problem
     for field in dataclasses.fields(configuration):
         before, now = getattr(trained, field.name, None), getattr(configuration, field.name)
         if field.name not in CHANGEABLE and now != before:
@@ -271,25 +309,16 @@ def _held(folder: Path, devices: Devices) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn SIGINT and SIGTERM into a flag, to be looked at between two pieces of an epoch; a second one acts at once."""
-    requested = False
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-
-    def request(number: int, frame: object) -> None:
-        nonlocal requested
-        if requested:
-            raise KeyboardInterrupt
-        requested = True
-
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+def _advising(folder: Path) -> Iterator[None]:
+    """An interruption before the first step, or after the last, can be gone on from where there is a checkpoint."""
     try:
-        yield lambda: requested
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        yield
+    except Interrupted:
+        raise
+    except KeyboardInterrupt as interruption:
+        if checkpoints(checkpoint_folder(folder)):
+            raise Interrupted(str(interruption) or "interrupted") from interruption
+        raise
 
 
 class _Training:
@@ -313,6 +342,11 @@ class _Training:
         self.samples, self.features = dataset.train_inputs.shape
         self.outputs = dataset.train_targets.shape[1] if dataset.classes is None else dataset.classes
         self.steps = configuration.passes * (self.samples // configuration.batch_size)
+        refuse_if_too_large(configuration, self.features, self.outputs, self.samples)
+        if self.steps >= 2**31:
+            raise InputError(
+                f"--passes {configuration.passes}: an epoch of {self.steps} steps; there may be {2**31 - 1}"
+            )
         self.learner = learner(configuration, self.features, self.outputs, self.steps)
         if not self.learner.traceable and devices.mesh.size > 1:
             self.learner.close()
@@ -320,6 +354,8 @@ class _Training:
         self.metrics: list[Metrics] = []
         self.seconds = 0.0
         """That the steps of the epoch under way took."""
+        self.start_weight = 0.0
+        """Root mean square of the weights before training."""
 
     def run(self, saved: Path | None = None) -> Finished:
         """Train until all epochs are done, from a checkpoint if there is one."""
@@ -328,18 +364,20 @@ class _Training:
 
     def _run(self, saved: Path | None) -> Finished:
         state = initial_state(self.learner)
+        self.start_weight = root_mean_square(self.learner, state.network)
         # Of the network at its start the shapes are enough from here on; a wide one is most of the memory.
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), self.learner.network)
         self.learner = dataclasses.replace(self.learner, network=shapes)
         if saved is not None:
-            bookmark = read_bookmark(saved)
-            state = read_state(saved, state)
+            stored = read_checkpoint(saved)
+            state, bookmark = stored.state(state), stored.bookmark
             self.metrics, self.seconds = bookmark.metrics, bookmark.seconds
         state = self.devices.placed(state)
+        if saved is None:
+            self._checkpoint(state, 0)  # so that a run can be gone on with whenever it is killed
         log = MetricsLog(self.folder, self.metrics) if self.devices.leads else None
         try:
-            with _deferred_interrupt() as interrupted:
-                state = self.devices.together(lambda: self._epochs(state, log, interrupted))
+            state = self.devices.together(lambda: self._epochs(state, log))
         finally:
             if log is not None:
                 log.close()
@@ -350,7 +388,7 @@ class _Training:
             plot_histograms(self.learner.weights(network), self.learner.weight_name, self.folder / "histograms.png")
         return Finished(self.folder, self.metrics, trained=True)
 
-    def _epochs(self, state: TrainingState, log: MetricsLog | None, interrupted: Callable[[], bool]) -> TrainingState:
+    def _epochs(self, state: TrainingState, log: MetricsLog | None) -> TrainingState:
         configuration, dataset, devices = self.configuration, self.dataset, self.devices
         if len(self.metrics) == configuration.epochs:
             return state
@@ -361,26 +399,42 @@ class _Training:
             devices.replicated,
             (dataset.train_inputs, dataset.train_targets, dataset.test_inputs, dataset.test_targets),
         )
-        scale, passes = dataset.scale, configuration.passes
+        settings: dict[str, Any] = {
+            "classes": dataset.classes,
+            "scale": dataset.scale,
+            "batch_size": configuration.batch_size,
+        }
         advance = compile_epoch(
-            self.learner,
-            state,
-            inputs,
-            labels,
-            classes=dataset.classes,
-            scale=scale,
-            batch_size=configuration.batch_size,
-            passes=passes,
-            devices=devices,
+            self.learner, state, inputs, labels, passes=configuration.passes, devices=devices, **settings
         )
-        test = compile_test(self.learner, test_inputs, test_labels, scale=scale, devices=devices)
-        probe = jnp.asarray(dataset.test_inputs[:_PROBED]).astype(float) * scale
+        test = compile_test(self.learner, test_inputs, test_labels, scale=dataset.scale, devices=devices)
+        probe = compile_probe(
+            self.learner,
+            dataset.train_inputs,
+            dataset.train_targets,
+            rtol=getattr(configuration, "rtol", 0.0),
+            **settings,
+        )
+        with deferred() as interrupted:
+            return self._advanced(state, log, advance, (inputs, labels), test, probe, interrupted)
 
+    def _advanced(
+        self,
+        state: TrainingState,
+        log: MetricsLog | None,
+        advance: Advance,
+        samples: tuple[jax.Array, jax.Array],
+        test: Callable[[Any], tuple[jax.Array, jax.Array]],
+        probe: Judge,
+        interrupted: Callable[[], bool],
+    ) -> TrainingState:
+        """Train epoch by epoch, in pieces between which signals are heard."""
+        configuration, devices = self.configuration, self.devices
         piece = 1
         written = time.monotonic()
         while len(self.metrics) < configuration.epochs:
             epoch = len(self.metrics) + 1
-            order = devices.replicated(sample_order(configuration.seed, epoch, self.samples, passes))
+            order = devices.replicated(sample_order(configuration.seed, epoch, self.samples, configuration.passes))
             key = jax.random.wrap_key_data(
                 devices.replicated(jax.random.key_data(jax.random.fold_in(jax.random.key(configuration.seed), epoch)))
             )
@@ -388,14 +442,11 @@ class _Training:
             while step < self.steps:
                 began = time.perf_counter()
                 stop = min(step + piece, self.steps)
-                state = advance(state, devices.replicated(np.int32(stop)), order, inputs, labels, key)
+                state = advance(state, devices.replicated(np.int32(stop)), order, *samples, key)
                 step = int(state.step)
                 took = time.perf_counter() - began
                 self.seconds += took
-                # Pieces grow until they take long enough, and shrink again if they take too long.
-                piece = (
-                    2 * piece if took < _PIECE_SECONDS else max(1, piece // 2) if took > 4 * _PIECE_SECONDS else piece
-                )
+                piece = next_piece(piece, took)
                 self._refuse_if_diverged(state, epoch, step)
                 self.show.standing(self._standing(state, epoch, step))
                 due = time.monotonic() - written >= self.interval
@@ -407,25 +458,16 @@ class _Training:
                     if due:
                         self._checkpoint(state, step)
                         written = time.monotonic()
-            test_error, test_unconverged = test(state.network)
-            standing = self._standing(state, epoch, step)
-            circuit = self.learner.residual is not None
-            network = devices.gathered(state.network)
-            record: Metrics = {
-                "epoch": epoch,
-                "train_loss": standing.loss,
-                "train_error": standing.error,
-                "test_error": float(test_error) / len(test_labels) / error_scale(dataset.test_targets),
-                "seconds": self.seconds,
-                "residual": self.learner.residual(network, probe) if self.learner.residual and devices.leads else None,
-                "unconverged": standing.unconverged if circuit else None,
-                "test_unconverged": int(test_unconverged) if circuit else None,
-                "sweeps": int(state.tally.sweeps) / self.steps if circuit else None,
-            }
+            error, test_exhausted = test(state.network)
+            trained = devices.gathered((state.network, state.optimizer_state))
+            found = probe(*trained, np.asarray(order), key) if devices.leads else None
+            record = self._record(state, epoch, float(error), int(test_exhausted), found)
             if log is not None:
                 log.append(record)
             self.metrics = [*self.metrics, record]
             self.show.line(_summary(record, configuration.epochs))
+            for warning in record["warnings"]:
+                self.show.line(f"warning: {warning}")
             state = dataclasses.replace(
                 state, step=devices.replicated(np.int32(0)), tally=jax.tree.map(devices.replicated, fresh_tally())
             )
@@ -433,9 +475,54 @@ class _Training:
             self._checkpoint(state, 0)
             written = time.monotonic()
             _, stopping = devices.agreed((), interrupted())
-            if stopping and epoch < configuration.epochs:
+            if stopping:
                 raise Interrupted(f"interrupted after epoch {epoch} of {configuration.epochs}")
         return state
+
+    def _record(
+        self, state: TrainingState, epoch: int, error: float, test_exhausted: int, probe: Probe | None
+    ) -> Metrics:
+        """An epoch's line of metrics.jsonl; without the probe's part where there is none, on a host that does not write."""
+        standing, dataset, tolerance = self._standing(state, epoch, self.steps), self.dataset, self.learner.tolerance
+        error /= len(dataset.test_targets) * error_scale(dataset.test_targets)
+        seen = dataset.tests_what_it_trains
+        circuit = tolerance is not None
+        judged: dict[str, Any] = dict.fromkeys(("residual", "above_tolerance", "probed"))
+        if probe is not None and tolerance is not None:
+            if not np.isfinite(probe.residuals).all():
+                self._refuse("the voltages of a probe", epoch, self.steps)
+            judged = {
+                "residual": float(np.max(probe.residuals)),
+                "above_tolerance": probe.above(tolerance),
+                "probed": len(probe.residuals),
+            }
+        told = []
+        if probe is not None:
+            told = warnings(
+                self.configuration,
+                self.own,
+                probe,
+                epoch=epoch,
+                error=standing.error,
+                chance=guessing_error(dataset.train_targets),
+                tolerance=tolerance,
+                exhausted=standing.exhausted + test_exhausted if circuit else 0,
+                start_weight=self.start_weight,
+            )
+        return {
+            "epoch": epoch,
+            "train_loss": standing.loss,
+            "train_error": standing.error,
+            "test_error": None if seen else error,
+            "seconds": self.seconds,
+            **judged,
+            "tolerance": tolerance,
+            "out_of_sweeps": standing.exhausted if circuit else None,
+            "test_out_of_sweeps": test_exhausted if circuit else None,
+            "sweeps": int(state.tally.sweeps) / self.steps if circuit else None,
+            "error_after": error if seen else None,
+            "warnings": told,
+        }
 
     def _standing(self, state: TrainingState, epoch: int, step: int) -> Standing:
         tally = jax.device_get(state.tally)
@@ -446,23 +533,32 @@ class _Training:
             steps=self.steps,
             loss=float(tally.loss) / step,
             error=float(tally.error) / (step * self.configuration.batch_size) / error_scale(self.dataset.train_targets),
-            residual=float(tally.residual),
-            unconverged=int(tally.unconverged),
+            exhausted=int(tally.unconverged),
         )
+
+    @property
+    def own(self) -> Configuration | None:
+        """The named experiment's own configuration."""
+        known = EXPERIMENTS.get(self.name)
+        return known.configuration if known and type(known.configuration) is type(self.configuration) else None
 
     def _refuse_if_diverged(self, state: TrainingState, epoch: int, step: int) -> None:
         loss = float(state.tally.loss)
-        if math.isfinite(loss) and bool(all_finite(state.network)):
-            return
-        what = "the network" if math.isfinite(loss) else "the loss"
-        causes = f"a learning rate too large (--learning-rates {' '.join(map(str, self.configuration.learning_rates))})"
-        by_rule = self.configuration if isinstance(self.configuration, RuleConfiguration) else None
-        if by_rule is not None and by_rule.rule == "equilibrium-propagation":
-            causes = f"the nudging factor too large (--beta {by_rule.beta:g}), or {causes}"
-        saved = checkpoints(checkpoint_folder(self.folder))
+        if not math.isfinite(loss):
+            self._refuse("the loss", epoch, step)
+        if not bool(all_finite(state.network)):
+            self._refuse("the network", epoch, step)
+
+    def _refuse(self, what: str, epoch: int, step: int) -> NoReturn:
+        conductance = None
+        if isinstance(self.configuration, AnalogConfiguration):
+            start = untrained_network(self.configuration, self.features, self.outputs)
+            conductance = float(jnp.min(load(start, jnp.zeros((1, self.features))).conductances[-1]))
+        cause = divergence(self.configuration, self.own, epoch=epoch, conductance=conductance)
+        saved = [path for path in checkpoints(checkpoint_folder(self.folder)) if not at_start(path)]
         kept = f"the checkpoint {saved[0]} stands" if saved else "there is no checkpoint yet"
         raise MhoError(
-            f"{what} ceased to be finite in epoch {epoch}, step {step} of {self.steps}: likely {causes}; {kept}"
+            f"{what} ceased to be finite in epoch {epoch}, step {step} of {self.steps}: likely {cause}; {kept}"
         )
 
     def _checkpoint(self, state: TrainingState, step: int) -> None:
@@ -493,10 +589,12 @@ def _summary(record: Metrics, epochs: int) -> str:
         f"epoch {record['epoch']}/{epochs}",
         f"loss {record['train_loss']:.4g}",
         f"train error {record['train_error']:.2%}",
-        f"test error {record['test_error']:.2%}",
+        told_error(record),
         f"{record['seconds']:.1f} s",
     ]
     if record["residual"] is not None:
-        unconverged = record["unconverged"] + record["test_unconverged"]
-        parts += [f"residual {record['residual']:.1e}", f"unconverged {unconverged}"]
+        parts.append(
+            f"residual {record['residual']:.1e}, {record['above_tolerance']} of {record['probed']} above "
+            f"{record['tolerance']:.0e}"
+        )
     return "  ".join(parts)

@@ -10,7 +10,7 @@ from jax import Array
 
 from mho.errors import InputError
 from mho.learning.cost import SquaredError
-from mho.learning.gradient import Gradient, energy_slope
+from mho.learning.gradient import Gradient, Phase, energy_slope
 from mho.steady import Clamp, Network, load, settle
 
 
@@ -72,4 +72,5 @@ def coupled_learning(
         residual=jnp.max(residual),
         unconverged=jnp.sum(~(residual <= rtol)),
         sweeps=free.sweeps + clamped.sweeps,
+        phases=(Phase(driven.sources, free.voltages), Phase(driven.sources, clamped.voltages, clamp)),
     )

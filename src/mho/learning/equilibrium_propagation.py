@@ -15,7 +15,7 @@ from jax.core import Tracer
 
 from mho.errors import InputError
 from mho.learning.cost import Cost
-from mho.learning.gradient import Gradient, energy_slope
+from mho.learning.gradient import Gradient, Phase, energy_slope
 from mho.learning.nudging import EnergyNudge, held_nudge
 from mho.networks import LayeredNetwork
 from mho.steady import Network, Settle, load, settle_deviation, settles_by_mean_field
@@ -108,6 +108,7 @@ def equilibrium_propagation(
         residual=jnp.max(phases.residual),
         unconverged=jnp.sum(~(phases.residual <= rtol)),
         sweeps=phases.sweeps,
+        phases=phases.settled,
     )
 
 
@@ -122,6 +123,7 @@ class _Phases(eqx.Module):
     residual: Array
     """Of all phases' samples."""
     sweeps: Array
+    settled: tuple[Phase, ...]
 
     def voltages(self, deviations: Any) -> Any:
         """Node voltages [V]."""
@@ -149,11 +151,13 @@ def _phases(
     def copies(tree: Any) -> Any:
         return jax.tree.map(lambda x: jnp.concatenate([x] * times), tree)
 
-    def compared(free: Any, nudged: Any, rest: Any, residual: Array, sweeps: Array) -> _Phases:
+    def compared(
+        free: Any, nudged: Any, rest: Any, residual: Array, sweeps: Array, settled: tuple[Phase, ...]
+    ) -> _Phases:
         other = jax.tree.map(lambda v: v[batch:], nudged)
         if times == 1:
             other = free if rest is None else jax.tree.map(jnp.zeros_like, free)
-        return _Phases(free, rest, jax.tree.map(lambda v: v[:batch], nudged), other, residual, sweeps)
+        return _Phases(free, rest, jax.tree.map(lambda v: v[:batch], nudged), other, residual, sweeps, settled)
 
     layered = isinstance(network, LayeredNetwork)
     # Of a deep network float32 tells the nudged phases from the free one as deviations from it alone.
@@ -163,19 +167,27 @@ def _phases(
         everyone = jnp.concatenate([jnp.zeros((batch, 1), strength.dtype), strength])
         nudge = EnergyNudge(cost, everyone, jnp.concatenate([targets, copies(targets)]), paired)
         point = settle(network, driven.repeated(1 + times), nudge=nudge, **tolerance)
+        settled = (Phase(driven.repeated(1 + times).sources, point.voltages, nudge),)
         free, nudged = (jax.tree.map(lambda v, s=s: v[s], point.voltages) for s in (slice(batch), slice(batch, None)))
-        return compared(free, nudged, None, point.residual, point.sweeps)
+        return compared(free, nudged, None, point.residual, point.sweeps, settled)
     first = settle(network, driven, **tolerance)
     free: Any = first.voltages
     if nudging == "held":
         nudge = held_nudge(cost, strength, copies(network.prediction(free)), copies(targets), paired)
     else:
-        nudge = EnergyNudge(cost, strength, copies(targets), paired, copies(free[-1]) if deviating else None)
+        nudge = EnergyNudge(cost, strength, copies(targets), paired)
+    everywhere = driven.repeated(times).sources
     if deviating:
         assert isinstance(network, LayeredNetwork)
-        second = settle_deviation(network, driven, first.start, nudge=nudge, times=times, **tolerance)
+        moved = nudge
+        if isinstance(nudge, EnergyNudge):
+            moved = eqx.tree_at(lambda n: n.rest, nudge, copies(free[-1]), is_leaf=lambda x: x is None)
+        second = settle_deviation(network, driven, first.start, nudge=moved, times=times, **tolerance)
+        nudged = Phase(everywhere, copies(free), nudge, second.voltages)
     else:
         # From the free phase: Newton's method has but a step or two to go.
         second = settle(network, driven.repeated(times), nudge=nudge, start=copies(first.start), **tolerance)
+        nudged = Phase(everywhere, second.voltages, nudge)
     residual = jnp.concatenate([first.residual, second.residual])
-    return compared(free, second.voltages, free if deviating else None, residual, first.sweeps + second.sweeps)
+    settled = (Phase(driven.sources, free), nudged)
+    return compared(free, second.voltages, free if deviating else None, residual, first.sweeps + second.sweeps, settled)

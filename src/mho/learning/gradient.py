@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from mho.elements import TwoTerminal
 from mho.errors import InputError
 from mho.learning.circuit_slope import CIRCUIT_PARAMETERS, circuit_slope, trained_branches
 from mho.networks import Circuit, LayeredNetwork, Voltages
@@ -23,6 +24,19 @@ Not the elements' polarities: which way round a diode stands is wiring, +1 or âˆ
 Energy = Callable[[Any], Array]
 
 
+class Phase(eqx.Module):
+    """Where a batch came to rest in one phase or several, as `mho.steady.kirchhoff_residual` judges it."""
+
+    sources: Array
+    """Voltages [V], (samples, sources)."""
+    voltages: Any
+    """Of the nodes [V]."""
+    nudge: TwoTerminal | None = None
+    """What is attached to the outputs."""
+    deviation: Any = None
+    """Of the nodes' voltages from those above [V]; None for none."""
+
+
 class Gradient(eqx.Module):
     """A batch's gradient, and what was measured on the way."""
 
@@ -35,9 +49,11 @@ class Gradient(eqx.Module):
     residual: Array
     """Largest residual of the batch over all phases."""
     unconverged: Array
-    """Operating points above the tolerance, over all phases."""
+    """Operating points at which the solver's own measure stayed above the tolerance, over all phases."""
     sweeps: Array
     """Sweeps made, or Newton's steps: by all phases together, or the sum over those settled in turn."""
+    phases: tuple[Phase, ...] = ()
+    """What it was computed from: of each sample the free phase first, then the nudged or clamped ones."""
 
 
 def trained_part(network: Network, trained: tuple[str, ...]) -> Any:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from mho.learning.cost import Cost
-from mho.learning.gradient import Gradient, energy_slope, trained_part
+from mho.learning.gradient import Gradient, Phase, energy_slope, trained_part
 from mho.learning.nudging import at_outputs
 from mho.steady import Network, linear_response, load, settle
 
@@ -56,4 +56,5 @@ def implicit_gradient(
         residual=jnp.max(residual),
         unconverged=jnp.sum(~(residual <= rtol)),
         sweeps=free.sweeps + response.sweeps,
+        phases=(Phase(driven.sources, free.voltages),),
     )

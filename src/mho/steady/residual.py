@@ -1,4 +1,9 @@
-"""Kirchhoff's current law, checked: what an operating point is judged by."""
+"""Kirchhoff's current law, checked: the one measure that operating points of every kind of network are judged by.
+
+It is the largest imbalance of currents at a node, relative to the largest branch current at that node. A solver stops by a
+cheaper measure of its own, relative to the largest current of a layer say, in which a node that carries next to no current
+counts for nothing.
+"""
 
 from functools import partial
 from typing import Any
@@ -6,32 +11,48 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from mho.elements import TwoTerminal
-from mho.networks import DenseCrossbar, LayeredNetwork, MirroredCrossbar, Voltages
+from mho.networks import Circuit, DenseCrossbar, LayeredNetwork, MirroredCrossbar, Voltages
 from mho.precision import double
+from mho.steady.clamp import Clamp
 
 
 def kirchhoff_residual(
-    network: LayeredNetwork, sources: Array, voltages: Voltages, nudge: TwoTerminal | None = None
+    network: LayeredNetwork | Circuit,
+    sources: Array,
+    voltages: Any,
+    nudge: TwoTerminal | None = None,
+    deviation: Any = None,
 ) -> Array:
     """Each sample's largest current imbalance at a node, relative to the largest branch current at that node.
 
     Evaluated in float64 whatever the voltages' own precision, resistor by resistor, and so independently of the
-    matrix products that the solvers use.
+    matrix products that the solvers use. No rounding is allowed for.
 
     Args:
-        network: the network.
-        sources: voltages of the positive sources [V], (batch, pairs).
-        voltages: of every layer's nodes [V].
+        network: the network; a circuit must have an energy.
+        sources: voltages of the positive sources [V], (batch, pairs); not looked at for a circuit, whose nodes' voltages
+            include the sources'.
+        voltages: of every layer's nodes [V], or of a circuit's, (batch, nodes).
         nudge: what the nudging attaches to the output nodes.
+        deviation: of the voltages from those given [V], in their structure; none if None. Added in float64.
 
     Returns:
-        Relative residuals, (batch,).
+        Relative residuals, (batch,); infinite where a current is not finite.
     """
     # The conductances of a wide layer are most of the memory: they keep their precision until a row is looked at.
-    return double(partial(_residual, network))(sources, voltages, nudge)
+    judged = _circuit_residual if isinstance(network, Circuit) else _residual
+    return double(partial(_judged, partial(judged, network)))(sources, voltages, nudge, deviation)
+
+
+def _judged(judged: Any, sources: Array, voltages: Any, nudge: TwoTerminal | None, deviation: Any) -> Array:
+    if deviation is not None:
+        voltages = jax.tree.map(jnp.add, voltages, deviation)
+    residual = judged(sources, voltages, nudge)
+    return jnp.where(jnp.isfinite(residual), residual, jnp.inf)
 
 
 @eqx.filter_jit
@@ -67,3 +88,31 @@ def _visited_by_rows(part: object) -> bool:
 
 def _widened(part: Any) -> Any:
     return part if _visited_by_rows(part) else jnp.asarray(part, float)
+
+
+def _circuit_residual(circuit: Circuit, sources: Array, voltages: Array, nudge: TwoTerminal | None) -> np.ndarray:
+    # What sources and amplifiers tie together is one node with one balance, each current by the power that it brings:
+    # they carry whatever current is wanted of them. In NumPy: a circuit's groups of elements would take long to compile.
+    ties, wide = circuit.tied, np.asarray(voltages)
+    factor, group = np.asarray(ties.factor, float), np.asarray(ties.group)
+    total, largest = (np.zeros((ties.free + 1, len(wide))) for _ in range(2))
+
+    def into(node: Any, current: Any) -> None:
+        scaled = (factor[node] * np.asarray(current)).T
+        np.add.at(total, group[node], scaled)
+        np.maximum.at(largest, group[node], np.abs(scaled))
+
+    for branch, weight in zip(circuit.branches, ties.weights, strict=True):
+        element = jax.tree.map(np.asarray, branch.element)
+        current = np.asarray(weight * element.current(wide[:, branch.first] - wide[:, branch.second]))
+        into(branch.first, -current)
+        into(branch.second, current)
+    if nudge is not None:
+        # A clamp carries what the output's other branches bring.
+        drawn: Any = total[group[circuit.output]].T / factor[circuit.output]
+        if not isinstance(nudge, Clamp):
+            drawn = np.asarray(ties.scale)[circuit.output] * nudge.current(circuit.prediction(voltages))
+        into(circuit.output, -drawn)
+        into(circuit.reference, drawn)
+    relative = np.abs(total) / np.maximum(largest, np.finfo(float).tiny)
+    return np.max(relative[: ties.free], 0, initial=0.0)

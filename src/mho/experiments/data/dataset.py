@@ -54,6 +54,12 @@ class Dataset:
             if self.classes is not None and not np.isin(targets, np.arange(self.classes)).all():
                 raise InputError(f"{self.name}: {part}_targets has labels outside 0 … {self.classes - 1}")
 
+    @property
+    def tests_what_it_trains(self) -> bool:
+        """Whether the test set is the training set, as in tasks of a few samples that are all there are."""
+        pairs = ((self.test_inputs, self.train_inputs), (self.test_targets, self.train_targets))
+        return all(one is other or np.array_equal(one, other) for one, other in pairs)
+
 
 def split_validation(dataset: Dataset, fraction_or_count: float | int, seed: int) -> Dataset:
     """Take validation samples from the training set, so that tuning never sees the test set.
