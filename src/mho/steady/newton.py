@@ -316,7 +316,7 @@ class _Search:
 
         return [
             ("Newton's method", limited),
-            ("with the currents of strong branches as unknowns", lambda: self._separated() and limited()),
+            ("with the currents of strong branches as unknowns", lambda: limited() if self._separated() else None),
             ("descent of the energy", descent),
             *self._continuations(),
         ]
@@ -346,7 +346,7 @@ class _Search:
             ("Newton's method", lambda: self._newton(system, zero, visited=visited)),
             (
                 "with the currents of strong branches as unknowns",
-                lambda: self._separated() and self._newton(system, zero, visited=visited),
+                lambda: self._newton(system, zero, visited=visited) if self._separated() else None,
             ),
             ("half steps", lambda: self._newton(system, zero, share=0.5)),
             ("descent of the residual", descent),
@@ -366,10 +366,10 @@ class _Search:
             ("a pseudo-transient", lambda: pseudo_transient(base, nodes, newton, zero)),
         ]
 
-    def _separated(self) -> bool | None:
-        """Take stiff branches apart from here on, in circuits small enough."""
+    def _separated(self) -> bool:
+        """Take stiff branches apart from here on, in circuits small enough; whether that is so."""
         if self._system.size > _SEPARATED_LIMIT or self._way.method not in ("auto", "dense", "superlu"):
-            return None
+            return False
         self.linear, self.separately = separated_solver(self._system, self._way.work), True
         return True
 
