@@ -87,7 +87,9 @@ def first_nudge(
     """
     match configuration.rule:
         case "implicit":
-            raise InputError("--phase nudged: the run learns by --rule implicit, which nudges nothing; export --phase free")
+            raise InputError(
+                "--phase nudged: the run learns by --rule implicit, which nudges nothing; export --phase free"
+            )
         case "coupled-learning":
             return double(clamp_towards)(prediction(), target, configuration.eta, paired)
         case "equilibrium-propagation":

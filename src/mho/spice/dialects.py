@@ -45,4 +45,6 @@ def whole_netlist(
     """
     if simulator == "xyce":
         lines = [re.sub(r"^(B\S+ \S+ \S+ [IV]) = (.*)$", r"\1={\2}", line) for line in lines]
-    return "\n".join(lines) + "\n" + _ANALYSIS[simulator].format(source=source, volts=volts, gmin=f"{gmin:g}") + ".end\n"
+    return (
+        "\n".join(lines) + "\n" + _ANALYSIS[simulator].format(source=source, volts=volts, gmin=f"{gmin:g}") + ".end\n"
+    )

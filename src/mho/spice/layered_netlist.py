@@ -22,6 +22,7 @@ from mho.networks import Crossbar, LayeredNetwork, Voltages
 from mho.spice.dialects import Simulator, check_dialect, whole_netlist
 from mho.spice.nudging_cards import Ends, Nudge, nudge_cards
 
+
 def node_names(network: LayeredNetwork) -> tuple[list[str], ...]:
     """The netlist's names of the nodes of each layer, in the order of the layers' arrays; outputs last."""
     widths = network.widths[1:]

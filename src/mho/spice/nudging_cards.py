@@ -44,7 +44,9 @@ def nudge_cards(nudge: Nudge | None, predictions: Ends, held: Ends) -> list[str]
     if isinstance(nudge, Clamp):
         volts = np.asarray(nudge.voltage, np.float64)
         if volts.size != len(predictions):
-            raise InputError(f"clamp of {volts.size} voltages: one sample's, one for each of {len(predictions)} outputs")
+            raise InputError(
+                f"clamp of {volts.size} voltages: one sample's, one for each of {len(predictions)} outputs"
+            )
         source = VoltageSource(_finite(volts, "clamped voltages"))  # type: ignore[arg-type]
         return [line for k, ends in enumerate(predictions) for line in source.card(f"clamp_{k}", *ends, k)]
 
