@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from itertools import count
 
+import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -53,6 +54,8 @@ def circuit_netlist(
             f"the circuit has behavioural sources ({circuit.behavioural[0].name} ...), which have no card here; resistors, "
             "diodes, V, I, E, F, G and H sources and amplifiers have"
         )
+    # In NumPy: outside its x64 mode JAX would cut a trained circuit's float64 to float32.
+    circuit = jax.tree.map(np.asarray, circuit)
     sources = np.asarray(circuit.sources(inputs))
     if sources.ndim != 1:
         raise InputError(f"inputs of shape {np.asarray(inputs).shape}: a netlist holds one input, of shape (features,)")
