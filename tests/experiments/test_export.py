@@ -56,12 +56,14 @@ def test_ngspice_agrees_on_the_exported_file_in_both_phases(run: Path, tmp_path:
     _, network = trained_network(run)
     data = load_dataset(HELD.dataset)
     inputs = np.asarray(data.test_inputs[SAMPLE : SAMPLE + 1], np.float64) * data.scale
+    assert data.classes is not None
     target = np.eye(data.classes)[data.test_targets[SAMPLE : SAMPLE + 1]]
     half = target.shape[1]
-    nothing = CurrentSource(np.zeros((1, 2 * half)))
+    nothing = CurrentSource(np.zeros((1, 2 * half)))  # type: ignore[arg-type]
     free = operating_point(network, inputs, nudge=nothing).voltages
     pull = HELD.beta * (free[-1][:, :half] - free[-1][:, half:] - target)
-    nudged = operating_point(network, inputs, nudge=CurrentSource(np.concatenate([pull, -pull], 1))).voltages
+    held: Any = np.concatenate([pull, -pull], 1)
+    nudged = operating_point(network, inputs, nudge=CurrentSource(held)).voltages
     newest = next(checkpoint_folder(run).iterdir())
     for phase, source, expected in (("free", run, free), ("nudged", newest, nudged)):
         path = tmp_path / f"{phase}.cir"
@@ -111,8 +113,9 @@ def with_currents(network: Any, inputs: np.ndarray, drawn: np.ndarray) -> dict[s
         held = dataclasses.replace(network, branches=(*network.branches, drain), ties=ties)
         voltages = solve_circuit(held, inputs[0]).voltages
         return {network.node_names[k]: float(voltages[k]) for k in range(1, network.nodes)}
-    nudge = CurrentSource(np.concatenate([-drawn, drawn], 1) if network.paired_outputs else -drawn)
-    found = zip(node_names(network), operating_point(network, inputs, nudge=nudge).voltages, strict=True)
+    at_nodes: Any = np.concatenate([-drawn, drawn], 1) if network.paired_outputs else -drawn
+    voltages = operating_point(network, inputs, nudge=CurrentSource(at_nodes)).voltages
+    found = zip(node_names(network), voltages, strict=True)
     return {name: float(v) for names, row in found for name, v in zip(names, np.asarray(row)[0], strict=True)}
 
 
@@ -136,7 +139,7 @@ def test_every_analog_experiment_is_solved_alike_in_both_phases(case: str, tmp_p
         """ngspice's voltages, which mho's of the netlist are, too, and the currents through clamps."""
         netlist = network_netlist(configuration, network, data, sample=0, phase=phase)
         circuit = netlist_circuit(parse_netlist(netlist))
-        point = solve_circuit(circuit)
+        point: Any = solve_circuit(circuit)
         theirs = batch_voltages(netlist, tmp_path)
         for node, voltage in theirs.items():
             ours = float(circuit.voltage(point.voltages, node)) if "#" not in node else voltage
@@ -151,7 +154,7 @@ def test_every_analog_experiment_is_solved_alike_in_both_phases(case: str, tmp_p
     start, end = prediction_of(network, rest), prediction_of(network, nudged)
     if configuration.rule == "coupled-learning":
         np.testing.assert_allclose(end, start + configuration.eta * (target - start), rtol=1e-9, atol=1e-9)
-        drawn = clamped
+        drawn: Any = clamped
     else:
         cost = SquaredError() if configuration.cost == "squared" else CrossEntropy(configuration.logit_gain)
         beta = configuration.beta * (-1 if configuration.variant == "negative" else 1)
@@ -163,7 +166,7 @@ def test_every_analog_experiment_is_solved_alike_in_both_phases(case: str, tmp_p
 
 
 def test_a_rule_without_a_nudged_phase_says_so() -> None:
-    configuration = dataclasses.replace(ANALOG["xor"], rule="implicit")
+    configuration: Any = dataclasses.replace(ANALOG["xor"], rule="implicit")  # type: ignore[call-arg]
     data = load_dataset("xor")
     network = untrained_network(configuration, 2, 2)
     with pytest.raises(InputError, match="--phase nudged: the run learns by --rule implicit, which nudges nothing"):

@@ -1,6 +1,7 @@
 """Circuits as netlists: ngspice and mho's own reader find the operating point that the circuit has."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,8 @@ def assert_solved_alike(circuit: Circuit, netlist: str, folder: Path) -> None:
     wanted = solve_circuit(circuit).voltages
     read = netlist_circuit(parse_netlist(netlist))
     assert read.nodes >= circuit.nodes
-    back, theirs = solve_circuit(read).voltages, batch_voltages(netlist, folder)
+    back: Any = solve_circuit(read).voltages
+    theirs = batch_voltages(netlist, folder)
     for k in range(1, circuit.nodes):
         name = circuit.node_names[k].lower()
         assert theirs[name] == pytest.approx(wanted[k], rel=1e-6, abs=1e-6), netlist
@@ -127,8 +129,8 @@ def test_what_a_netlist_cannot_say_is_refused(change, message):
 def test_inner_nodes_of_diodes_are_none_of_the_circuit_s(tmp_path):
     builder = CircuitBuilder()
     builder.add_voltage_source("0_0_b", 0, 2.0, name="vin")
-    one, volt = np.ones(1), np.full(1, 0.3)
-    builder.add_elements("x", 0, ShockleyDiode(np.full(1, 1e-12), one, volt, one), name="diodes")
+    parameters: Any = (np.full(1, 1e-12), np.ones(1), np.full(1, 0.3), np.ones(1))
+    builder.add_elements("x", 0, ShockleyDiode(*parameters), name="diodes")
     builder.add_resistors("0_0_b", "x", 1e-3)
     circuit = builder.build()
     assert_solved_alike(circuit, circuit_netlist(circuit), tmp_path)

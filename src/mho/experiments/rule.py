@@ -91,10 +91,10 @@ def first_nudge(
                 "--phase nudged: the run learns by --rule implicit, which nudges nothing; export --phase free"
             )
         case "coupled-learning":
-            return double(clamp_towards)(prediction(), target, configuration.eta, paired)
+            return double(clamp_towards)(prediction(), target, configuration.eta, paired)  # type: ignore[arg-type]
         case "equilibrium-propagation":
             cost, sign = configured_cost(configuration), -1.0 if configuration.variant == "negative" else 1.0
             strength = np.full((1, 1), sign * configuration.beta)
             if configuration.nudging == "energy":
                 return EnergyNudge(cost, strength, target, paired)  # type: ignore[arg-type]
-            return double(held_nudge)(cost, strength, prediction(), target, paired)
+            return double(held_nudge)(cost, strength, prediction(), target, paired)  # type: ignore[arg-type]
