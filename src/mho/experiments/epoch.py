@@ -102,12 +102,30 @@ def fetch_batch(inputs: Array, labels: Array, index: Array, scale: float, device
     return devices.shared_samples(take_rows(inputs, index).astype(float) * scale), take_rows(labels, index)
 
 
+_LEAST_SETTLED, _MOST_SETTLED = 4, 64
+
 Settled = tuple[Phase, ...]
-"""Where the samples of a step came to rest, as its gradient has it, but for the sources' voltages: they are known."""
+"""Where the first samples of a step's batch came to rest, as its gradient has it, but for the sources' voltages."""
 
 
-def _settled(gradient: Gradient) -> Settled:
-    return tuple(eqx.tree_at(lambda p: p.sources, phase, None) for phase in gradient.phases)
+def settled_samples(batch_size: int) -> int:
+    """How many samples of a batch a step tells of: few, since their voltages are written in each step."""
+    return min(batch_size, max(_LEAST_SETTLED, min(batch_size // 16, _MOST_SETTLED)))
+
+
+def _settled(gradient: Gradient, batch_size: int) -> Settled:
+    kept = settled_samples(batch_size)
+
+    def first(leaf: Any, samples: int) -> Any:
+        if kept == batch_size or not jnp.ndim(leaf) or len(leaf) != samples:
+            return leaf
+        # A phase's sets of the batch stand one after the other.
+        return leaf.reshape(-1, batch_size, *leaf.shape[1:])[:, :kept].reshape(-1, *leaf.shape[1:])
+
+    return tuple(
+        jax.tree.map(lambda leaf, p=phase: first(leaf, len(p.sources)), eqx.tree_at(lambda p: p.sources, phase, None))
+        for phase in gradient.phases
+    )
 
 
 def train_step(
@@ -128,7 +146,7 @@ def train_step(
         jnp.maximum(state.tally.residual, gradient.residual),
     )
     moved = TrainingState(apply_updates(state.network, updates), optimizer_state, state.step + 1, tally)
-    return moved, _settled(gradient)
+    return moved, _settled(gradient, len(inputs))
 
 
 Advance = Callable[[TrainingState, Array, Array, Array, Array, Array], tuple[TrainingState, Settled]]

@@ -18,7 +18,7 @@ from jax import Array
 
 from mho.elements import ProgrammableResistor
 from mho.experiments.devices import Devices
-from mho.experiments.epoch import Advance, Settled, TrainingState, fresh_tally
+from mho.experiments.epoch import Advance, Settled, TrainingState, fresh_tally, settled_samples
 from mho.experiments.error import target_voltages
 from mho.experiments.learner import Learner
 from mho.learning.gradient import Phase
@@ -80,7 +80,7 @@ class Sample:
     """What the probe looks at: steps of an epoch, each from the network at the epoch's end."""
 
     rows: tuple[np.ndarray, ...]
-    """Of the training set, a batch each."""
+    """Of the training set: those of each batch that the step tells of."""
     settled: tuple[Settled, ...]
     """Where each batch came to rest."""
     taken: tuple[Step, ...]
@@ -103,20 +103,22 @@ def take_sample(
     All processes must call it together. The arguments are those of `mho.experiments.epoch.compile_epoch` and of the function
     that it returns.
     """
-    count = max(1, min(-(-SAMPLES // batch_size), len(samples[0]) // batch_size))
+    kept = settled_samples(batch_size)
+    count = max(1, min(-(-SAMPLES // kept), len(samples[0]) // batch_size))
     rows, settled, taken = [], [], []
     optimizer_state = _within_epoch(state.optimizer_state, devices)
     here = devices.gathered(state.network)
     for index in range(count):
         start = devices.replicated(np.int32(index))
         tally = jax.tree.map(devices.replicated, fresh_tally())
-        copy = TrainingState(*_copied((state.network, optimizer_state)), start, tally)
+        network, before = _copied((state.network, optimizer_state))
+        copy = TrainingState(network, before, start, tally)
         moved, rests = advance(copy, devices.replicated(np.int32(index + 1)), order, *samples, key)
         if index < _STEPS:
             there = devices.gathered(moved.network)
             taken.append(_measured(_weights(learner.parameters(here)), _weights(learner.parameters(there))))
         settled.append(devices.gathered(rests))
-        rows.append(np.asarray(order)[index * batch_size : (index + 1) * batch_size])
+        rows.append(np.asarray(order)[index * batch_size :][:kept])
     return Sample(tuple(rows), tuple(settled), tuple(taken))
 
 
@@ -149,12 +151,12 @@ def judge(
         batch = len(rows)
         phases = [_driven(network, phase, inputs[rows], scale) for phase in settled]
         for phase in phases:
-            residuals.append(_residuals(network, _shortened(phase, batch, min(batch, SAMPLES))))
+            residuals.append(_residuals(network, phase))
             deviating |= phase.deviation is not None
             in_turn |= phase.nudge is not None and len(phase.sources) == batch
         if phases:
             free, moved = _predictions(network, phases, batch)
-            goal = np.asarray(target_voltages(targets[rows], classes, learner.target_voltage), np.float64)
+            goal = np.asarray(target_voltages(jnp.asarray(targets[rows]), classes, learner.target_voltage), np.float64)
             largest = max(largest, float(np.max(np.abs(free))))
             signals += [float(np.max(np.abs(moved[0] - moved[-1] if len(moved) > 1 else moved[0])))] if moved else []
             for change in moved:
@@ -241,15 +243,6 @@ def _measured(before: _Weights, after: _Weights) -> Step:
         at_bound=at_bound / count,
         weight=root * unit / math.sqrt(count),
     )
-
-
-def _shortened(phase: Phase, batch_size: int, kept: int) -> Phase:
-    """The first samples of each of a phase's sets of the batch."""
-    samples = len(phase.sources)
-    if kept == batch_size:
-        return phase
-    rows = np.concatenate([np.arange(start, start + kept) for start in range(0, samples, batch_size)])
-    return jax.tree.map(lambda leaf: leaf[rows] if jnp.ndim(leaf) and len(leaf) == samples else leaf, phase)
 
 
 def _residuals(network: Any, phase: Phase) -> np.ndarray:
