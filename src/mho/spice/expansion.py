@@ -360,7 +360,7 @@ class Expansion:
             values[parameter] = given.ravel()
         multiplier = batch.multiplier[rows]
         if "m" in values and "m" not in target.parameters:
-            multiplier = self._multiplied(calls, values.pop("m"), multiplier, count)
+            multiplier = self._multiplied(calls, np.asarray(values.pop("m")), multiplier, count)
         parameters = Parameters(target, values, batch.parameters, rows)
         resolve_parameters(target, parameters, self._lines)
         self._check_scopes(calls, batch, parameters)
