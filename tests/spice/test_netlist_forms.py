@@ -28,9 +28,22 @@ FORMS = {
     "v4 d 0 ac 2 dc=<1>\nv5 e 0 sine(<2> 1 1k) distof1 1 0\nv6 f 0 <3> ac\nr1 a b 1\nr2 b c 2\nr3 c d 3\nr4 d e 1\nr5 e f 1",
     "sources": "v1 a 0 pwl(0 <1> 1 2) td=0\nr1 a 0 1\nv2 b 0\nr2 b a 1k\ni1 0 c ac 1 dc <2>m\nr3 c b 1k\n"
     "v4 d 0 pwl(0 <3> 1 2 3 1) r=1\nr4 d c 1k",
+    "modulated sources": "v1 a 0 sffm(1 <1> 1k 3 100 90 4<2>)\nv2 b 0 am(1 0.5 1k 10k 0)\nv3 c 0 sin(1 <2> 1k -0.1m <3>0)\n"
+    "v4 d 0 dc <1> trnoise(10m 1n 0 0)\nv5 e 0 trnoise(10m 1n 0 0)\nv6 f 0 pulse(<1> 5 0 1n 1n 1u 2u 3)\n"
+    "r1 a b 1\nr2 b c 2\nr3 c d 3\nr4 d e 4\nr5 e f 5",
+    "ports": "v1 a 0 dc <1> ac 1 portnum 1 z0 <2>0\nr1 a b <3>0\nv2 b 0 0 portnum 2 z0 50 ac 0",
     "names": "v+ a+ 0 <1>\nr1 a+ b- <2>k\nr2 b- 0 1Kohm\nr_3 B- n#1 1k\nR4 N#1 gnd <3>kOHM",
     "model without =": DIVIDER + "d1 b 0 dm\n.model dm d is 1e-12 n 1.<1>",
     "two models of a name": DIVIDER + "d1 b 0 dm\n.model dm d(is=1e-12)\n.model dm d(is=1e-6)",
+    "parentheses on lines of their own": DIVIDER + "d1 b 0 dm\n.model dm d(\n+ is=1e-12\n)\n( )\nr3 b 0 <1>k",
+    "levels that ngspice does not have": DIVIDER + "d1 b 0 dm\n.model dm d(level=2 is=1e-1<2>)\nd2 0 b d2\n"
+    ".model d2 d(level=2002 bv=2 ibv=1m)",
+    "ports of one name": DIVIDER
+    + "x1 b c d 0 s\n.subckt s p ? ? q\nr1 p ? <1>k\nr2 ? q 1k\n.ends\nr5 c 0 1k\nr6 d 0 <2>k",
+    "an open parenthesis": DIVIDER + "d1 b 0 dm\n.model dm d(is=1e-12 rs=<1>",
+    "parameters of no effect": DIVIDER
+    + "d1 b 0 dm\n.model dm d(is=1e-12 kf=1e-15 ef=1 af=1)\n.model rm r(level=1 resistance=<2>)\n"
+    "r3 b 0 rm",
     "unused models": DIVIDER + ".model q1 npn(bf=100 vaf=<1>)\n.model j njf",
     "unused subcircuit": DIVIDER + ".subckt foo a b\nq1 a b c qn\nx9 a none\nr1 a b\n.ends",
     "title and end": DIVIDER + ".title foo\n.end\nr3 b 0 <1>k",
@@ -58,6 +71,8 @@ FORMS = {
     "r3 b c {limit(5,0,<2>)}\nr4 c 0 {sgn(4)}",
     "functions of subcircuits": DIVIDER + "x1 b 0 s k=<1>\nx2 b 0 s\n.func f(x) {x*1000}\n.subckt s p q k=1\n"
     ".func f(x) {x*k*100}\nr1 p q {f(1)}\nb1 p q i=f(v(p,q))*1u\n.ends",
+    "braces inside braces": DIVIDER + ".param f=1.<1>\nr3 b c {2*{f+1}*1k}\nr4 c 0 '1k*{{f}+<2>}'",
+    "equals in conditions": ".param k=<1>\n" + DIVIDER + ".if (k = 3)\nr3 b 0 1\n.else\nr3 b 0 2\n.endif",
     "conditions": ".param k=<1>\n.param m={k+1}\n" + DIVIDER + ".if (k==1)\nr3 b 0 1\n.elseif (k<5)\nr3 b 0 2\n.else\n"
     "r3 b 0 3\n.endif\n.if (m>4)\n.if (m==5)\nr4 b 0 1k\n.else\nr4 b 0 2k\n.endif\n.else\nr4 b 0 3k\n.endif",
     "models by conditions": ".param k=<1>\n" + DIVIDER + "d1 b 0 dm\n.if (k<4)\n.model dm d(is=1e-12)\n.else\n"
@@ -72,6 +87,11 @@ FORMS = {
     "calls": DIVIDER
     + ".csparam q=3\n.param k = <1> j='k*2'\nx1 b 0 s w = 2k\nx2 b 0 s PARAMS: w={k*2}\nx3 b 0 t params: w=j\n"
     ".subckt s a b w=1k l=2\nr1 a b {w}\n.ends\n.subckt t a b params: w=1k\nr1 a b w\n.ends",
+    "multiplied subcircuits": DIVIDER
+    + "x1 b 0 s m=<1>\n.subckt s p q\nr1 p m 1k\nx1 m q t\ni1 p q <2>u\ni2 q p sin(1u 1 1k)\n.ends\n"
+    "x2 b 0 t m={k*2}\n.param k=<3>\n.subckt t p q\nv1 p x 0.1\nd1 x y dm\ng1 y q y q 1m\nry p q {2k*(1+v(p,q)^2)}\n"
+    "e1 z 0 y q 2\nr2 z y 10k\nl1 y w 1m\nr3 w q 5k\ng2 p q value={1m*v(p,q)}\n.ends\n.model dm d\nx3 b 0 u m=2\n"
+    ".subckt u p q m=1\nr1 p q 1k\n.ends",
     # behavioural sources
     "value": DIVIDER + "e1 c 0 value={v(a)*<1>}\ne2 d 0 value = {v(a)*2}\ne3 e 0 vol='v(a)*3'\ng1 0 b value={v(a)*1m}\n"
     "g2 0 b cur={v(b)*1u} m=2\ng3 0 b value {v(a)*<2>u}\nr3 c d 1k\nr4 d e 1k",
@@ -215,6 +235,10 @@ PASSED_OVER = """.dc v1 0 1 .1
 .four 1k v(a)
 .width out=80
 .backanno
+.hb 1k
+.data d k
++ 1 2
+.enddata
 .options post list bar=3 probe
 .control
 let x = 3
@@ -231,11 +255,11 @@ def test_what_is_passed_over_is_told_and_changes_nothing(tmp_path: Path) -> None
     netlist = parse_netlist(text + PASSED_OVER, "x.cir")
     assert_same(voltages(text + PASSED_OVER), batch_voltages(f"{text}.op\n.end\n", tmp_path))
     assert netlist.notes == [
-        "x.cir:5: not run, as only .op and .tran are: .dc .ac .noise .tf .step .four .control",
+        "x.cir:5: not run, as only .op and .tran are: .dc .ac .noise .tf .step .four .hb .data .enddata .control",
         "x.cir:10: cards of output are passed over: .print .plot .measure .meas .probe .save .width .backanno",
-        "x.cir:19: options that mean nothing here are passed over: post bar probe",
-        "x.cir:26: of several .tran cards the first is run: .tran",
-        "x.cir:25: a .tran step of 0 is taken as a fiftieth of the stop: .tran",
+        "x.cir:23: options that mean nothing here are passed over: post bar probe",
+        "x.cir:30: of several .tran cards the first is run: .tran",
+        "x.cir:29: a .tran step of 0 is taken as a fiftieth of the stop: .tran",
     ]
     assert netlist.transient is not None
     assert netlist.transient.step == 2e-5
@@ -252,6 +276,35 @@ def test_each_guess_is_noted() -> None:
         ["5", " conditions of what isn't a node above ground are passed over"],
         ["3", " resistors of 0 ohm are taken as 1 mOhm, as in ngspice"],
     ]
+
+
+def test_a_stop_alone_is_enough_for_a_transient() -> None:
+    netlist = parse_netlist(drawn(DIVIDER, 5) + ".tran 10m uic")
+    assert netlist.transient is not None
+    assert (netlist.transient.step, netlist.transient.stop, netlist.transient.use_initial) == (2e-4, 1e-2, True)
+    assert "a fiftieth of it" in netlist.notes[0]
+
+
+def test_files_of_older_editors_are_read(tmp_path: Path) -> None:
+    main = tmp_path / "main.cir"
+    main.write_bytes("t\n* 25 °C\nv1 a 0 1 ; é\nr1 a b 10µ\nr2 b 0 1\n.op\n.end\n".encode("latin-1"))
+    assert solved(read_netlist(main))["b"] == pytest.approx(1 / (1 + 10e-6))
+
+
+REFUSED = {
+    "r1 a b 1k m=2": "'r1' has an m= of its own, and so has its subcircuit's X card",
+    "b1 a b i=1m*v(a,b)": "F, H, S, W, B currents and sensed currents",
+    "f1 a b v1 2\nv1 a b 0": "'f1' is in a subcircuit called with m=",
+    "x1 a b t m=2\n.ends\n.subckt t a b\nr1 a b 1k": "m of 'x1' is 2; and so have subcircuits around it",
+}
+
+
+@pytest.mark.parametrize("card", REFUSED)
+def test_what_ngspice_multiplies_wrongly_is_refused(card: str) -> None:
+    text = f"t\nv0 a 0 1\nr0 a b 1k\nx0 b 0 s m=3\n.subckt s a b\n{card}\n.ends"
+    with pytest.raises(InputError, match=REFUSED[card]):
+        netlist_circuit(parse_netlist(text))
+    solved(parse_netlist(text.replace(" m=3", " m=1")))
 
 
 def test_libraries_are_read_by_section(tmp_path: Path) -> None:

@@ -67,6 +67,28 @@ def test_netlists_as_ngspice() -> None:
     assert_as_ngspice(found.times, found.voltages, CIRCUITS + TIGHT)
 
 
+def test_modulated_sources_counted_pulses_and_multiplied_subcircuits_as_ngspice() -> None:
+    circuit = """sources
+v1 a 0 pulse(0 1 0.1m 0.1m 0.1m 0.3m 1m 2)
+v2 b 0 am(1 0.5 1k 5k 0.2m 30 60)
+v3 c 0 sin(1 2 1k -0.1m 100 20)
+v4 e 0 sffm(1 2 2k 3 300 90 45)
+r1 a d 1k
+c1 d 0 0.1u
+r2 b c 1k
+r3 e d 10k
+x1 d 0 s m=2
+.subckt s a b
+i1 a b pulse(0 1m 1m 1u)
+r1 a b 1k
+c1 a b 10n
+.ends
+.tran 2u 4m
+"""
+    found = netlist_transient(parse_netlist(circuit + ".end\n"))
+    assert_as_ngspice(found.times, found.voltages, circuit + TIGHT)
+
+
 def test_junction_charges_are_those_of_ngspice() -> None:
     # Reverse recovery, a junction's bend at FC·VJ, the series resistance outside the junction, a moving source beside it.
     circuit = """junctions

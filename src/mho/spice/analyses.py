@@ -36,7 +36,10 @@ SUPPORTED_CARDS = (
 )
 """Every card that begins with a dot and is read."""
 OTHER_ANALYSES = frozenset(
-    (".dc", ".ac", ".noise", ".disto", ".sens", ".tf", ".pz", ".pss", ".sp", ".step", ".four", ".fft", ".mc", ".wcase")
+    (
+        *(".dc", ".ac", ".noise", ".disto", ".sens", ".tf", ".pz", ".pss", ".sp", ".step", ".four", ".fft", ".mc"),
+        *(".wcase", ".hb", ".data", ".enddata", ".sampling", ".pce", ".mpde", ".lin", ".stb"),
+    )
 )
 """Analyses that ngspice or its relatives have, and that are not run here."""
 OUTPUT_CARDS = frozenset(
@@ -69,6 +72,7 @@ FLAG_OPTIONS = (
 )
 """Options that are kept, with or without a value, but don't change the circuit."""
 
+_VALUE_OPTIONS = ("temp", "tnom", "gmin")
 CIRCUIT_OPTIONS = frozenset(("rshunt", "cshunt", "rseries"))
 """Options that add elements to the circuit."""
 
@@ -117,6 +121,9 @@ def read_control_card(deck: ControlCards, card: str, text: str, position: int) -
     elif card == ".tran":
         use_initial = words[-1] == "uic"
         times = words[1:-1] if use_initial else words[1:]
+        if len(times) == 1:
+            deck.notes.add("a .tran card with one time, its stop, gets a step of a fiftieth of it", ".tran", position)
+            times = ["0", *times]
         if not 2 <= len(times) <= 4:
             raise InputError(f"bad card {shown(text)}; write .tran STEP STOP [START [MAXSTEP]] [uic]")
         if deck.transient is not None:
@@ -136,13 +143,13 @@ def _read_options(deck: ControlCards, words: list[str], position: int) -> None:
     seen: set[str] = set()
     while at < len(words):
         name = words[at]
-        if name in seen:
+        if name in seen and name in (*_VALUE_OPTIONS, *NUMBER_OPTIONS, *FLAG_OPTIONS, "method"):
             raise InputError(f"option {shown(name)} stands twice on a card; give it once")
         seen.add(name)
         has_value = words[at + 1 : at + 2] == ["="]
         if has_value and (at + 2 >= len(words) or words[at + 2] == "="):
             raise InputError(f"option {shown(name)} has no value; write {name}=VALUE")
-        if name in ("temp", "tnom", "gmin") or name in NUMBER_OPTIONS:
+        if name in _VALUE_OPTIONS or name in NUMBER_OPTIONS:
             if not has_value:
                 raise InputError(f"option {shown(name)} has no value; write {name}=VALUE")
             value: Value | str | bool = _option_value(name, words[at + 2])
@@ -224,6 +231,9 @@ def _transient(deck: ControlCards, parameters: Parameters, lines: NetlistLines) 
         return None
     values, use_initial, position = deck.transient
     step, stop, *rest = [_number(value, ".tran", position, parameters, lines) for value in values]
+    if stop == 0:
+        lines.notes.add("a transient of 0 s is none", ".tran", position)
+        return None
     if step == 0:
         step = stop / 50
         lines.notes.add("a .tran step of 0 is taken as a fiftieth of the stop", ".tran", position)

@@ -25,10 +25,11 @@ _PARAM_FUNCTION = re.compile(r"\.param\s+([a-z_]\w*)\s*\(([^()]*)\)\s*=\s*(.*)",
 _PLAIN = re.compile(r"\{.*\}|'[^']*'|\"[^\"]*\"|[a-z_][\w.]*|[+-]?[\d.]+(?:[ed][+-]?\d+)?[a-z]*", re.ASCII | re.DOTALL)
 _MODEL = re.compile(r"\.model\s+([^\s(){}'\"=,]+)\s+([a-z]\w*)\s*(.*)", re.DOTALL | re.ASCII)
 
-_WAVEFORMS = ("pulse", "sin", "sine", "exp", "pwl")
-_SOURCE_WORDS = ("dc", "ac", "distof1", "distof2", *_WAVEFORMS)
-_OTHER_WAVEFORMS = ("sffm", "am", "trnoise", "trrandom", "external")
-_MOST_NUMBERS = {"dc": 1, "ac": 2, "distof1": 2, "distof2": 2, "waveform": 10**9}
+_WAVEFORMS = ("pulse", "sin", "sine", "exp", "pwl", "sffm", "am")
+_SOURCE_WORDS = ("dc", "ac", "distof1", "distof2", *_WAVEFORMS, "trnoise")
+_PORT = ("portnum", "z0")
+_OTHER_SOURCE_WORDS = ("trrandom", "external", *_PORT, "pwr", "freq", "phase")
+_MOST_NUMBERS = {"dc": 1, "ac": 2, "distof1": 2, "distof2": 2, "trnoise": 4, "waveform": 10**9}
 """How many numbers may follow each part of an independent source's card."""
 
 
@@ -145,9 +146,10 @@ def _add_passive(
 
 
 def _source(scope: Scope, text: str, position: int) -> None:
-    """An independent source: ``[[DC] value]``, ``AC [magnitude [phase]]`` and ``PULSE|SIN|EXP|PWL(...)`` in any order.
+    """An independent source: ``[[DC] value]``, ``AC [magnitude [phase]]`` and a waveform in any order.
 
-    The AC and distortion parts mean nothing to a DC or transient analysis: they are dropped.
+    The AC and distortion parts mean nothing to a DC or transient analysis: they are dropped. TRNOISE draws noise of mean
+    0, but for a telegraph's (its numbers behind the fourth). A voltage source with ``portnum`` is a port.
     """
     words = words_of(text, nodes=2)
     if len(words) < 3:
@@ -155,6 +157,7 @@ def _source(scope: Scope, text: str, position: int) -> None:
     dc: Value | None = None
     shape: tuple[str, list[Value]] | None = None
     named: dict[str, Value] = {}
+    port: dict[str, Value] = {}
     seen: set[str] = set()
     at = 3
     while at < len(words):
@@ -164,11 +167,17 @@ def _source(scope: Scope, text: str, position: int) -> None:
             named[word] = value_of(words[at + 2])
             at += 3
             continue
-        if at == 3 and word not in _SOURCE_WORDS and word not in _OTHER_WAVEFORMS and "=" not in words[4:5]:
+        if word in _PORT and text[0] == "v" and word not in port and at + 1 < len(words):
+            at += 1 + (words[at + 1] == "=")
+            port[word] = value_of(words[at]) if at < len(words) else NOT_GIVEN
+            at += 1
+            continue
+        if at == 3 and word not in (*_SOURCE_WORDS, *_OTHER_SOURCE_WORDS) and "=" not in words[4:5]:
             kind = "dc"
         if kind not in _MOST_NUMBERS:
             raise InputError(
-                f"unexpected {shown(word)} in {shown(words[0])}; a source takes a DC value, AC, PULSE, SIN, EXP or PWL"
+                f"unexpected {shown(word)} in {shown(words[0])}; a source takes a DC value, AC, PULSE, SIN, EXP, PWL, "
+                "SFFM, AM or TRNOISE of 4 numbers"
             )
         if kind in seen:
             raise InputError(f"{shown(words[0])} has a second {kind.upper()} value; give one")
@@ -176,7 +185,7 @@ def _source(scope: Scope, text: str, position: int) -> None:
         at += word in _SOURCE_WORDS
         at += words[at : at + 1] == ["="]
         end = at
-        while end < len(words) and end - at < _MOST_NUMBERS[kind] and words[end] not in _SOURCE_WORDS:
+        while end < len(words) and end - at < _MOST_NUMBERS[kind] and words[end] not in (*_SOURCE_WORDS, *_PORT):
             if words[end] == "=" or words[end + 1 : end + 2] == ["="]:
                 break
             end += 1
@@ -185,16 +194,30 @@ def _source(scope: Scope, text: str, position: int) -> None:
             if not values:
                 raise InputError(f"{shown(words[0])} has no value behind DC; write DC VALUE")
             dc = values[0]
+        elif kind == "trnoise":
+            scope.notes.add("noise stands at its mean of 0", words[0], position)
         elif kind == "waveform":
             shape = ("sin" if word == "sine" else word, values)
         at = end
     nodes = (scope.node(words[1]), scope.node(words[2]))
     cards = scope.cards_of(text[0])
+    if port:
+        nodes = (_behind_port(scope, words[0], nodes[0], port, position), nodes[1])
     if shape is not None:
         cards.waveforms[len(cards.names)] = (*shape, named, dc is not None)
     elif named:
         raise InputError(f"{shown(words[0])} has {' '.join(named)} and no PWL; take it out")
     cards.add(scope.named(words[0], position), nodes, (0.0 if dc is None else dc,), position)
+
+
+def _behind_port(scope: Scope, name: str, node: int, port: dict[str, Value], position: int) -> int:
+    """The inner node of a source that is a port (``portnum 1 z0 50``), behind the port's impedance in series."""
+    if len(port) != len(_PORT):
+        raise InputError(f"{shown(name)} has {' '.join(port)} alone; a port is written portnum N z0 OHMS")
+    inner = scope.node(f"{name}#res")
+    resistors = scope.cards_of("r")
+    resistors.add(scope.named(f"r{name}#z0", position), (node, inner), (port["z0"], 0.0, 0.0, 1.0), position)
+    return inner
 
 
 def _voltage_controlled(scope: Scope, text: str, position: int) -> None:
@@ -356,7 +379,9 @@ def subckt(scope: Scope, text: str, position: int) -> Scope:
             inner.node_names.append(port)
             continue
         if port in inner.nodes:
-            raise InputError(f"port {shown(port)} of {shown(name)} stands twice; rename it")
+            scope.notes.add("of ports of one name the first counts, and the others connect nothing", name, position)
+            inner.node_names.append(port)
+            continue
         inner.node(port)
     inner.ports = len(ports)
     for parameter, value in pairs:
@@ -380,7 +405,8 @@ def model(scope: Scope, text: str, position: int) -> None:
         return
     if rest.startswith("("):
         if not rest.endswith(")"):
-            raise InputError(f"model {shown(name)} has no ')' at its end; write .model NAME D(parameter=value ...)")
+            scope.notes.add("a model's card ends without the ')' of its parameters", name, position)
+            rest += ")"
         rest = rest[1:-1].strip()
     head, pairs = assignments(rest)
     bare = words_of(head)

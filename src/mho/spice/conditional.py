@@ -4,6 +4,8 @@ Source: ngspice 39 manual, section 2.10. The condition is an expression of param
 before it.
 """
 
+import re
+
 from mho.errors import InputError
 from mho.spice.expansion import Parameters, evaluate, resolve_parameters
 from mho.spice.expressions import parse_expression
@@ -12,6 +14,7 @@ from mho.spice.scopes import Scope
 from mho.spice.values import shown
 
 CONDITIONAL_CARDS = (".if", ".elseif", ".else", ".endif")
+_LONE_EQUALS = re.compile(r"(?<![<>=!])=(?!=)")
 MAX_DEPTH = 100
 """Deepest nesting of ``.if`` cards."""
 
@@ -73,7 +76,8 @@ class Conditional:
                     "may depend on parameters of the top level alone"
                 )
             top = top.parent
-        expression = top.linked(parse_expression(condition.strip("{}' ")))
+        # In a condition, ngspice takes a lone = for ==.
+        expression = top.linked(parse_expression(_LONE_EQUALS.sub("==", condition.strip("{}' "))))
         parameters = Parameters(top, {})
         resolve_parameters(top, parameters, self._lines, wanted=sorted(expression.names))
         value = evaluate(expression, parameters)

@@ -69,11 +69,12 @@ DIODE = ParameterTable(
         **{"trs": "trs1", "tref": "tnom", "ctc": "cta", "tvj": "tpb"},
     },
     # A thermal resistance heats nothing without a thermal node on the diode's card.
-    without_effect=frozenset({"kf", "af", "fv_max", "bv_max", "id_max", "te_max", "pd_max", "rth0", "cth0"}),
+    without_effect=frozenset({"kf", "af", "ef", "fv_max", "bv_max", "id_max", "te_max", "pd_max", "rth0", "cth0"}),
     ignored=frozenset(
         {"tbv1", "tbv2", "tikf", "nbvl", "ibvl", "mfg", "type", "vpk", "iave", "ipk", "irms", "diss", "icrating"}
     ),
     levels=(1, 3),
+    other_levels=1,
     limits={"m": 0.9},
 )
 
@@ -93,7 +94,7 @@ def diode_model(name: str, kind: str, parameters: Mapping[str, float], nominal_t
         InputError: A value is out of its range.
     """
     fields = DIODE.fields(name, parameters)
-    level = int(parameters.get("level", 1))
+    level = int(parameters["level"]) if parameters.get("level") in DIODE.levels else 1
     for knee in ("forward_knee", "reverse_knee"):
         current = fields[knee]
         fields[knee] = None if current is None or current < LEAST_CURRENT else current

@@ -180,6 +180,13 @@ def _parameter_value(
         raise InputError(f"{lines.where(position)}: parameter {shown(name)}: {error}") from None
 
 
+_TWICE = "ngspice takes one alone; multiply them in one place"
+_NOT_MULTIPLIED = (
+    "is in a subcircuit called with m=, which ngspice doesn't multiply as so many in parallel would be; call the "
+    "subcircuit so many times, or write it without F, H, S, W, B currents and sensed currents"
+)
+
+
 @dataclass(slots=True)
 class Batch:
     """Instances of one scope, n of them, expanded together.
@@ -190,6 +197,7 @@ class Batch:
         groups: The parts of those names, each with the level at which ngspice expands it: see ``_element_names``.
         nodes: Node numbers in the netlist, shape (nodes of the scope, n), int32.
         parameters: What they see.
+        multiplier: How many instances in parallel each stands for (``m=`` on its X card and its callers'), shape (n,).
     """
 
     scope: Scope
@@ -197,6 +205,7 @@ class Batch:
     groups: list[tuple[int, list[str]]]
     nodes: np.ndarray
     parameters: Parameters
+    multiplier: np.ndarray
 
 
 def _element_names(names: list[str], groups: list[tuple[int, list[str]]]) -> list[str]:
@@ -280,7 +289,8 @@ class Expansion:
                 expression without a value.
         """
         check_calls(top, self._lines)
-        waiting = [Batch(top, [""], [], self._batch_nodes(top, [""], np.zeros((0, 1), np.int32)), parameters)]
+        nodes = self._batch_nodes(top, [""], np.zeros((0, 1), np.int32))
+        waiting = [Batch(top, [""], [], nodes, parameters, np.ones(1))]
         while waiting:
             batch = waiting.pop()
             for kind, cards in batch.scope.cards.items():
@@ -348,12 +358,47 @@ class Expansion:
                     what = f"parameter {shown(parameter)} of {shown(calls.names[row])}: {error}"
                     raise self._fail(calls.positions[row], what) from None
             values[parameter] = given.ravel()
+        multiplier = batch.multiplier[rows]
+        if "m" in values and "m" not in target.parameters:
+            multiplier = self._multiplied(calls, np.asarray(values.pop("m")), multiplier, count)
         parameters = Parameters(target, values, batch.parameters, rows)
         resolve_parameters(target, parameters, self._lines)
         self._check_scopes(calls, batch, parameters)
         local = np.array(calls.nodes, dtype=np.int32).reshape(len(calls.names), calls.ports)
         ports = batch.nodes[local.T].reshape(calls.ports, -1)
-        return Batch(target, prefixes, groups, self._batch_nodes(target, prefixes, ports), parameters)
+        return Batch(target, prefixes, groups, self._batch_nodes(target, prefixes, ports), parameters, multiplier)
+
+    def _multiplied(self, calls: Calls, own: np.ndarray, around: np.ndarray, count: int) -> np.ndarray:
+        """The multipliers of instances whose X cards have ``m=``; `around` is their callers'."""
+        for wrong, why in (
+            (~(own > 0), "it must be above 0"),
+            ((own != 1) & (around != 1), f"and so have subcircuits around it, of which {_TWICE}"),
+        ):
+            if wrong.any():
+                at = int(np.argmax(wrong))
+                card = at // count
+                raise self._fail(calls.positions[card], f"m of {shown(calls.names[card])} is {own[at]:g}; {why}")
+        return own * around
+
+    def _multiply(self, kind: str, cards: Cards, batch: Batch, numbers: np.ndarray) -> None:
+        """Let elements stand for as many in parallel as their subcircuit does; voltages stay what they are.
+
+        Raises:
+            InputError: It isn't clear what that is: a card has an ``m=`` of its own, or senses a current.
+        """
+        if kind in "vek":
+            return
+        if kind not in "rcldgijqm":
+            raise self._fail(cards.positions[0], f"{shown(cards.names[0])} {_NOT_MULTIPLIED}")
+        each = np.tile(batch.multiplier, len(cards.names))
+        row = 0 if kind == "i" else QUANTITIES[kind].index("m")
+        given = numbers[row]
+        twice = (kind != "i") & ~np.isnan(given) & (given != 1.0) & (each != 1.0)
+        if twice.any():
+            card = int(np.argmax(twice)) // len(batch.prefixes)
+            text = f"{shown(cards.names[card])} has an m= of its own, and so has its subcircuit's X card, of which {_TWICE}"
+            raise self._fail(cards.positions[card], text)
+        numbers[row] = np.where(np.isnan(given), 1.0, given) * each
 
     def _check_scopes(self, calls: Calls, batch: Batch, inner: Parameters) -> None:
         """Refuse an X card's expression if it matters whether the caller or the subcircuit evaluates it.
@@ -393,6 +438,8 @@ class Expansion:
             numbers[quantity, row * count : (row + 1) * count] = self._evaluated(
                 expression, batch, cards, row, QUANTITIES[kind][quantity]
             )
+        if np.any(batch.multiplier != 1.0):
+            self._multiply(kind, cards, batch, numbers)
         found.numbers.append(numbers)
         found.positions.append(np.repeat(np.array(cards.positions, dtype=np.int64), count))
         cards.models.extend([""] * (len(cards.names) - len(cards.models)) if cards.models else [])
@@ -417,6 +464,7 @@ class Expansion:
                         shape,
                         [float(column[instance]) for column in columns],
                         {name: float(column[instance]) for name, column in others.items()},
+                        float(batch.multiplier[instance]) if kind == "i" else 1.0,
                     )
                     if not has_dc:
                         found.without_dc.append(index)
@@ -453,6 +501,15 @@ class Expansion:
             for row, value in enumerate(made.constants):
                 constants[row] = self._temperature if value == "temper" else evaluate(_of(value), batch.parameters)
             factor = self._factor(card, batch)
+            if np.any(batch.multiplier != 1.0):
+                if (card.kind == "i" and card.name[0] == "b") or any(q.kind == "i" for q in made.sensed):
+                    raise InputError(f"it {_NOT_MULTIPLIED}")
+                if card.kind == "i":
+                    if "m" in card.factors:
+                        raise InputError(
+                            f"it has an m= of its own, and so has its subcircuit's X card, of which {_TWICE}"
+                        )
+                    factor = factor * batch.multiplier
             program = made.program
             if np.any(factor != 1.0):
                 program = (*program, ("constant", len(constants)), ("call", "*", 2))
@@ -629,7 +686,7 @@ def _find_target(scope: Scope, calls: Calls, lines: NetlistLines) -> Scope:
             f"ports ({lines.where(target.position)})"
         )
     for parameter in calls.parameters:
-        if parameter not in target.parameters:
+        if parameter not in target.parameters and parameter != "m":
             raise InputError(
                 f"{where}: subcircuit {shown(target.name)} has no parameter {shown(parameter)}; "
                 f"{_some(target.parameters) or 'it has none'}"

@@ -8,7 +8,7 @@ A parser of ngspice 39's parameter language (its manual, section 2.8.5), which d
   belongs to the operand alone; ngspice takes 2*-3^2 for 18, so that form is refused.
 - ``log`` is the natural logarithm, as ``ln``; ``%`` is the remainder with the dividend's sign; ``\`` is the whole
   part of the quotient's absolute value; comparisons, ``&&``, ``||`` and ``!`` give 0 or 1.
-- There are no constants: ``pi`` has to be a parameter.
+- There are no constants: ``pi`` has to be a parameter. Braces inside the expression are parentheses.
 
 An expression compiles to a program for a stack machine, so that one pass evaluates it for many instances of a
 subcircuit at once and long expressions don't recurse. Nothing is ever handed to Python's ``eval``.
@@ -160,7 +160,7 @@ _OPERATORS["<>"] = _OPERATORS["!="]
 _WORD = re.compile(
     r"\s*(?:(?P<mantissa>\d++\.?\d*+|\.\d++)(?:e(?P<exponent>[+-]?\d{1,5}+))?(?P<suffix>[a-z]*+)(?![\w.])"
     r"|(?P<name>[a-z_][\w.]*+)"
-    r"|(?P<symbol>\*\*|<=|>=|==|!=|<>|&&|\|\||[-+*/%\\^<>!?:(),]))",
+    r"|(?P<symbol>\*\*|<=|>=|==|!=|<>|&&|\|\||[-+*/%\\^<>!?:(){},]))",
     re.ASCII,
 )
 
@@ -343,6 +343,10 @@ class _Parser:
             self.advance()
             self.formula(depth + 1)
             self.close()
+        elif self.word == "{":
+            self.advance()
+            self.formula(depth + 1)
+            self.close("}")
         else:
             raise self.error(f"expected a number, a parameter or '(', found {shown(self.word)}")
         if negative and self.word in ("^", "**"):
@@ -366,9 +370,9 @@ class _Parser:
             raise self.error(f"{name} has no arguments; write what it is to take between ( and )")
         self.steps.append(Call(name, count))
 
-    def close(self) -> None:
-        if self.word != ")":
-            raise self.error(f"expected ')', found {shown(self.word)}")
+    def close(self, bracket: str = ")") -> None:
+        if self.word != bracket:
+            raise self.error(f"expected '{bracket}', found {shown(self.word)}")
         self.advance()
 
 

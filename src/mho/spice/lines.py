@@ -162,10 +162,10 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
 
 
 def decoded(data: bytes, name: str) -> str:
-    """Text of a netlist file, with line feeds at line ends.
+    """Text of a netlist file, UTF-8 or else Latin-1 (older editors' µ and °), with line feeds at line ends.
 
     Raises:
-        InputError: A byte that isn't text (a NUL, a control character, a lone carriage return) or isn't UTF-8.
+        InputError: A byte that isn't text: a NUL, a control character, a lone carriage return.
     """
     bad = None
     if len(data.translate(None, _CONTROL_BYTES)) != len(data) or data.count(b"\r") != data.count(b"\r\n"):
@@ -176,9 +176,8 @@ def decoded(data: bytes, name: str) -> str:
         raise InputError(f"{name}:{_line_at(data, bad.start())}: {what}; a netlist is plain text")
     try:
         text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        where = f"{name}:{_line_at(data, error.start)}"
-        raise InputError(f"{where}: byte 0x{data[error.start]:02x} isn't UTF-8; save the netlist as UTF-8") from None
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
     return text.replace("\r\n", "\n")
 
 

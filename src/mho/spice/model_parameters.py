@@ -48,6 +48,7 @@ class ParameterTable:
         without_effect: Read and dropped: noise, ratings that only warn, what no DC or transient solution has.
         ignored: Other simulators' names, which ngspice passes over with a warning: dropped, too.
         levels: The levels that are this kind's law.
+        other_levels: The level as which ngspice takes those that it doesn't have; None where it has others of its own.
         limits: A largest value that ngspice cuts a parameter to, by its first name.
     """
 
@@ -57,6 +58,7 @@ class ParameterTable:
     without_effect: frozenset[str]
     ignored: frozenset[str] = frozenset()
     levels: tuple[int, ...] = (1,)
+    other_levels: int | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
 
     def first_name(self, name: str) -> str | None:
@@ -86,9 +88,23 @@ class ParameterTable:
         over = f"no parameters of ngspice's {self.what} models are passed over, as it does"
         passed = [(over, name) for name in written if name in self.ignored]
         cut = [name for name, most in self.limits.items() if parameters.get(name, most) > most]
+        if self.other_levels is not None and parameters.get("level", self.levels[0]) not in self.levels:
+            passed.append(
+                (f"a {self.what}'s level that ngspice doesn't have is {self.other_levels}, as it takes it", "level")
+            )
         return passed + [
             (f"{name.upper()} of a {self.what} is at most {self.limits[name]:g}, as in ngspice", name) for name in cut
         ]
+
+    def check_level(self, name: str, level: float) -> None:
+        """Refuse a model of a law that isn't this kind's.
+
+        Raises:
+            InputError: It is of another level.
+        """
+        if level not in self.levels and self.other_levels is None:
+            levels = " and ".join(map(str, self.levels))
+            raise InputError(f"{self.what} model {shown(name)} is of level {level:g}; only level {levels} is supported")
 
     def fields(self, name: str, parameters: Mapping[str, float]) -> dict[str, float | None]:
         """The fields of a model, with the defaults filled in.
@@ -100,11 +116,7 @@ class ParameterTable:
         Raises:
             InputError: A value is out of its range, or the level is another.
         """
-        if parameters.get("level", self.levels[0]) not in self.levels:
-            levels = " and ".join(map(str, self.levels))
-            raise InputError(
-                f"{self.what} model {shown(name)} is of level {parameters['level']:g}; only level {levels} is supported"
-            )
+        self.check_level(name, parameters.get("level", self.levels[0]))
         fields: dict[str, float | None] = {}
         for parameter, rule in self.known.items():
             value = parameters.get(parameter)

@@ -36,8 +36,17 @@ class ModelKind:
 # First name of each parameter of a resistor's or capacitor's model; None: noise and ratings, without effect here.
 _RESISTOR_PARAMETERS = {
     **{name: name for name in ("rsh", "narrow", "short", "tc1", "tc2", "tce", "defw", "defl", "tnom", "r")},
-    **{"dw": "narrow", "dlr": "short", "tc1r": "tc1", "tc2r": "tc2", "w": "defw", "l": "defl", "res": "r"},
-    **dict.fromkeys(("kf", "af", "bv_max", "lf", "wf", "ef")),
+    **{
+        "dw": "narrow",
+        "dlr": "short",
+        "tc1r": "tc1",
+        "tc2r": "tc2",
+        "w": "defw",
+        "l": "defl",
+        "res": "r",
+        "resistance": "r",
+    },
+    **dict.fromkeys(("kf", "af", "bv_max", "lf", "wf", "ef", "level")),
 }
 _CAPACITOR_PARAMETERS = {
     **{name: name for name in ("cap", "cj", "cjsw", "defw", "narrow", "short", "del", "tc1", "tc2", "tnom")},
@@ -50,6 +59,7 @@ _CAPACITOR_PARAMETERS = {
         "bv_max": None,
         "defl": None,
         "l": None,
+        "level": None,
     },
 }
 
@@ -104,6 +114,9 @@ def model_parameters(kind: str, label: str, written: dict[str, Value | str]) -> 
         InputError: One isn't known, is given twice or is neither a number nor an expression.
     """
     parameters: dict[str, Value] = {}
+    table, level = MODEL_KINDS[kind].table, written.get("level")
+    if table is not None and isinstance(level, float):
+        table.check_level(label, level)  # before another level's parameters seem wrong
     for name, value in written.items():
         known = MODEL_KINDS[kind].parameter(name)
         if known is None:

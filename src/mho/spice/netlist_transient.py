@@ -16,7 +16,7 @@ from mho.spice.clock import CLOCK, with_clock
 from mho.spice.netlist import Netlist, Sources
 from mho.spice.netlist_circuit import diode_group, netlist_circuit, nodeset_voltages
 from mho.spice.netlist_diodes import depletion_layers, transit_times
-from mho.spice.waveforms import PiecewiseLinear, Pulse, Sine, Transient, Waveform
+from mho.spice.waveforms import PiecewiseLinear, Pulse, Transient, Waveform, fastest
 from mho.steady.modified_system import modified_system
 from mho.steady.newton import solve_circuit
 from mho.transient.equations import CircuitInTime
@@ -131,8 +131,8 @@ def _max_step(netlist: Netlist, card: Transient) -> float:
     steps = [card.max_step or np.inf, card.stop / _LEAST_STEPS]
     for sources in (netlist.voltage_sources, netlist.current_sources):
         for wave in sources.waveforms.values():
-            if isinstance(wave, Sine):
-                steps.append(1.0 / (_PERIOD_STEPS * (wave.frequency or 1.0 / card.stop)))
+            if frequency := fastest(wave, card):
+                steps.append(1.0 / (_PERIOD_STEPS * frequency))
     return min(steps)
 
 

@@ -99,6 +99,8 @@ def _read_cards(lines: NetlistLines, top: Scope, control: ControlCards) -> None:
     for position, text in lines:
         try:
             if text[0] != ".":
+                if not text.strip("(), \t"):
+                    continue  # the end of a .model card whose ")" stands on a line of its own
                 if commands is None and conditional.holds:
                     if ended:
                         lines.notes.add("cards behind .end are read, too, as ngspice does", text.split()[0], position)

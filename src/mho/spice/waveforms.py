@@ -1,4 +1,4 @@
-"""Transient waveforms of independent sources: PULSE, SIN, EXP and PWL.
+"""Transient waveforms of independent sources: PULSE, SIN, EXP, PWL, SFFM and AM.
 
 Source: ngspice 39 manual, section 4.1 ("Independent sources for voltage or current"). Where ngspice takes a missing
 or zero value from the ``.tran`` card (its step or stop), the field is None and ``at`` takes it from there.
@@ -44,7 +44,7 @@ class Transient:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """``PULSE(initial pulsed delay rise fall width period)``: a periodic trapezoid."""
+    """``PULSE(initial pulsed delay rise fall width period pulses)``: a trapezoid, periodic, for so many pulses if given."""
 
     initial: float
     pulsed: float
@@ -53,9 +53,12 @@ class Pulse:
     fall: float | None = None
     width: float | None = None
     period: float | None = None
+    pulses: float = 0.0
 
     def __post_init__(self):
         _not_negative("PULSE", self.delay, self.rise, self.fall, self.width, self.period)
+        if self.pulses < 0 or self.pulses != round(self.pulses):
+            raise InputError(f"PULSE has {self.pulses:g} as its number of pulses; write a whole number, 0 for no end")
 
     def at(self, time: Values, transient: Transient) -> Values:
         """Value at each of the times (s), NumPy's or JAX's."""
@@ -66,14 +69,21 @@ class Pulse:
         phase = xp.where(phase > period, phase - period * xp.floor(phase / period), phase)
         corners = np.array([0.0, rise, rise + width, rise + width + fall])
         levels = np.array([self.initial, self.pulsed, self.pulsed, self.initial])
-        return xp.interp(phase, corners, levels)
+        value = xp.interp(phase, corners, levels)
+        if self.pulses:
+            value = xp.where(time - self.delay > self.pulses * period, self.initial, value)
+        return value
 
     def corners(self, transient: Transient) -> np.ndarray:
         """Times (s), up to the stop, at which the waveform bends."""
         rise, fall = self.rise or transient.step, self.fall or transient.step
         width, period = self.width or transient.stop, self.period or transient.stop
         within = np.array([0.0, rise, rise + width, rise + width + fall])
-        starts = self.delay + period * np.arange(max(0, np.ceil((transient.stop - self.delay) / period)))
+        count = max(0, np.ceil((transient.stop - self.delay) / period))
+        if self.pulses:
+            count = min(count, self.pulses)
+            within = np.append(within, period)
+        starts = self.delay + period * np.arange(count)
         return _until(transient.stop, np.add.outer(starts, within[within <= period]).ravel())
 
     @property
@@ -94,7 +104,9 @@ class Sine:
     phase: float = 0.0
 
     def __post_init__(self):
-        _not_negative("SIN", self.delay)
+        # A delay below 0 means that the sine runs already; without a frequency, how far would depend on the stop.
+        if self.frequency is None or self.frequency == 0:
+            _not_negative("SIN", self.delay)
 
     def at(self, time: Values, transient: Transient) -> Values:
         """Value at each of the times (s), NumPy's or JAX's."""
@@ -110,7 +122,9 @@ class Sine:
     @property
     def at_start(self) -> float:
         """Value at time 0."""
-        return self.offset + self.amplitude * float(np.sin(np.radians(self.phase)))
+        since = max(-self.delay, 0.0)
+        angle = 2 * np.pi * (self.frequency or 0.0) * since + np.radians(self.phase)
+        return self.offset + self.amplitude * float(np.sin(angle) * np.exp(-since * self.damping))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,16 +208,106 @@ class PiecewiseLinear:
         return float(np.interp(-self.delay, self.times, self.levels))
 
 
-Waveform = Pulse | Sine | Exponential | PiecewiseLinear
+@dataclass(frozen=True, slots=True)
+class FrequencyModulated:
+    """``SFFM(offset amplitude carrier index signal carrier_phase signal_phase)``: a sine, frequency-modulated by one.
+
+    offset + amplitude sin(2π carrier t + φ_c + index sin(2π signal t + φ_s)); phases in degrees.
+    """
+
+    offset: float
+    amplitude: float
+    carrier: float | None = None
+    index: float = 0.0
+    signal: float | None = None
+    carrier_phase: float = 0.0
+    signal_phase: float = 0.0
+
+    def at(self, time: Values, transient: Transient) -> Values:
+        """Value at each of the times (s), NumPy's or JAX's."""
+        xp = namespace(time)
+        signal = 2 * np.pi * (self.signal or 1 / transient.stop) * time + np.radians(self.signal_phase)
+        carrier = 2 * np.pi * (self.carrier or 1 / transient.stop) * time + np.radians(self.carrier_phase)
+        return self.offset + self.amplitude * xp.sin(carrier + self.index * xp.sin(signal))
+
+    def corners(self, transient: Transient) -> np.ndarray:
+        """Times (s), up to the stop, at which the waveform bends: none."""
+        return np.zeros(0)
+
+    @property
+    def at_start(self) -> float:
+        """Value at time 0."""
+        angle = np.radians(self.carrier_phase) + self.index * np.sin(np.radians(self.signal_phase))
+        return self.offset + self.amplitude * float(np.sin(angle))
 
 
-def waveform(shape: str, values: list[float], named: dict[str, float]) -> Waveform:
+@dataclass(frozen=True, slots=True)
+class AmplitudeModulated:
+    """``AM(amplitude offset modulation carrier delay unused phase)``: a sine whose amplitude another changes, 0 before.
+
+    amplitude (offset + sin(2π modulation (t - delay) + φ)) sin(2π carrier (t - delay) + φ); phase in degrees. ngspice has
+    both sines begin at the one phase, and no use for the sixth number.
+    """
+
+    amplitude: float
+    offset: float
+    modulation: float | None = None
+    carrier: float = 0.0
+    delay: float = 0.0
+    unused: float = 0.0
+    phase: float = 0.0
+
+    def __post_init__(self):
+        _not_negative("AM", self.delay)
+
+    def at(self, time: Values, transient: Transient) -> Values:
+        """Value at each of the times (s), NumPy's or JAX's."""
+        xp = namespace(time)
+        since = 2 * np.pi * (time - self.delay)
+        phase = np.radians(self.phase)
+        envelope = self.offset + xp.sin((self.modulation or 1 / transient.stop) * since + phase)
+        return xp.where(since > 0, self.amplitude * envelope * xp.sin(self.carrier * since + phase), 0.0)
+
+    def corners(self, transient: Transient) -> np.ndarray:
+        """Times (s), up to the stop, at which the waveform bends."""
+        return _until(transient.stop, np.array([self.delay]))
+
+    @property
+    def at_start(self) -> float:
+        """Value at time 0."""
+        return 0.0
+
+
+Waveform = Pulse | Sine | Exponential | PiecewiseLinear | FrequencyModulated | AmplitudeModulated
+
+
+def fastest(wave: Waveform, transient: Transient) -> float:
+    """The highest frequency of a waveform made of sines [Hz], 0 for another: what a time step has to follow."""
+    lowest = 1 / transient.stop
+    if isinstance(wave, Sine):
+        return wave.frequency or lowest
+    if isinstance(wave, FrequencyModulated):
+        return (wave.carrier or lowest) + abs(wave.index) * (wave.signal or lowest)
+    if isinstance(wave, AmplitudeModulated):
+        return wave.carrier + (wave.modulation or lowest)
+    return 0.0
+
+
+_FORMS = {
+    **{"pulse": (Pulse, 8, 2), "sin": (Sine, 6, 2), "exp": (Exponential, 6, 2)},
+    **{"sffm": (FrequencyModulated, 7, 2), "am": (AmplitudeModulated, 7, 1)},
+}
+"""Class of each shape but PWL, most numbers, and how many of the first are levels."""
+
+
+def waveform(shape: str, values: list[float], named: dict[str, float], factor: float = 1.0) -> Waveform:
     """The waveform that a source's card spells out.
 
     Args:
-        shape: ``pulse``, ``sin``, ``exp`` or ``pwl``.
+        shape: ``pulse``, ``sin``, ``exp``, ``pwl``, ``sffm`` or ``am``.
         values: The numbers behind it, in order.
         named: ``td`` and ``r`` of a ``pwl``.
+        factor: Times which its levels are taken.
 
     Raises:
         InputError: Too few or too many numbers, or one out of its range.
@@ -214,14 +318,17 @@ def waveform(shape: str, values: list[float], named: dict[str, float]) -> Wavefo
         repeat = named.get("r")
         # As in ngspice, r=-1 means once.
         return PiecewiseLinear(
-            tuple(values[::2]), tuple(values[1::2]), named.get("td", 0.0), None if repeat == -1.0 else repeat
+            tuple(values[::2]),
+            tuple(factor * level for level in values[1::2]),
+            named.get("td", 0.0),
+            None if repeat == -1.0 else repeat,
         )
     if named:
         raise InputError(f"{shape.upper()} takes no {' '.join(named)}; PWL does")
-    form, most = {"pulse": (Pulse, 7), "sin": (Sine, 6), "exp": (Exponential, 6)}[shape]
+    form, most, levels = _FORMS[shape]
     if not 2 <= len(values) <= most:
         raise InputError(f"{shape.upper()} has {len(values)} numbers; it takes 2 to {most}")
-    return form(*values)
+    return form(*(factor * value for value in values[:levels]), *values[levels:])
 
 
 def _until(stop: float, times: np.ndarray) -> np.ndarray:
