@@ -56,8 +56,8 @@ class Laws:
 class _TwoTerminals:
     """A group of nonlinear elements: where they stand among all, and those that hold a charge."""
 
-    element: Any
-    """As `_Plain`."""
+    near: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    """As `prepared_near`."""
     tangent: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
     """As `prepared`."""
     charge: JunctionCharge | None
@@ -66,12 +66,12 @@ class _TwoTerminals:
 
 
 class _Plain:
-    """An element's parameters and functions as plain attributes.
+    """A behavioural law's parameters and functions as plain attributes.
 
     Those of a module take longer than a small circuit's law.
     """
 
-    def __init__(self, element: TwoTerminal | ControlledLaw) -> None:
+    def __init__(self, element: ControlledLaw) -> None:
         self.__dict__.update({f.name: getattr(element, f.name) for f in fields(element)})
         self._kind = type(element)
 
@@ -191,7 +191,7 @@ class CircuitInTime:
         charged, count, held = [np.zeros(0, int)], 0, 0
         for a, _, element, _, charge in groups:
             here, holding = slice(count, count + len(a)), slice(held, held + (len(a) if charge is not None else 0))
-            self._groups.append(_TwoTerminals(_Plain(element), element.prepared(), charge, here, holding))
+            self._groups.append(_TwoTerminals(element.prepared_near(), element.prepared(), charge, here, holding))
             if charge is not None:
                 charged.append(np.arange(here.start, here.stop))
             count, held = here.stop, holding.stop
@@ -223,22 +223,21 @@ class CircuitInTime:
         self._owner = np.concatenate(owner)
         self._starts = np.searchsorted(self._owner, np.arange(inject.shape[0]))
         self.dense = size <= DENSE_LIMIT
-        self._resistors: tuple[Any, ...] = (
+        resistive: tuple[Any, ...] = (
             *(grown(np.concatenate([r[i] for r in resistors])) for i in (0, 1)),
             np.concatenate([r[2] for r in resistors]),
         )
-        self._capacitors: tuple[Any, ...] = *(grown(c) for c in capacitors[:2]), np.asarray(capacitors[2], np.float64)
+        capacitive: tuple[Any, ...] = *(grown(c) for c in capacitors[:2]), np.asarray(capacitors[2], np.float64)
         behind = before + np.arange(len(self._behind))
         there = np.flatnonzero(system.values)
-        self._own = (
-            np.append(np.asarray(system.rows)[there], behind),
-            np.append(np.asarray(system.columns)[there], behind),
+        own = (
+            np.append(np.asarray(system.rows)[there], behind).astype(int),
+            np.append(np.asarray(system.columns)[there], behind).astype(int),
             np.append(np.asarray(system.values)[there], 1.0 / self._series),
         )
-        self._storage = storage
         square = (size, size)
-        stiffness = _matrix(square, *_stamps(self._resistors)) + _matrix(square, *self._own)
-        capacitance = _matrix(square, *_stamps(self._capacitors)) + _matrix(square, *storage)
+        stiffness = _matrix(square, *_stamps(resistive)) + _matrix(square, *own)
+        capacitance = _matrix(square, *_stamps(capacitive)) + _matrix(square, *storage)
         self.stiffness: Any = self._kept(stiffness)
         """K, (size, size)."""
         self.capacitance: Any = self._kept(capacitance)
@@ -248,16 +247,10 @@ class CircuitInTime:
         self.charged_incidence: Any = self._kept(inject[self.charged])
         """(charged, size)."""
         self._sense: Any = self._kept(sense.T.tocsr())
-        entries = inject.tocoo()
         self.coupling = _products(inject, sense, self._owner)
         """Where the slopes enter F': numbers of what is sensed, rows, columns and signs."""
-        stages = (size + 1) * np.arange(STAGES)[:, None]
-        linear = [np.concatenate([self._resistors[i], self._capacitors[i]]) for i in (0, 1)]
-        holding = inject[self.charged].tocoo()
-        self._entered, self._held = (entries.row, entries.data), (holding.row, holding.data)
-        at = np.concatenate([*linear, entries.col, holding.col, self._own[0], storage[0]]).astype(int) + stages
-        self._at = at.ravel()
-        self._noisy_at = (np.concatenate([*linear, self._own[0]]).astype(int) + stages).ravel()
+        self._branches = _Branches(size, resistive, capacitive, own, storage, inject, self.charged)
+        self._absolute_charged: Any = self._kept(abs(inject[self.charged]))
 
     def complete(self, y: np.ndarray) -> np.ndarray:
         """The unknowns, (size,), with the drops of series resistances at unknowns of the system, (system.size,)."""
@@ -338,21 +331,27 @@ class CircuitInTime:
         what has conducted goes to a share of its largest current at once, rather than climb there from its leakage.
         """
         count = self._elements
-        far = (x - laws.stands)[:, :count]
+        far = x - laws.stands
+        if self._sensing:
+            far = far[:, :count]
         limited: np.ndarray | None = None
-        free = np.abs(far) <= _FREE
-        if not free.all():
-            stands = np.broadcast_to(laws.stands, x.shape)
-            predicted = laws.currents[:, :count] + laws.slopes[:, :count] * far
+        distance = np.abs(far)
+        if not np.maximum.reduce(distance, axis=None, initial=0.0) <= _FREE:
+            stands, slopes = laws.stands, laws.slopes
+            if len(stands) < len(x):
+                stands = np.broadcast_to(stands, x.shape)
+            if self._sensing:
+                stands, slopes = stands[:, :count], slopes[:, :count]
+            predicted = laws.currents[:, :count] + slopes * far
             predicted = np.where(far > 0.0, np.maximum(predicted, _KNOWN * self._peaks), predicted)
+            free = distance <= _FREE
+            limited = x.copy()
             for group in self._groups:
                 here = group.elements
-                if not free[:, here].all():
-                    near = group.element.voltage_near(predicted[:, here], stands[:, here], x[:, here])
-                    near = np.where(free[:, here], x[:, here], near)
-                    if (near != x[:, here]).any():
-                        limited = x.copy() if limited is None else limited
-                        limited[:, here] = near
+                near = group.near(predicted[:, here], stands[:, here], x[:, here])
+                limited[:, here] = np.where(free[:, here], x[:, here], near)
+            if (limited == x).all():
+                limited = None
         for sensing in self._sensing:
             here = sensing.sensed
             short = sensing.limited(laws.stands[:, here], x[:, here])
@@ -416,28 +415,79 @@ class CircuitInTime:
             charging: currents that charge the charged elements [A], (stages, charged).
             r: the sources, (stages, size).
         """
-        stages, size = len(y), self.size
-        padded, rated = (np.concatenate([v, np.zeros((stages, 1))], 1) for v in (y, rates))
-        flows, reach = [], []
-        for (a, b, factor), values in ((self._resistors, padded), (self._capacitors, rated)):
-            va, vb = values[:, a], values[:, b]
-            flows.append(factor * (va - vb))
-            reach.append(factor * (np.abs(va) + np.abs(vb)))
-        _, columns, values = self._own
-        own = values * padded[:, columns]
-        entered, held = laws.currents[:, self._entered[0]], charging[:, self._held[0]]
-        terms = [*flows, *(-f for f in flows), entered * self._entered[1], held * self._held[1]]
-        storing = self._storage[2] * rated[:, self._storage[1]]
-        every = np.concatenate([*terms, own, storing], 1).ravel()
-        left = np.bincount(self._at, weights=every, minlength=stages * (size + 1))
-        most = np.zeros(stages * (size + 1))
-        np.maximum.at(most, self._at, np.abs(every))
-        either = np.concatenate([*reach, *reach, np.abs(own)], 1)
-        noise = np.bincount(self._noisy_at, weights=either.ravel(), minlength=stages * (size + 1))
-        left, most, noise = (v.reshape(stages, size + 1)[:, :size] for v in (left, most, noise))
-        return left - r, np.maximum(most, np.abs(r)), 4.0 * np.finfo(np.float64).eps * noise
+        return self._branches.imbalance(y, rates, laws.currents, charging, r)
+
+    def charged_noise(self, charging: np.ndarray) -> np.ndarray:
+        """What rounding may leave of currents of so much each that charge elements, (stages, charged): (stages, size)."""
+        return _ROUNDING * (charging @ self._absolute_charged)
 
 
+class _Branches:
+    """Kirchhoff's laws branch by branch: what each one carries, and the equations that it enters with a sign."""
+
+    def __init__(
+        self,
+        size: int,
+        resistors: tuple[Any, ...],
+        capacitors: tuple[Any, ...],
+        own: tuple[Any, ...],
+        storage: tuple[Any, ...],
+        inject: Any,
+        charged: np.ndarray,
+    ) -> None:
+        """Take the parts of F and Q; ends at ground are `size`."""
+        # Of all unknowns, their rates and a zero at the end: branches see a difference of two, single entries one.
+        nothing = 2 * size
+
+        def at(ends: np.ndarray, rated: bool) -> np.ndarray:
+            return np.where(ends == size, nothing, ends + (size if rated else 0))
+
+        single = [np.full(len(x[1]), nothing) for x in (own, storage)]
+        parts = (resistors, False), (capacitors, True)
+        self._first = np.concatenate([*(at(x[0], rated) for x, rated in parts), own[1], storage[1] + size]).astype(int)
+        self._second = np.concatenate([*(at(x[1], rated) for x, rated in parts), *single]).astype(int)
+        self._factor = np.concatenate([resistors[2], capacitors[2], own[2], storage[2]])
+        # What rounds in a capacitor and a resistor is the difference of two voltages.
+        self._reach = np.abs(self._factor)
+        self._reach[len(self._reach) - len(storage[2]) :] = 0.0
+        # Each term of each equation: the branches', the elements', the charges', and the source.
+        both = len(resistors[0]) + len(capacitors[0])
+        linear, entries, holding = len(self._factor), inject.tocoo(), inject[charged].tocoo()
+        held = linear + inject.shape[0]
+        branch, alone = np.arange(both), np.arange(both, linear)
+        ends = [np.concatenate([x[i] for x in (resistors, capacitors)]) for i in (0, 1)]
+        row = np.concatenate([*ends, own[0], storage[0], entries.col, holding.col, np.arange(size)])
+        term = np.concatenate(
+            [branch, branch, alone, linear + entries.row, held + holding.row, held + len(charged) + np.arange(size)]
+        )
+        sign = np.concatenate(
+            [np.ones(both), -np.ones(both), np.ones(len(alone)), entries.data, holding.data, -np.ones(size)]
+        )
+        kept = np.flatnonzero(row < size)
+        kept = kept[np.argsort(row[kept], kind="stable")]
+        self._term, self._sign = term[kept].astype(int), sign[kept]
+        self._starts = np.searchsorted(row[kept], np.arange(size))
+        rows, terms = np.concatenate([*ends, own[0]]), np.concatenate([branch, branch, both + np.arange(len(own[0]))])
+        self._noisy: Any = _matrix((linear, size), terms, rows.astype(int), np.ones(len(rows)))
+        if size <= DENSE_LIMIT:
+            self._noisy = self._noisy.toarray()
+
+    def imbalance(
+        self, y: np.ndarray, rates: np.ndarray, currents: np.ndarray, charging: np.ndarray, r: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `CircuitInTime.imbalance`."""
+        wide = np.concatenate([y, rates, np.zeros((len(y), 1))], 1)
+        first, second = wide.take(self._first, 1), wide.take(self._second, 1)
+        terms = np.concatenate([self._factor * (first - second), currents, charging, r], 1).take(self._term, 1)
+        terms *= self._sign
+        left = np.add.reduceat(terms, self._starts, 1)
+        most = np.maximum.reduceat(np.abs(terms), self._starts, 1)
+        noise = ((np.abs(first) + np.abs(second)) * self._reach) @ self._noisy
+        return left, most, _ROUNDING * noise
+
+
+_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
+"""Of a term: what its computation may leave over."""
 _FREE = 5e-2
 """V: an element that moves by less than this moves as its tangent predicts."""
 _KNOWN = 0.1
