@@ -16,7 +16,7 @@ from mho.spice.clock import CLOCK, with_clock
 from mho.spice.netlist import Netlist, Sources
 from mho.spice.netlist_circuit import diode_group, netlist_circuit, nodeset_voltages
 from mho.spice.netlist_diodes import depletion_layers, transit_times
-from mho.spice.waveforms import PiecewiseLinear, Pulse, Sine, Transient, Waveform
+from mho.spice.waveforms import Exponential, PiecewiseLinear, Pulse, Sine, Transient, Waveform
 from mho.steady.modified_system import modified_system
 from mho.steady.newton import solve_circuit
 from mho.transient.equations import CircuitInTime
@@ -280,7 +280,7 @@ class _Waves:
             plus, minus = numbers[currents.nodes[k]] - 1
             places.append((wave, {int(plus): -1.0, int(minus): 1.0} if plus != minus else {}))
         self._straight = [(w, at) for w, at in places if isinstance(w, Pulse | PiecewiseLinear)]
-        self._curved = [(w, at) for w, at in places if not isinstance(w, Pulse | PiecewiseLinear)]
+        self._curved = [(w, at) for w, at in places if isinstance(w, Sine | Exponential)]
 
         def matrix(waves: Sequence[tuple[Waveform, dict[int, float]]]) -> np.ndarray:
             made = np.zeros((len(waves), size + 1))
@@ -290,6 +290,7 @@ class _Waves:
             return made[:, :size]
 
         self._straight_at, self._curved_at = matrix(self._straight), matrix(self._curved)
+        self._prepared = [wave.prepared(card) for wave, _ in self._curved]
         # Constant parts hold the waves' values at time 0 already.
         begun = np.array([w.at_start for w, _ in self._straight + self._curved], np.float64)
         self._constant = self._constant - begun.reshape(-1) @ np.concatenate([self._straight_at, self._curved_at])
@@ -299,6 +300,7 @@ class _Waves:
         self.corners = corners[apart]
         self._begin = self._end = 0.0
         self._line = np.zeros((2, size))
+        self._offset, self._slope = self._constant, np.zeros(size)
 
     def enter(self, begin: float, end: float) -> bool:
         """Between two corners what is straight is a line: two of its points will do."""
@@ -309,13 +311,14 @@ class _Waves:
         )
         ends = np.array([[1.5, -0.5], [-0.5, 1.5]]) @ points
         self._begin, self._end, self._line = begin, end, ends @ self._straight_at
+        self._offset, self._slope = self._constant + self._line[0], self._line[1] - self._line[0]
         most = np.maximum(np.abs(self._line).max(0), np.abs(before))
         return bool((np.abs(self._line[0] - before) > 1e-6 * most).any())
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """r, (times, size)."""
         share = (times - self._begin) / (self._end - self._begin)
-        r = self._constant + self._line[0] + share[:, None] * (self._line[1] - self._line[0])
-        if self._curved:
-            r = r + np.stack([w.at(times, self._card) for w, _ in self._curved], 1) @ self._curved_at
+        r = self._offset + share[:, None] * self._slope
+        for wave, at in zip(self._prepared, self._curved_at, strict=True):
+            r += wave(times)[:, None] * at
         return r

@@ -5,7 +5,10 @@ or zero value from the ``.tran`` card (its step or stop), the field is None and 
 Levels are volts for a voltage source, amperes for a current source; times are seconds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -98,10 +101,21 @@ class Sine:
 
     def at(self, time: Values, transient: Transient) -> Values:
         """Value at each of the times (s), NumPy's or JAX's."""
-        xp = namespace(time)
-        since = xp.maximum(time - self.delay, 0.0)
-        angle = 2 * np.pi * (self.frequency or 1 / transient.stop) * since + np.radians(self.phase)
-        return self.offset + self.amplitude * xp.sin(angle) * xp.exp(-since * self.damping)
+        return self._law(namespace(time), transient)(time)
+
+    def prepared(self, transient: Transient) -> Callable[[np.ndarray], np.ndarray]:
+        """`at` as a function of NumPy's times alone, for a transient that asks for them at every step."""
+        return self._law(np, transient)
+
+    def _law(self, xp: Any, transient: Transient) -> Callable[[Any], Any]:
+        pulsation, phase = 2 * np.pi * (self.frequency or 1 / transient.stop), np.radians(self.phase)
+
+        def law(time: Any) -> Any:
+            since = xp.maximum(time - self.delay, 0.0)
+            wave = self.amplitude * xp.sin(pulsation * since + phase)
+            return self.offset + (wave * xp.exp(-since * self.damping) if self.damping else wave)
+
+        return law
 
     def corners(self, transient: Transient) -> np.ndarray:
         """Times (s), up to the stop, at which the waveform bends."""
@@ -137,6 +151,10 @@ class Exponential:
         up = -xp.expm1(-rising / (self.rise_constant or transient.step))
         down = -xp.expm1(-falling / (self.fall_constant or transient.step))
         return self.initial + (self.pulsed - self.initial) * (up - down)
+
+    def prepared(self, transient: Transient) -> Callable[[np.ndarray], np.ndarray]:
+        """As `Sine.prepared`."""
+        return partial(self.at, transient=transient)
 
     def corners(self, transient: Transient) -> np.ndarray:
         """Times (s), up to the stop, at which the waveform bends."""

@@ -32,7 +32,6 @@ _CHECKS = np.array([0.08, 0.28, 0.4, 0.52, 0.76, 0.88])
 """Shares of a step at which the charges are checked, between the stages."""
 _NEAR = 0.3
 """Of the tolerance: a deviation between the stages that one linear correction does away with."""
-_ULP = float(np.finfo(np.float64).eps)
 _TIMES = np.concatenate([[0.0], POINTS, _CHECKS])
 _CHECKED = interpolation(_CHECKS), interpolated_rates(_CHECKS)
 
@@ -164,8 +163,7 @@ class Stepper:
         gained = laws.charges - before
         left, most, noise = circuit.imbalance(y, weights @ change, laws, weights @ gained, r[1 : 1 + STAGES])
         if len(circuit.charged):
-            held = np.abs(weights) @ (np.abs(laws.charges) + np.abs(before))
-            noise = noise + 4.0 * _ULP * (held @ np.abs(circuit.charged_incidence))
+            noise += circuit.charged_noise(np.abs(weights) @ (np.abs(laws.charges) + np.abs(before)))
         left = np.abs(left)
         largest = most.max(0)
         allowed = KIRCHHOFF * most + FLOOR + np.minimum(noise, KIRCHHOFF * np.maximum(state.largest, largest))
