@@ -129,7 +129,7 @@ class Stepper:
         circuit.times = state.time + step * POINTS
         x = circuit.sensed(guess)
         laws = circuit.moved(state.laws, x)
-        size = np.inf
+        last = size = np.inf
         for count in range(_NEWTON_STEPS):
             left = begin - matrices.linear(step, change)
             if not linear:
@@ -137,14 +137,14 @@ class Stepper:
                 if len(circuit.charged):
                     left -= weights @ circuit.held(laws, x, before)
             share = _NEWTON_SHARE * (1.0 if count <= _PATIENCE else self._rounding)
-            if count and laws.stands is x and (size <= share or linear):
+            if count and laws.stands is x and (size <= share or linear or count > 1 and size * size <= share * (last - size)):
                 found = self._judge(state, step, change, laws, r)
                 if found is not None:
                     return found
             delta = self._stage_solver(step, laws)(left)
             self.solutions += 1
             change = change + delta
-            size = float((np.abs(delta) * weight).max(initial=0.0))
+            last, size = size, float((np.abs(delta) * weight).max(initial=0.0))
             if not np.isfinite(size):
                 self.complaint = "its linearised equations have no solution"
                 return None
