@@ -49,7 +49,7 @@ def netlist_transient(
 ) -> NetlistTransient:
     """Run a netlist's `.tran`.
 
-    A step's error is estimated to be below 5e-5 of each node's swing; `.options reltol` below 1e-3 tightens that in
+    A step's error is estimated to be below 1e-5 of each node's swing; `.options reltol` below 1e-3 tightens that in
     proportion.
 
     Args:

@@ -25,7 +25,6 @@ from scipy import sparse
 from mho.elements import ControlledLaw, CurrentSource, JunctionDiode, ProgrammableResistor, TwoTerminal
 from mho.elements.shockley_diode import LARGEST_CURRENT
 from mho.steady.equations import System
-from mho.transient.collocation import STAGES
 from mho.transient.junction_charge import JunctionCharge
 
 DENSE_LIMIT = 60
@@ -94,47 +93,65 @@ class _Sensing:
     shape: tuple[int, int]
     whole: ControlledLaw
 
+    side: np.ndarray | None = None
+    """Of its jumps, where a transient has come to."""
+
     @cached_property
-    def _plain(self) -> "_Plain":
-        return _Plain(self.law)
+    def _repeated(self) -> dict[int, tuple[ControlledLaw, Any]]:
+        """Laws of so many points at once, and as `_Plain`."""
+        return {}
+
+    def _at(self, points: int) -> tuple[ControlledLaw, Any]:
+        if points not in self._repeated:
+            law = self.law.repeated(self.shape[0], points)
+            self._repeated[points] = law, _Plain(law)
+        return self._repeated[points]
+
+    @cached_property
+    def _whole(self) -> "_Plain":
+        return _Plain(self.whole)
 
     def _rows(self, x: np.ndarray) -> np.ndarray:
-        """What is sensed, (stages, n, k)."""
-        return x.reshape(len(x), self.shape[0], -1)[:, :, : self.shape[1]]
+        """What is sensed, (points·n, k)."""
+        return x.reshape(len(x) * self.shape[0], -1)[:, : self.shape[1]]
 
-    def tangents(self, x: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values, (stages, n), and derivatives, (stages, n·k), at what they sense, (stages, n·k), and at times [s]."""
-        # A law's parameters are one for each source: it takes the stages one by one.
-        values, slopes = np.empty((len(x), self.shape[0])), np.zeros_like(x)
-        laws = [self.law.at_time(t) for t in times] if self.law.depends_on_time else [self._plain] * len(x)
-        for s, (row, law) in enumerate(zip(self._rows(x), laws, strict=True)):
-            values[s], slope = type(self.law).tangent(law, row)  # pyright: ignore[reportArgumentType]
-            if slope.size:
-                slopes[s] = slope.reshape(-1)
-        return values, slopes
+    def tangents(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values, (stages, n), and derivatives, (stages, n·k), at what they sense, (stages, n·k)."""
+        law, plain = self._at(len(x))
+        values, slopes = type(law).tangent(plain, self._rows(x))
+        return values.reshape(len(x), -1), slopes.reshape(x.shape) if slopes.size else np.zeros_like(x)
 
     def limited(self, stood: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Where the laws are evaluated in a step of Newton's method, (stages, n·k)."""
-        law: Any = type(self.law).limited
-        if law is ControlledLaw.limited:
+        if type(self.law).limited is ControlledLaw.limited:
             return x
-        pairs = zip(self._rows(np.broadcast_to(stood, x.shape)), self._rows(x), strict=True)
-        return np.stack([law(self._plain, *pair).reshape(-1) for pair in pairs])
+        law, plain = self._at(len(x))
+        return type(law).limited(plain, self._rows(np.broadcast_to(stood, x.shape)), self._rows(x)).reshape(x.shape)
 
     def in_range(self, x: np.ndarray) -> bool:
         """Whether all stand where their laws are meant to hold."""
-        return all(self.law.in_range(row).all() for row in self._rows(x))
+        return bool(self._at(len(x))[0].in_range(self._rows(x)).all())
+
+    def _stays(self, seen: np.ndarray) -> bool:
+        """Whether the laws are where they were passed last, on the same side of their jumps."""
+        side = type(self.whole).side(self._whole, seen)  # pyright: ignore[reportArgumentType]
+        return side is not None and self.side is not None and bool((side == self.side).all())
 
     def switched(self, x: np.ndarray) -> bool:
         """Whether the law has got past its jump, at (n·k)."""
-        return not eqx.tree_equal(self.whole.until_next_event(self._rows(x[None])[0]), self.law)
+        seen = self._rows(x[None])
+        return not self._stays(seen) and not eqx.tree_equal(self.whole.until_next_event(seen), self.law)
 
     def passed(self, x: np.ndarray) -> "_Sensing":
         """The group once it has come to (n·k)."""
-        seen = self._rows(x[None])[0]
+        seen = self._rows(x[None])
+        if self._stays(seen):
+            return self
         whole = self.whole.after(seen)
         now = whole.until_next_event(seen)
-        return self if now is None and whole is self.whole else replace(self, whole=whole, law=now or whole)
+        if now is None and whole is self.whole:
+            return self
+        return replace(self, whole=whole, law=now or whole, side=whole.side(seen))
 
 
 class CircuitInTime:
@@ -218,8 +235,6 @@ class CircuitInTime:
             inject = sparse.vstack([inject, _matrix((number, size), row, rows, np.tile(group.signs, number))], "csr")
             owner.append(np.repeat(np.arange(here.start, here.stop), each))
         self._peaks = np.zeros(count)
-        self.times = np.zeros(1)
-        """Of the stages whose laws are asked for [s]: some behavioural sources depend on them."""
         self._owner = np.concatenate(owner)
         self._starts = np.searchsorted(self._owner, np.arange(inject.shape[0]))
         self.dense = size <= DENSE_LIMIT
@@ -277,11 +292,6 @@ class CircuitInTime:
         """How many voltages and currents are sensed."""
         return len(self._owner)
 
-    @property
-    def depends_on_time(self) -> bool:
-        """Whether a law is another one at every time."""
-        return any(s.law.depends_on_time for s in self._sensing)
-
     def sensed(self, y: np.ndarray) -> np.ndarray:
         """X at unknowns of shape (stages, size): (stages, sensed)."""
         return y @ self._sense
@@ -306,7 +316,7 @@ class CircuitInTime:
                 q, c = group.charge.at(here, i, g)
                 charges[:, group.charged], capacitances[:, group.charged] = q, c
         for sensing in self._sensing:
-            currents[:, sensing.values], slopes[:, sensing.sensed] = sensing.tangents(x[:, sensing.sensed], self.times)
+            currents[:, sensing.values], slopes[:, sensing.sensed] = sensing.tangents(x[:, sensing.sensed])
         return Laws(x, currents, slopes, charges, capacitances)
 
     def in_range(self, laws: Laws) -> bool:

@@ -16,8 +16,8 @@ from mho.transient.collocation import POINTS, STAGES, TOTAL, interpolated_integr
 from mho.transient.equations import CircuitInTime
 from mho.transient.step import Drive, Stages, State, Stepper
 
-ERROR = 5e-5
-"""Tolerance of a step's estimated error, as a share of an unknown's swing."""
+ERROR = 1e-5
+"""Tolerance of a step's estimated error, as a share of an unknown's swing: a method of order 5 is at its best when strict."""
 _LEAST_SWING = 0.01
 """Of the largest swing: unknowns that swing less are judged as if they did."""
 _SMALLEST = 1e-6
@@ -119,7 +119,8 @@ class _Integration:
         self._jump = np.inf
         self._low, self._high = y.copy(), y.copy()
         self._integral = np.zeros(circuit.size)
-        self._past: tuple[float, np.ndarray] | None = None
+        self._past: tuple[float, float, np.ndarray] | None = None
+        """A step's polynomial: where in it, as a share, the next one begins, its size, and values, (1 + STAGES, size)."""
         self._steps = self._rejected = self._failed = 0
         self._residual = 0.0
 
@@ -214,6 +215,8 @@ class _Integration:
             if not (error <= 1.0 or jumps):
                 self._rejected += 1
                 reasons.append(stepper.complaint)
+                # What was found on the longer step tells more of the shorter one than what came before both.
+                self._past = 0.0, size, np.concatenate([state.y[None], stages.y])
                 step, smaller = size * max(growth, _SHRINK), True
                 continue
             passed = times[: int(np.searchsorted(times, corner if size == left else state.time + size, side="right"))]
@@ -251,7 +254,6 @@ class _Integration:
     def _after_jump(self, corner: float) -> float:
         """What no charge holds finds its place after a law's jump; the size of the next step [s]."""
         self._jump = np.inf
-        self._circuit.times = np.array([self._state.time])
         self._state.laws = self._circuit.laws(self._state.laws.stands)
         if self._state.time < corner:
             self._settle(corner)
@@ -259,13 +261,14 @@ class _Integration:
 
     def _predicted(self, step: float) -> np.ndarray:
         """First guesses of the stages, (STAGES, size)."""
-        if self._past is None or step > _FAR * self._past[0]:
+        if self._past is None or step > _FAR * self._past[1]:
             return np.repeat(self._state.y[None], STAGES, 0)
-        return interpolation(1.0 + POINTS * (step / self._past[0])) @ self._past[1]
+        begin, size, values = self._past
+        return interpolation(begin + POINTS * (step / size)) @ values
 
     def _accept(self, stages: Stages) -> None:
         values = np.concatenate([self._state.y[None], stages.y])
-        self._past = stages.step, values
+        self._past = 1.0, stages.step, values
         self._integral = self._integral + stages.step * (TOTAL @ values)
         self._state = stages.end(self._state)
         self._circuit.passed(stages.laws)

@@ -32,6 +32,7 @@ _CHECKS = np.array([0.08, 0.28, 0.4, 0.52, 0.76, 0.88])
 """Shares of a step at which the charges are checked, between the stages."""
 _NEAR = 0.3
 """Of the tolerance: a deviation between the stages that one linear correction does away with."""
+_MOST = np.maximum.reduce
 _TIMES = np.concatenate([[0.0], POINTS, _CHECKS])
 _CHECKED = interpolation(_CHECKS), interpolated_rates(_CHECKS)
 
@@ -126,10 +127,9 @@ class Stepper:
         before = state.laws.charges[-1]
         begin = r[1 : 1 + STAGES] - circuit.flows(state.y[None], _NO_LAWS, _NO_LAWS.stands)
         change = guess - state.y
-        circuit.times = state.time + step * POINTS
         x = circuit.sensed(guess)
         laws = circuit.moved(state.laws, x)
-        last = size = np.inf
+        remaining = size = np.inf
         for count in range(_NEWTON_STEPS):
             left = begin - matrices.linear(step, change)
             if not linear:
@@ -137,14 +137,16 @@ class Stepper:
                 if len(circuit.charged):
                     left -= weights @ circuit.held(laws, x, before)
             share = _NEWTON_SHARE * (1.0 if count <= _PATIENCE else self._rounding)
-            if count and laws.stands is x and (size <= share or linear or count > 1 and size * size <= share * (last - size)):
+            if count and laws.stands is x and (remaining <= share or linear):
                 found = self._judge(state, step, change, laws, r)
                 if found is not None:
                     return found
             delta = self._stage_solver(step, laws)(left)
             self.solutions += 1
             change = change + delta
-            last, size = size, float((np.abs(delta) * weight).max(initial=0.0))
+            last, size = size, float(_MOST(np.abs(delta) * weight, axis=None, initial=0.0))
+            # What the steps to come will add, if they go on shrinking as they do.
+            remaining = min(size, size * size / (last - size)) if size < last < np.inf else size
             if not np.isfinite(size):
                 self.complaint = "its linearised equations have no solution"
                 return None
@@ -196,7 +198,6 @@ class Stepper:
         ratio = np.abs(error) * weight
         if ratio.max(initial=0.0) > 1.0:
             # Once more from where the first estimate leads: it forgets what is stiff (section IV.8, equation 8.20).
-            circuit.times = np.array([state.time])
             x = circuit.sensed((state.y + error)[None])
             there = circuit.flows((state.y + error)[None], circuit.laws(x), x)[0]
             again = np.abs(stages.filter(gained - there)) * weight
@@ -226,7 +227,6 @@ class Stepper:
             r = np.concatenate([r, stages.r[1 + STAGES :]]) if reported else stages.r[1 + STAGES :]
             if reported:
                 weights, rates = np.concatenate([weights, _CHECKED[0]]), np.concatenate([rates, _CHECKED[1]])
-        circuit.times = state.time + step * (shares if circuit.linear else np.concatenate([shares, _CHECKS]))
         before, pull = state.laws.charges[-1], FILTER / step
         kept = weights[:, 1:] @ stages.stored
         r = r - (rates[:, 1:] / step) @ stages.stored
