@@ -2,6 +2,7 @@
 
 As in SPICE the circuit starts from its operating point at time 0, nodes with an `.ic` held there; after `uic` from the
 capacitors' own `ic=` or the `.ic` of their nodes, 0 V where there is none (ngspice 39 manual, sections 11.3.10 and 11.2.2).
+Capacitors in parallel, or in loops with sources, whose voltages don't go together share their charges at once.
 """
 
 import dataclasses
@@ -13,9 +14,10 @@ import numpy as np
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
 from mho.spice.clock import CLOCK, with_clock
-from mho.spice.netlist import Netlist, Sources
+from mho.spice.netlist import GROUND, Netlist, Resistors, Sources
 from mho.spice.netlist_circuit import diode_group, netlist_circuit, nodeset_voltages
 from mho.spice.netlist_diodes import depletion_layers, transit_times
+from mho.spice.topology import check_topology
 from mho.spice.waveforms import Exponential, PiecewiseLinear, Pulse, Sine, Transient, Waveform
 from mho.steady.modified_system import modified_system
 from mho.steady.newton import solve_circuit
@@ -28,6 +30,8 @@ _RELTOL = 1e-3
 """ngspice's default, which a netlist may tighten."""
 _LEAST_STEPS = 50
 """As ngspice: of the whole time, what a step is at most."""
+_LEAK = 1e30
+"""Ohms: 1 fF keeps its charge behind it for 3e7 years."""
 _PERIOD_STEPS = 8
 """Steps of a sine's period, at the least, so that none is passed over."""
 
@@ -70,7 +74,7 @@ def netlist_transient(
     times = _times(card)
     netlist = with_clock(netlist, card)
     beginning = _at_start(netlist)
-    circuit = netlist_circuit(beginning)
+    circuit = netlist_circuit(_with_charged_nodes(beginning) if card.use_initial else beginning)
     circuit = jax.tree.map(lambda leaf: np.asarray(leaf), circuit)
     numbers = np.array([circuit.node_names.index(name, "node") for name in netlist.nodes])
     system = modified_system(circuit, np.asarray(circuit.source_voltage))
@@ -83,8 +87,9 @@ def netlist_transient(
         charges=_charges(netlist, circuit),
         storage=_fluxes(netlist, inductors),
     )
+    surplus = np.zeros(system.size)
     if card.use_initial:
-        start = _initial_state(netlist, system.size, numbers)
+        start, surplus = _initial_state(netlist, system.size, numbers)
         start[inductors] = netlist.inductors.initial
     else:
         start = _operating_point(beginning, system.size, numbers, inductors)
@@ -100,6 +105,7 @@ def netlist_transient(
         judged=judged,
         max_step=_max_step(netlist, card),
         error=ERROR * min(1.0, float(reltol) / _RELTOL),
+        surplus=surplus,
         visited=visited,
     )
     found = course.unknowns
@@ -196,6 +202,26 @@ def _at_start(netlist: Netlist) -> Netlist:
     return dataclasses.replace(netlist, voltage_sources=voltages, current_sources=currents)
 
 
+def _with_charged_nodes(netlist: Netlist) -> Netlist:
+    """The netlist with a leak to ground at nodes that capacitors alone connect, which a circuit at rest doesn't have."""
+    try:
+        check_topology(netlist)
+    except InputError:
+        held = netlist.resistors
+        nodes = np.unique(netlist.capacitors.nodes)
+        nodes = nodes[nodes != GROUND]
+        count = len(nodes)
+        leaks = Resistors(
+            names=[*held.names, *(f"leak of {netlist.nodes[n]}" for n in nodes)],
+            nodes=np.concatenate([held.nodes, np.stack([nodes, np.full_like(nodes, GROUND)], 1)]),
+            file=np.append(held.file, np.zeros(count, np.int32)),
+            line=np.append(held.line, np.zeros(count, np.int32)),
+            resistance=np.append(held.resistance, np.full(count, _LEAK)),
+        )
+        return dataclasses.replace(netlist, resistors=leaks)
+    return netlist
+
+
 def _capacitors(netlist: Netlist, numbers: np.ndarray, capacitance: float) -> tuple[np.ndarray, ...]:
     first, second = numbers[netlist.capacitors.nodes].T
     farads = netlist.capacitors.capacitance
@@ -235,23 +261,20 @@ def _operating_point(netlist: Netlist, size: int, numbers: np.ndarray, inductors
     return y
 
 
-def _initial_state(netlist: Netlist, size: int, numbers: np.ndarray) -> np.ndarray:
-    """Voltages of nodes [V] at which each capacitor holds its initial voltage, as nearly as that can be."""
-    given = np.zeros(size + 1)
+def _initial_state(netlist: Netlist, size: int, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Voltages that `.ic` gives nodes [V], and what capacitors with an `ic=` hold beyond those [C], by node, (size,) each."""
+    given, surplus = np.zeros(size + 1), np.zeros(size + 1)
     for node, voltage in netlist.initial_conditions.items():
         given[numbers[node] - 1] = voltage
+    # Ground's, where the numbers put it.
+    given[-1] = 0.0
     own = netlist.capacitors
     rows = np.flatnonzero(own.has_initial)
-    if not len(rows):
-        return given[:-1]
-    # Least change of the nodes' voltages that gives the capacitors with an `ic=` theirs.
-    ends = numbers[own.nodes[rows]]
-    incidence = np.zeros((len(rows), size + 1))
-    incidence[np.arange(len(rows)), ends[:, 0] - 1] = 1.0
-    incidence[np.arange(len(rows)), ends[:, 1] - 1] -= 1.0
-    incidence[:, -1] = 0.0
-    missing = own.initial[rows] - incidence @ given
-    return (given + np.linalg.lstsq(incidence, missing, rcond=None)[0])[:-1]
+    first, second = numbers[own.nodes[rows]].T - 1
+    more = own.capacitance[rows] * (own.initial[rows] - given[first] + given[second])
+    np.add.at(surplus, first, more)
+    np.add.at(surplus, second, -more)
+    return given[:-1], surplus[:-1]
 
 
 def _times(card: Transient) -> np.ndarray:

@@ -17,7 +17,7 @@ from mho.transient.equations import CircuitInTime
 from mho.transient.step import Drive, Stages, State, Stepper
 
 ERROR = 1e-5
-"""Tolerance of a step's estimated error, as a share of an unknown's swing: a method of order 5 is at its best when strict."""
+"""Tolerance of a step's estimated error, as a share of an unknown's swing. An order of 5 pays where it is strict."""
 _LEAST_SWING = 0.01
 """Of the largest swing: unknowns that swing less are judged as if they did."""
 _SMALLEST = 1e-6
@@ -71,6 +71,7 @@ def integrate(
     judged: np.ndarray,
     max_step: float,
     error: float = ERROR,
+    surplus: np.ndarray | None = None,
     integrated: bool = False,
     visited: Callable[[float], None] = lambda time: None,
 ) -> Course:
@@ -85,6 +86,8 @@ def integrate(
         judged: which unknowns the error estimate judges, (unknowns,), bool: node voltages and inductors' currents.
         max_step: the largest step [s].
         error: tolerance of a step's estimated error, as a share of an unknown's swing.
+        surplus: what the circuit begins with beyond the charges of `start`, in each equation [C], (unknowns,), if anything:
+            of capacitors whose voltages are not their nodes'.
         integrated: whether to integrate the unknowns over time, too.
         visited: called with the time of every accepted step.
 
@@ -96,6 +99,8 @@ def integrate(
         judged = np.append(judged, np.zeros(behind, bool))
         labels = [*names, *(f"a diode's series resistance ({k})" for k in range(behind))]
         run = _Integration(circuit, Stepper(circuit, drive, labels, judged, error), start, judged, max_step, error)
+        if surplus is not None and surplus.any():
+            run.surplus = np.append(surplus, np.zeros(behind))
         return run.through(drive, times, integrated, visited)
 
 
@@ -116,6 +121,8 @@ class _Integration:
         laws = circuit.laws(circuit.sensed(y[None]))
         circuit.passed(laws)
         self._state = State(0.0, y, laws, np.zeros(circuit.size))
+        self.surplus: np.ndarray | None = None
+        """What the first step finds in each equation beyond the charges of the state it begins with [C], (size,)."""
         self._jump = np.inf
         self._low, self._high = y.copy(), y.copy()
         self._integral = np.zeros(circuit.size)
@@ -164,10 +171,13 @@ class _Integration:
         reasons: list[str] = []
         while size < corner - state.time:
             guess = np.repeat(state.y[None], STAGES, 0)
-            stages = self._stepper.solved(state, size, guess, self._scale(state.y))
+            stages = self._stepper.solved(state, size, guess, self._scale(state.y), self.surplus)
             if stages is not None:
                 self._accept(stages)
                 self._past = None
+                if self.surplus is not None:
+                    # No swing: the circuit was never where the charges were counted from.
+                    self._low, self._high, self.surplus = self._state.y, self._state.y, None
                 return
             reasons.append(self._stepper.complaint)
             size *= 10.0

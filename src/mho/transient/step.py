@@ -112,7 +112,9 @@ class Stepper:
         self.complaint = ""
         """Why the last step was not solved."""
 
-    def solved(self, state: State, step: float, guess: np.ndarray, scale: np.ndarray) -> Stages | None:
+    def solved(
+        self, state: State, step: float, guess: np.ndarray, scale: np.ndarray, surplus: np.ndarray | None = None
+    ) -> Stages | None:
         """The stages of a step [s] from a state, or None.
 
         Args:
@@ -120,9 +122,12 @@ class Stepper:
             step: its size.
             guess: of the stages' unknowns, (STAGES, size).
             scale: the unknowns' tolerances, (size,).
+            surplus: what is stored where it begins beyond what the state holds, in each equation [C], (size,).
         """
         circuit, matrices, linear = self._circuit, self._matrices, self._circuit.linear
         r = self._drive.at(state.time + step * _TIMES)
+        if surplus is not None:
+            r[1 : 1 + STAGES] += INVERSE.sum(1)[:, None] / step * surplus
         weight, weights = self._judged / scale, INVERSE / step
         before = state.laws.charges[-1]
         begin = r[1 : 1 + STAGES] - circuit.flows(state.y[None], _NO_LAWS, _NO_LAWS.stands)
