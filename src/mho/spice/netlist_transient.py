@@ -19,6 +19,7 @@ from mho.spice.netlist_circuit import diode_group, netlist_circuit, nodeset_volt
 from mho.spice.netlist_diodes import depletion_layers, transit_times
 from mho.spice.topology import check_topology
 from mho.spice.waveforms import Exponential, PiecewiseLinear, Pulse, Sine, Transient, Waveform
+from mho.steady.certificate import element_name
 from mho.steady.modified_system import modified_system
 from mho.steady.newton import solve_circuit
 from mho.transient.equations import CircuitInTime
@@ -86,6 +87,7 @@ def netlist_transient(
         (*ends, farads),  # pyright: ignore[reportArgumentType]
         charges=_charges(netlist, circuit),
         storage=_fluxes(netlist, inductors),
+        name=lambda group, k: element_name(circuit, circuit.branches[group], k),
     )
     surplus = np.zeros(system.size)
     if card.use_initial:
@@ -262,7 +264,7 @@ def _operating_point(netlist: Netlist, size: int, numbers: np.ndarray, inductors
 
 
 def _initial_state(netlist: Netlist, size: int, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Voltages that `.ic` gives nodes [V], and what capacitors with an `ic=` hold beyond those [C], by node, (size,) each."""
+    """Voltages that `.ic` gives nodes [V], and what capacitors with an `ic=` hold beyond those [C], (size,) each."""
     given, surplus = np.zeros(size + 1), np.zeros(size + 1)
     for node, voltage in netlist.initial_conditions.items():
         given[numbers[node] - 1] = voltage

@@ -164,6 +164,7 @@ class CircuitInTime:
         *,
         charges: dict[int, JunctionCharge] | None = None,
         storage: tuple[np.ndarray, np.ndarray, np.ndarray] = (np.zeros(0, int), np.zeros(0, int), np.zeros(0)),
+        name: Callable[[int, int], str] = lambda group, k: f"element {k} of group {group}",
     ) -> None:
         """Take a circuit's equations apart.
 
@@ -172,12 +173,14 @@ class CircuitInTime:
             capacitors: unknowns at their two ends, `system.size` for ground, and capacitances [F], (capacitors,) each.
             charges: of the junctions of a group of elements, by the group's place in `system.elements`.
             storage: rows, columns and values of other entries of C, such as −L [H] in the rows of inductors.
+            name: of an element of a group of `system.elements`, for messages.
         """
         charges = charges or {}
         before = system.size
         constant = np.append(np.array(system.constant, np.float64), 0.0)
         resistors = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0))]
         self._with_series: list[TwoTerminal] = []
+        self._name, self._places = name, list[int]()
         groups: list[tuple[Any, Any, TwoTerminal, Any, JunctionCharge | None]] = []
         for k, (a, b, element) in enumerate(zip(system.first, system.second, system.elements, strict=True)):
             a, b = np.asarray(a), np.asarray(b)
@@ -193,6 +196,7 @@ class CircuitInTime:
                     element = replace(element, series_resistance=None)
                 groups.append((a, b, element, series, charges.get(k)))
                 self._with_series.append(system.elements[k])
+                self._places.append(k)
         series = np.concatenate([np.zeros(0), *(g[3] for g in groups)])
         self._behind = np.flatnonzero(series)
         self._series = series[self._behind]
@@ -319,11 +323,23 @@ class CircuitInTime:
             currents[:, sensing.values], slopes[:, sensing.sensed] = sensing.tangents(x[:, sensing.sensed])
         return Laws(x, currents, slopes, charges, capacitances)
 
-    def in_range(self, laws: Laws) -> bool:
-        """Whether every element stands where its law is meant to hold."""
-        if not np.abs(laws.currents).max(initial=0.0) < LARGEST_CURRENT:
-            return False
-        return all(s.in_range(laws.stands[:, s.sensed]) for s in self._sensing)
+    def out_of_range(self, laws: Laws) -> str | None:
+        """An element that doesn't stand where its law is meant to hold, with its voltage and current, if one doesn't."""
+        sizes = np.abs(laws.currents)
+        if not np.maximum.reduce(sizes, axis=None, initial=0.0) < LARGEST_CURRENT:
+            most = np.nan_to_num(sizes, nan=np.inf)
+            stage, k = np.unravel_index(int(np.argmax(most)), most.shape)
+            for group, place in zip(self._groups, self._places, strict=True):
+                if k < group.elements.stop:
+                    name = self._name(place, int(k) - group.elements.start)
+                    return (
+                        f"{name} at {laws.stands[stage, k]:.6g} V, where its law gives {laws.currents[stage, k]:.3g} A"
+                    )
+            return f"a behavioural source of {laws.currents[stage, k]:.3g} A or V"
+        for sensing in self._sensing:
+            if not sensing.in_range(laws.stands[:, sensing.sensed]):
+                return "a behavioural source"
+        return None
 
     def switched(self, laws: Laws) -> bool:
         """Whether a law that jumps has got past its jump, at the last stage."""

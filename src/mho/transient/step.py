@@ -183,8 +183,9 @@ class Stepper:
                 f"of {most[stage, worst]:.2g} A"
             )
             return None
-        if not circuit.in_range(laws):
-            self.complaint = "an element is out of its range"
+        wrong = circuit.out_of_range(laws)
+        if wrong is not None:
+            self.complaint = f"out of range is {wrong}"
             return None
         stored = circuit.stored(change, laws, laws.stands, before)
         residual = float((left / np.maximum(most, FLOOR / KIRCHHOFF)).max(initial=0.0))
