@@ -386,6 +386,34 @@ class CircuitInTime:
                 limited[:, here] = short
         return self.laws(x if limited is None else limited)
 
+    def turning_on(self, laws: Laws, shares: np.ndarray, y: np.ndarray) -> float:
+        """When an element that has conducted, but doesn't, is to conduct again: the least of the shares of a step, or 1.
+
+        Args:
+            laws: where the elements stand as the step begins.
+            shares: increasing times within the step, as shares of it, (times,).
+            y: the unknowns that are predicted there, (times, size).
+        """
+        if not self._groups:
+            return 1.0
+        least = _ON * self._peaks
+        off = np.abs(laws.currents[-1, : self._elements]) < least
+        if not off.any():
+            return 1.0
+        x, earliest = self.sensed(y), 1.0
+        for group in self._groups:
+            here = group.elements
+            begin = laws.stands[-1, here]
+            end = np.maximum.reduce(x[:, here], axis=0)
+            on = group.near(least[here], begin, end)
+            for k in np.flatnonzero(off[here] & (begin < on) & (on < end)):
+                voltages = np.append(begin[k], x[:, here.start + k])
+                after = int(np.argmax(voltages >= on[k]))
+                before, times = voltages[after - 1], np.append(0.0, shares)
+                part = (on[k] - before) / (voltages[after] - before)
+                earliest = min(earliest, float(times[after - 1] + part * (times[after] - times[after - 1])))
+        return earliest
+
     def drawn(self, laws: Laws, x: np.ndarray) -> np.ndarray:
         """Currents of the nonlinear elements in each equation, on their tangents towards x; (stages, size)."""
         if laws.stands is x:
@@ -518,6 +546,8 @@ _FREE = 5e-2
 """V: an element that moves by less than this moves as its tangent predicts."""
 _KNOWN = 0.1
 """Of the largest current that an element has carried: where it is taken to at once."""
+_ON = 1e-3
+"""Of the largest current that an element has carried: from where on it counts as conducting."""
 _ALIKE = 1e-12
 """How closely what a behavioural source was limited to must be what it was to sense, for no limit."""
 

@@ -36,6 +36,12 @@ _FIRST = 1e-8
 """Of the largest step, or of the time to the next corner: a step that lets what no charge holds find its place."""
 _AFTER_JUMP, _AFTER_CORNER = 0.01, 0.25
 """Of the time to the next corner: the first step, at the most."""
+_WATCHED = np.array([0.2, 0.4, 0.6, 0.8, 1.0])
+"""Shares of a step at which elements may be seen to turn on."""
+_SOON = 0.02
+"""Of a step: an element that turns on before is no reason to make it shorter."""
+_AFTER_TURN = 0.5
+"""Of the step that was planned: the first one after an element has turned on."""
 _JUMP = 1e-6
 """Of the largest step: how close to a law's jump a step ends."""
 _LEAST = 8.0
@@ -124,6 +130,8 @@ class _Integration:
         self.surplus: np.ndarray | None = None
         """What the first step finds in each equation beyond the charges of the state it begins with [C], (size,)."""
         self._jump = np.inf
+        self._turned, self._turn = False, np.inf
+        """Whether an element began to conduct where the state is, and the step that was possible there the last time [s]."""
         self._low, self._high = y.copy(), y.copy()
         self._integral = np.zeros(circuit.size)
         self._past: tuple[float, float, np.ndarray] | None = None
@@ -205,6 +213,12 @@ class _Integration:
             size = left if size >= 0.999 * left else min(size, 0.5 * left)
             if state.time < self._jump < np.inf:
                 size = min(size, max(0.5 * (self._jump - state.time), 0.5 * self._nearest(corner)))
+            turns = False
+            if not smaller and self._past is not None and size <= _FAR * self._past[1]:
+                share = self._circuit.turning_on(state.laws, _WATCHED, self._followed(_WATCHED, size))
+                turns = _SOON < share < 1.0
+                if turns:
+                    size *= share
             if size < _LEAST * np.spacing(corner) and size < left:
                 raise MhoError(self._stuck(size, reasons))
             before = stepper.solutions
@@ -250,6 +264,11 @@ class _Integration:
                 self._state.time = corner
             if jumps:
                 return self._after_jump(corner), *told
+            if self._turned:
+                self._turned, self._turn = False, size
+            if turns:
+                self._turned = True
+                return min(self._turn, _AFTER_TURN * step), *told
             slow = smaller or stepper.solutions - before >= _SLOW
             growth = min(growth, 1.0 if slow else _GROWTH)
             if growth >= 1.0:
@@ -273,8 +292,13 @@ class _Integration:
         """First guesses of the stages, (STAGES, size)."""
         if self._past is None or step > _FAR * self._past[1]:
             return np.repeat(self._state.y[None], STAGES, 0)
+        return self._followed(POINTS, step)
+
+    def _followed(self, shares: np.ndarray, step: float) -> np.ndarray:
+        """The unknowns at shares of the step to come, if the last one's polynomial goes on, (times, size)."""
+        assert self._past is not None
         begin, size, values = self._past
-        return interpolation(begin + POINTS * (step / size)) @ values
+        return interpolation(begin + shares * (step / size)) @ values
 
     def _accept(self, stages: Stages) -> None:
         values = np.concatenate([self._state.y[None], stages.y])
