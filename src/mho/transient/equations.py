@@ -341,6 +341,12 @@ class CircuitInTime:
                 return "a behavioural source"
         return None
 
+    def hardly_moved(self, before: Laws, laws: Laws) -> bool:
+        """Whether no element moves by more than a few thermal voltages: then none has a pulse between stages."""
+        return not self._sensing and bool(
+            np.maximum.reduce(np.abs(laws.stands - before.stands), axis=None, initial=0.0) <= _FREE
+        )
+
     def switched(self, laws: Laws) -> bool:
         """Whether a law that jumps has got past its jump, at the last stage."""
         return any(s.law is not s.whole and s.switched(laws.stands[-1, s.sensed]) for s in self._sensing)
@@ -356,26 +362,27 @@ class CircuitInTime:
         To where an element carries its tangent's current, or to x, whichever is nearer; see `mho.steady.equations`. But
         what has conducted goes to a share of its largest current at once, rather than climb there from its leakage.
         """
-        count = self._elements
-        far = x - laws.stands
+        far, stands, slopes, currents, aim = x - laws.stands, laws.stands, laws.slopes, laws.currents, x
         if self._sensing:
-            far = far[:, :count]
+            far, stands, slopes, currents, aim = (v[:, : self._elements] for v in (far, stands, slopes, currents, aim))
         limited: np.ndarray | None = None
         distance = np.abs(far)
         if not np.maximum.reduce(distance, axis=None, initial=0.0) <= _FREE:
-            stands, slopes = laws.stands, laws.slopes
-            if len(stands) < len(x):
-                stands = np.broadcast_to(stands, x.shape)
-            if self._sensing:
-                stands, slopes = stands[:, :count], slopes[:, :count]
-            predicted = laws.currents[:, :count] + slopes * far
+            predicted = currents + slopes * far
             predicted = np.where(far > 0.0, np.maximum(predicted, _KNOWN * self._peaks), predicted)
-            free = distance <= _FREE
-            limited = x.copy()
-            for group in self._groups:
-                here = group.elements
-                near = group.near(predicted[:, here], stands[:, here], x[:, here])
-                limited[:, here] = np.where(free[:, here], x[:, here], near)
+            if len(self._groups) == 1:
+                near = self._groups[0].near(predicted, stands, aim)
+            else:
+                near = np.empty_like(aim)
+                for group in self._groups:
+                    here = group.elements
+                    near[:, here] = group.near(predicted[:, here], stands[:, here], aim[:, here])
+            near = np.where(distance <= _FREE, aim, near)
+            if self._sensing:
+                limited = x.copy()
+                limited[:, : self._elements] = near
+            else:
+                limited = near
             if (limited == x).all():
                 limited = None
         for sensing in self._sensing:

@@ -227,6 +227,8 @@ class Stepper:
         circuit, step, reported = self._circuit, stages.step, len(shares)
         if circuit.linear and not reported:
             return np.zeros((0, circuit.size)), 0.0
+        if not reported and circuit.hardly_moved(state.laws, stages.laws):
+            return np.zeros((0, circuit.size)), 0.0
         r = self._drive.at(state.time + shares * step) if reported else np.zeros((0, circuit.size))
         weights, rates = (f(shares) for f in (interpolation, interpolated_rates)) if reported else _CHECKED
         if not circuit.linear:
