@@ -5,11 +5,15 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from mho.command.options import parse
+
+if TYPE_CHECKING:
+    from mho.networks import Circuit
+    from mho.steady.newton import CircuitSolution
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +50,8 @@ def run(arguments: Sequence[str]) -> None:
         print(f"note: {note}", file=sys.stderr)
     circuit = netlist_circuit(netlist)
     point = solve_circuit(circuit, start=nodeset_voltages(netlist, circuit))
+    for note in _several(circuit, point):
+        print(f"note: {note}", file=sys.stderr)
     voltages = point.voltages.tolist()
     nodes = {name: voltages[circuit.node_names.index(name, "node")] for name in netlist.nodes[1:]}
     bounds = {name: float(point.error_bound[circuit.node_names.index(name, "node")]) for name in netlist.nodes[1:]}
@@ -62,3 +68,20 @@ def run(arguments: Sequence[str]) -> None:
             print(f"{heading:<{width}}{unit:>16}")
             print("\n".join(f"{name:<{width}}{value:>16.9g}" for name, value in values.items()))
     print(f"residual {float(point.residual):.3g}, error bound {bound:.3g} V")
+
+
+def _several(circuit: "Circuit", point: "CircuitSolution") -> list[str]:
+    """What is to be said of an operating point that is not the only one."""
+    from mho.steady.other_points import MOST_NODES, lasts, other_point
+
+    other = other_point(circuit, point)
+    notes = []
+    if other is not None:
+        node = int(abs(other.voltages - point.voltages).argmax())
+        notes.append(
+            f"the circuit has another operating point, with node {circuit.node_names[node]!r} at "
+            f"{other.voltages[node]:.6g} V instead of {point.voltages[node]:.6g} V; .nodeset chooses"
+        )
+    if circuit.ties is None and circuit.nodes <= MOST_NODES and not lasts(circuit, point):
+        notes.append("the operating point does not last: with a capacitor at every node its voltages run away from it")
+    return notes

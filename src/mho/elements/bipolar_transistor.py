@@ -8,7 +8,7 @@ Sources: Gummel and Poon, "An integral charge control model of bipolar transisto
 which it was checked.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -70,6 +70,8 @@ class GummelPoonCharge(ControlledLaw):
 class GummelPoonTransport(GummelPoonCharge):
     """Currents from collector to emitter, (i_F − i_R)/q_B, by the inner voltages of collector, base and emitter."""
 
+    reference: ClassVar[int | None] = 1
+
     def tangent(self, sensed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Currents [A], (n,), and their derivatives by collector, base and emitter voltage [S], (n, 3)."""
         v_be, v_bc = _junction_voltages(sensed, self.polarity)
@@ -103,6 +105,8 @@ class BaseResistance(GummelPoonCharge):
     RBM + (RB − RBM)/q_B; or, with the base current i_B and IRB, RBM + 3·(RB − RBM)·(tan z − z)/(z·tan² z),
     z = (√(1 + 14.59025·x) − 1)/(2.4317·√x), x = i_B/IRB. By the voltages of base, inner collector, base and emitter.
     """
+
+    reference: ClassVar[int | None] = 2
 
     minimum: Any
     """RBM [Ω]."""

@@ -5,7 +5,7 @@ They have no co-content in general: a circuit with one has no energy and is solv
 """
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -17,6 +17,10 @@ class ControlledLaw(eqx.Module):
 
     Evaluated in NumPy and float64 alone: such circuits are solved, not trained by compiled sweeps.
     """
+
+    reference: ClassVar[int | None] = None
+    """Which sensed voltage the others may be counted from, of laws that see differences alone. A channel's drain and source
+    may be closer to each other than doubles of their voltages tell."""
 
     @abc.abstractmethod
     def tangent(self, sensed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ Sources: Shichman and Hodges, IEEE Journal of Solid-State Circuits 3 (1968) 285;
 section 9.1. Checked against ngspice 39.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ class JunctionFieldEffectChannel(ControlledLaw):
     β·(1 + λ·v_DS)·v²·(B + F·v) for v ≤ v_DS; β·(1 + λ·v_DS)·v_DS·(v_DS·(F·v_DS − B) + v·(2·B + 3·F·(v − v_DS))) below. For
     v_DS < 0 drain and source change places. Arrays have shape (n,), at the transistors' temperature and area.
     """
+
+    reference: ClassVar[int | None] = 2
 
     polarity: Any
     """1 for an n-channel, −1 for a p-channel."""

@@ -6,7 +6,7 @@ ed., chapter 4 (the body effect and temperature); for the Newton step, Nagel, SP
 Checked against ngspice 39.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,6 +25,8 @@ class ShichmanHodgesChannel(ControlledLaw):
     v_BS > 0 the root goes on as its tangent, √φ − v_BS/(2·√φ), but not below 0. For v_DS < 0 drain and source change
     places. Arrays have shape (n,).
     """
+
+    reference: ClassVar[int | None] = 2
 
     polarity: Any
     """1 for an n-channel, −1 for a p-channel."""

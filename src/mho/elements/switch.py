@@ -4,7 +4,7 @@ Source: ngspice manual, section 3.2.3, and what ngspice 39 does between the thre
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ class Switch(ControlledLaw):
     Between the thresholds, and on them, a switch stands as `between` says: its past decides there, which a DC operating
     point doesn't have. Arrays have shape (n,). The law jumps at the thresholds; its derivative by the control is 0.
     """
+
+    reference: ClassVar[int | None] = 1
 
     closed: Any
     """Conductance of the closed switch [S]."""

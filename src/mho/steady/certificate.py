@@ -72,11 +72,11 @@ def certify(circuit: Circuit, sources: np.ndarray, voltages: Pair, currents: np.
 
 def _out_of_range(circuit: Circuit, drops: tuple[np.ndarray, ...]) -> str | None:
     for branch, drop in zip(circuit.branches, drops, strict=False):
-        wrong = ~np.asarray(branch.element.in_range(drop))
+        wrong = ~np.asarray(branch.element.in_range(drop))  # pyright: ignore[reportArgumentType]
         if wrong.any():
             k = int(np.argmax(wrong))
             with np.errstate(all="ignore"):
-                current = float(np.asarray(branch.element.current(drop))[k])
+                current = float(np.asarray(branch.element.current(drop))[k])  # pyright: ignore[reportArgumentType]
             return f"{element_name(circuit, branch, k)} at {drop[k]:.6g} V, where its law gives {current:.3g} A"
     for source, sensed in zip(circuit.behavioural, drops[len(circuit.branches) :], strict=True):
         wrong = ~np.asarray(source.law.in_range(sensed))

@@ -40,10 +40,18 @@ class Sensing(eqx.Module):
     law: ControlledLaw
     sensed: np.ndarray
     """Unknowns, (n, k)."""
+    against: np.ndarray | None
+    """Unknowns that are subtracted, (n, k); None where none are (`ControlledLaw.reference`)."""
     rows: np.ndarray
     """Equations that they enter, (n, 2)."""
     signs: tuple[float, float] = eqx.field(static=True)
     """With which sign each."""
+
+    def seen(self, y: np.ndarray, tail: np.ndarray | None) -> np.ndarray:
+        """What they sense, (n, k), of unknowns with the ground's 0 V behind them."""
+        if self.against is None:
+            return y[self.sensed]
+        return (y[self.sensed] - y[self.against]) + (0.0 if tail is None else tail[self.sensed] - tail[self.against])
 
 
 class System(eqx.Module):
@@ -89,8 +97,7 @@ class System(eqx.Module):
                 drop, lost = two_sum(high, low)
                 drop, more = two_sum(drop, self.offset[k])
                 found.append(drop + (lost + more + rest))
-        found += [y[s.sensed] for s in self.behavioural]
-        return tuple(found)
+        return (*found, *(s.seen(y, tail) for s in self.behavioural))
 
     def parts(self, currents: tuple[Values, ...]) -> list[tuple[Values, Values]]:
         """The terms of F that the elements and behavioural sources make, and where, (n,) each: two a group."""
@@ -307,7 +314,7 @@ def imbalance(
     allowed = (4.0 * ulp**2) * rounding[: system.size] + LEAST_CURRENT
     for s, law in zip(system.behavioural, laws[len(system.first) :], strict=True):
         # What they sense is rounded to doubles.
-        noise = 4.0 * ulp * np.abs(law[1] * padded[s.sensed]).sum(-1)
+        noise = 4.0 * ulp * np.abs(law[1] * s.seen(_with_ground(y), _with_ground(tail))).sum(-1)
         for at, sign in enumerate(s.signs):
             if sign:
                 allowed = allowed + np.minimum(sums_at(noise, s.rows[:, at], system.size + 1)[:-1], _SENSED * largest)

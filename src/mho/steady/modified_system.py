@@ -78,6 +78,15 @@ def modified_system(circuit: Circuit, sources: np.ndarray) -> System:
     def number(ends: np.ndarray) -> np.ndarray:
         return np.where(ends == 0, size, ends - 1).astype(np.int32)
 
+    def sensing(source: Behavioural, ends: np.ndarray, signs: tuple[float, float]) -> Sensing:
+        sensed = np.asarray(source.sensed)
+        unknown = np.where(sensed < 0, nodes - 1 - sensed, number(sensed))
+        against, reference = None, source.law.reference
+        if reference is not None:
+            # A current has nothing to be counted from.
+            against = np.where(sensed < 0, size, unknown[:, reference : reference + 1])
+        return Sensing(source.law, unknown, against, np.where(ends < 0, size, ends), signs)
+
     return System(
         first=tuple(number(np.asarray(b.first)) for b in circuit.branches),
         second=tuple(number(np.asarray(b.second)) for b in circuit.branches),
@@ -86,15 +95,7 @@ def modified_system(circuit: Circuit, sources: np.ndarray) -> System:
         weight=None,
         offset=None,
         elements=tuple(b.element for b in circuit.branches),
-        behavioural=tuple(
-            Sensing(
-                law=source.law,
-                sensed=np.where(source.sensed < 0, nodes - 1 - np.asarray(source.sensed), number(source.sensed)),
-                rows=np.where(ends < 0, size, ends),
-                signs=signs,
-            )
-            for source, ends, signs in behavioural
-        ),
+        behavioural=tuple(sensing(*group) for group in behavioural),
         rows=rows.astype(np.int32),
         columns=columns.astype(np.int32),
         values=values,

@@ -33,6 +33,8 @@ _LIMITED_STEPS = 60
 _STEPS_AN_ELEMENT, _MOST_STEPS = 3, 3000
 """Steps of Newton's method: some, and more for each nonlinear element, for a ladder's diodes conduct one after another."""
 _SEARCH_STEPS = 300
+_BUDGET = 6000
+"""Steps after which no further way is tried."""
 _REFINEMENTS = 4
 _BOUND_LIMIT = 150
 """Unknowns up to which the error bound counts the rounding of every element."""
@@ -272,6 +274,8 @@ class _Search:
             if found is not None:
                 return found, self._last
             tried.append(name)
+            if self.steps > _BUDGET:
+                break
         raise MhoError(f"no operating point found in {self.steps} iterations, by {', '.join(tried)}{self._where()}")
 
     def _where(self) -> str:
@@ -312,7 +316,7 @@ class _Search:
 
         return [
             ("Newton's method", limited),
-            ("with the currents of strong branches as unknowns", lambda: self._separated() and limited()),
+            ("with the currents of strong branches as unknowns", lambda: limited() if self._separated() else None),
             ("descent of the energy", descent),
             *self._continuations(),
         ]
@@ -342,7 +346,7 @@ class _Search:
             ("Newton's method", lambda: self._newton(system, zero, visited=visited)),
             (
                 "with the currents of strong branches as unknowns",
-                lambda: self._separated() and self._newton(system, zero, visited=visited),
+                lambda: self._newton(system, zero, visited=visited) if self._separated() else None,
             ),
             ("half steps", lambda: self._newton(system, zero, share=0.5)),
             ("descent of the residual", descent),
@@ -362,10 +366,10 @@ class _Search:
             ("a pseudo-transient", lambda: pseudo_transient(base, nodes, newton, zero)),
         ]
 
-    def _separated(self) -> bool | None:
-        """Take stiff branches apart from here on, in circuits small enough."""
+    def _separated(self) -> bool:
+        """Take stiff branches apart from here on, in circuits small enough; whether that is so."""
         if self._system.size > _SEPARATED_LIMIT or self._way.method not in ("auto", "dense", "superlu"):
-            return None
+            return False
         self.linear, self.separately = separated_solver(self._system, self._way.work), True
         return True
 
@@ -388,7 +392,9 @@ class _Search:
         elements = sum(
             0 if is_linear(e) else len(first) for e, first in zip(system.elements, system.first, strict=True)
         )
-        most = _LIMITED_STEPS and min(_LIMITED_STEPS + _STEPS_AN_ELEMENT * elements, _MOST_STEPS)
+        most = _LIMITED_STEPS
+        if system is self._system:
+            most = most and min(most + _STEPS_AN_ELEMENT * elements, _MOST_STEPS)
         found, step, count = limited_newton(system, solve, y, self._rtol, most, **options)
         self.steps += count
         if found is not None:

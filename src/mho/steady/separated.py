@@ -6,6 +6,8 @@ v_a − v_b − i/g = 0, its conductance enters no sum, and rounding changes its
 tableau of Hachtel, Brayton and Gustavson 1971).
 """
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 from scipy.sparse import linalg as sparse_linalg
@@ -54,7 +56,7 @@ def separated_solver(system: System, work: Work) -> LinearSolve:
         column = [columns[kept], more[at_a], more[at_b], a[at_a], b[at_b], more]
         value = [entries[kept], own_a[at_a], -own_b[at_b], own_a[at_a], -own_b[at_b], -1.0 / conductance[strong]]
         whole = size + len(strong)
-        matrix = sparse.csc_array(
+        matrix: Any = sparse.csc_array(
             (np.concatenate(value), (np.concatenate(row), np.concatenate(column))), shape=(whole, whole)
         )
         largest = np.maximum(abs(matrix).max(axis=1).toarray().ravel(), np.finfo(np.float64).tiny)
