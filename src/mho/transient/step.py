@@ -246,7 +246,9 @@ class Stepper:
         weight = self._judged / scale
         if circuit.linear or (np.abs(delta) * weight).max(initial=0.0) < _NEAR:
             return (found + delta)[:reported], 0.0
-        here = circuit.moved(state.laws, x)
+        found = found + delta
+        x = circuit.sensed(found)
+        here = circuit.moved(here, x)
         for count in range(_NEWTON_STEPS):
             off = circuit.stored(found - state.y, here, x, before) - kept
             solve = self._matrices.points(step, here)
