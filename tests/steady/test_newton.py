@@ -13,7 +13,10 @@ from mho.elements import JunctionDiode
 from mho.errors import InputError, MhoError
 from mho.networks import Circuit, CircuitBuilder
 from mho.steady import newton
+from mho.steady.energy_descent import descend
+from mho.steady.linear_solvers import Work, linear_solver
 from mho.steady.newton import solve_circuit
+from mho.steady.reduced_system import reduced_system
 from referee import spice_operating_point
 
 NODES, DIODES, CHORDS = 9, 6, 6
@@ -117,16 +120,24 @@ def test_refusals():
 def test_unconverged_results_are_refused(monkeypatch):
     circuit, _ = random_circuit(7, controlled=False)
     monkeypatch.setattr(newton, "_LIMITED_STEPS", 2)
+    monkeypatch.setattr(newton, "_STEPS_AN_ELEMENT", 0)
     monkeypatch.setattr(newton, "_SEARCH_STEPS", 0)
     with pytest.raises(MhoError, match=r"no operating point found in \d+ iterations, by Newton's method, .* at node"):
         solve_circuit(circuit)
 
 
-def test_line_search_on_the_energy_finds_it_alone(monkeypatch):
-    circuit, _ = random_circuit(7, controlled=False)
+@pytest.mark.parametrize("seed", range(5))
+def test_line_search_on_the_energy_finds_it_alone(seed):
+    circuit, _ = random_circuit(seed, controlled=False)
     expected = solve_circuit(circuit).voltages
-    monkeypatch.setattr(newton, "_LIMITED_STEPS", 0)
-    np.testing.assert_allclose(solve_circuit(circuit).voltages, expected, rtol=1e-8, atol=1e-10)
+    sources = np.asarray(circuit.source_voltage)
+    system = reduced_system(circuit, sources)
+    linear = linear_solver(system, "dense", symmetric=True, work=Work())
+    free = (expected - circuit.offsets(sources))[circuit.tied.root]
+    away = free + np.random.default_rng(seed).uniform(-0.3, 0.3, system.size)
+    found, steps = descend(system, linear, away, 1e-9, 300)
+    assert found is not None and steps > 1
+    np.testing.assert_allclose(found[0], free, rtol=1e-8, atol=1e-10)
 
 
 def test_solving_flips_no_global_switch():

@@ -20,7 +20,7 @@ def diode_graph(
 ) -> Circuit:
     """A circuit of given edges, some of them junction diodes (SPICE's default model), the others resistors.
 
-    Between two driven nodes stands no diode.
+    At a driven node stands no diode.
 
     Args:
         first: a node number of each edge, from 1 on.
@@ -40,8 +40,8 @@ def diode_graph(
     random = np.random.default_rng(seed)
     edges = random.permutation(len(a))
     resistors, junctions = edges[diodes:], edges[:diodes]
-    # A diode straight across sources would carry any current.
-    across = np.isin(a[junctions], driven) & np.isin(b[junctions], driven)
+    # Diodes straight across sources, or in series between two, would carry any current.
+    across = np.isin(a[junctions], driven) | np.isin(b[junctions], driven)
     resistors, junctions = np.append(resistors, junctions[across]), junctions[~across]
     builder = CircuitBuilder()
     values = conductance * random.uniform(0.5, 1.5, len(resistors))

@@ -29,8 +29,6 @@ Method = Literal["auto", "dense", "superlu", "klu", "cg"]
 
 DENSE_LIMIT = 40
 """Unknowns up to which a dense solve is taken: above, BLAS's threads cost more than they bring."""
-DIRECT_LIMIT = 2000
-"""Unknowns up to which a symmetric matrix is factored without asking what would be cheaper."""
 ENVELOPE_LIMIT = 1e8
 """Entries of the envelope above which there are to be no factors: they fill a sixth to a half of it (measured: 150 MB of
 factors for 4e7 entries of a square lattice's, 270 MB for 1.4e7 of a cubic one's)."""
@@ -72,9 +70,8 @@ def linear_solver(system: System, method: Method, symmetric: bool, work: Work) -
 
     Args:
         system: the equations.
-        method: "auto" takes dense matrices up to `DENSE_LIMIT` unknowns, SuperLU's factors up to `DIRECT_LIMIT`; above,
-            conjugate gradients or factors, whichever turns out cheaper, where the matrix is symmetric, and SuperLU, which
-            measured faster than KLU, where it is not.
+        method: "auto" takes dense matrices up to `DENSE_LIMIT` unknowns; above, conjugate gradients or factors, whichever
+            turns out cheaper, where the matrix is symmetric, and SuperLU, which measured faster than KLU, where it is not.
         symmetric: whether the matrix is symmetric and positive definite.
         work: counts what the solver does.
 
@@ -93,7 +90,7 @@ def linear_solver(system: System, method: Method, symmetric: bool, work: Work) -
 
     chosen = method
     if method == "auto":
-        chosen = "dense" if n <= DENSE_LIMIT else "cheaper" if symmetric and n > DIRECT_LIMIT else "superlu"
+        chosen = "dense" if n <= DENSE_LIMIT else "cheaper" if symmetric else "superlu"
     make: dict[str, _Make] = {
         "dense": _dense,
         "superlu": _superlu,
@@ -313,11 +310,14 @@ def _conjugate_gradients(
     """
     rows = matrix.T  # the transpose of a symmetric matrix by columns is that matrix by rows
     solution, residual = np.zeros_like(right), right.copy()
-    begin = _dot(right, right)
-    target = tolerance**2 * begin
+    begin = target = 0.0
     direction, before = None, 1.0
     for step in range(steps + 1):
-        norm = _dot(residual, residual)
+        # In the preconditioner's norm, about that of the voltages: a small current may be all that a node has, and counts.
+        near = precondition(residual)
+        norm = _dot(residual, near)
+        if direction is None:
+            begin, target = norm, tolerance**2 * norm
         if norm <= target:
             return solution
         late = not hopeful and 8 * step > steps
@@ -326,12 +326,10 @@ def _conjugate_gradients(
         if step == steps:
             break
         work.gradient_steps += 1
-        near = precondition(residual)
-        slope = _dot(residual, near)
-        direction = near if direction is None else near + (slope / before) * direction
-        before = slope
+        direction = near if direction is None else near + (norm / before) * direction
+        before = norm
         image = rows @ direction
-        length = slope / _dot(direction, image)
+        length = norm / _dot(direction, image)
         if not length > 0:  # not positive definite, or not finite
             break
         solution += length * direction

@@ -83,13 +83,23 @@ def continued(easier: Callable[[float], System], newton: Newton, y: np.ndarray) 
     return solved if reached >= 1.0 else None
 
 
-def pseudo_transient(system: System, nodes: int, newton: Newton, y: np.ndarray) -> Pair | None:
-    """The operating point to which a `grounded` system with a capacitor at every node comes from y, or None."""
-    conductance = _FIRST_CONDUCTANCE
+def pseudo_transient(
+    system: System, nodes: int, newton: Newton, y: np.ndarray, first: float = _FIRST_CONDUCTANCE
+) -> Pair | None:
+    """The operating point to which a `grounded` system with a capacitor at every node comes from y, or None.
+
+    Args:
+        system: the system.
+        nodes: its nodes.
+        newton: solves one.
+        y: where to begin, (size,).
+        first: of the capacitors over the first step [S].
+    """
+    conductance = first
     for _ in range(_MOST_STEPS):
         if conductance < _LAST_CONDUCTANCE:
             return newton(system, y)
-        if conductance > _LARGEST_CONDUCTANCE:
+        if conductance > max(_LARGEST_CONDUCTANCE, 10.0 * first):
             break
         solved = newton(held(system, nodes, conductance, y[:nodes]), y)
         if solved is None:
