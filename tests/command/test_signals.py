@@ -45,8 +45,23 @@ sys.exit(exit_code(work, last=True))
 """
 
 
+STARTING = """
+import runpy, sys, time
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "mho.command":
+            print("begun", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Slow())
+runpy.run_module("mho", run_name="__main__")
+"""
+
+
 def begun(work: str) -> subprocess.Popen:
-    script = SCRIPT.format(work=work.strip().replace("\n", "\n    "))
+    return started(SCRIPT.format(work=work.strip().replace("\n", "\n    ")))
+
+
+def started(script: str) -> subprocess.Popen:
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
     )
@@ -55,9 +70,20 @@ def begun(work: str) -> subprocess.Popen:
     return process
 
 
+SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+
+@pytest.mark.parametrize(("number", "said"), SAID.items())
+def test_a_signal_while_the_command_is_imported_ends_it(number: signal.Signals, said: str) -> None:
+    process = started(STARTING)
+    process.send_signal(number)
+    assert (process.communicate(timeout=20)[1], process.returncode) == (f"mho: {said}\n", 130)
+
+
 @pytest.mark.parametrize("doing", WORK)
-@pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
-def test_a_signal_is_never_lost(doing: str, number: signal.Signals, said: str) -> None:
+def test_a_signal_is_never_lost(doing: str) -> None:
+    # One handler serves both: which of them it is changes the word alone.
+    number, said = list(SAID.items())[list(WORK).index(doing) % 2]
     process = begun(WORK[doing])
     process.send_signal(number)
     _, err = process.communicate(timeout=30)

@@ -24,6 +24,7 @@ from mho.experiments.training import train, trained_network
 from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
 from mho.steady.newton import solve_circuit
+from referee import batch_voltages
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 
@@ -63,6 +64,16 @@ def test_xor_is_trained_resumed_and_read_back(tmp_path: Path, capsys: pytest.Cap
     solved = solve_circuit(trained, data.test_inputs, rtol=1e-10).voltages
     wanted = 0.1 * np.eye(2)[data.test_targets]
     np.testing.assert_allclose(trained.prediction(solved), wanted, atol=0.01)
+
+    for sample in range(4):
+        assert main(["export", str(whole), "--sample", str(sample), "-o", "-"]) == 0
+        netlist = capsys.readouterr().out
+        assert netlist.startswith(f"* xor training sample {sample} of class {data.test_targets[sample]}, free phase\n")
+        theirs = batch_voltages(netlist, tmp_path)
+        for k in range(1, trained.nodes):
+            assert theirs[trained.node_names[k]] == pytest.approx(solved[sample, k], rel=1e-6, abs=1e-6)
+    assert main(["export", str(whole), "--sample", "4", "-o", "-"]) == 2
+    assert f"--sample 4: the training set of {whole} has samples 0 to 3" in capsys.readouterr().err
 
 
 def test_coupled_learning_meets_the_allosteric_targets(tmp_path: Path) -> None:

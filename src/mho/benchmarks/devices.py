@@ -124,7 +124,7 @@ def run_steps(devices: Devices, configuration: Configuration, data: Dataset, ste
     key = jax.random.wrap_key_data(devices.replicated(jax.random.key_data(jax.random.key(0))))
     sums = [0.0]
     for stop in range(1, steps + 1):
-        state = advance(state, devices.replicated(np.int32(stop)), order, inputs, labels, key)
+        state, _ = advance(state, devices.replicated(np.int32(stop)), order, inputs, labels, key)
         sums.append(float(state.tally.loss))
     tally = jax.tree.map(devices.replicated, fresh_tally())
     state = TrainingState(state.network, state.optimizer_state, devices.replicated(np.int32(0)), tally)

@@ -112,7 +112,7 @@ class JaxTurn:
         network, optimizer_state = self._state.network, self._state.optimizer_state
         state = TrainingState(network, optimizer_state, jnp.int32(0), fresh_tally())
         begin = time.perf_counter()
-        self._state = jax.block_until_ready(
+        self._state, _ = jax.block_until_ready(
             self._advance(state, self._steps, self._order, self._inputs, self._labels, self._key)
         )
         return time.perf_counter() - begin

@@ -20,9 +20,9 @@ class Options:
     output: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE.cir")]
     """Netlist to write; - for standard output."""
     sample: int = 0
-    """Sample of the run's test set that the sources hold, from 0."""
+    """Sample that the sources hold, from 0: of the run's test set, or of its training set if it is tested on no other."""
     phase: Literal["free", "nudged"] = "free"
-    """Free phase, or nudged towards the sample's target with the run's nudging factor."""
+    """Free phase, or with what the run's rule attaches to the outputs: nudging currents, or coupled learning's clamps."""
     format: Literal["ngspice", "xyce"] = "ngspice"
     """Simulator to write for."""
 

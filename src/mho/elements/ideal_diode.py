@@ -45,10 +45,10 @@ class IdealDiode(TwoTerminal):
         return IdealDiodeDeviation(self, voltage, carried)
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
-        """A behavioural source of 1e9 S in forward direction: SPICE's diodes have no ideal limit."""
+        """A behavioural source of 1e12 S in forward direction: SPICE's diodes have no ideal limit."""
         drop = f"V({node},{reference})"
         forward = f"{drop} < 0" if entry(self.polarity, index) > 0 else f"{drop} > 0"
-        return [f"B{name} {node} {reference} I = {forward} ? 1e9*{drop} : 0"]
+        return [f"B{name} {node} {reference} I = {forward} ? 1e12*{drop} : 0"]
 
 
 class IdealDiodeDeviation(TwoTerminal):

@@ -404,7 +404,16 @@ class JunctionDiode(TwoTerminal):
         return total if self.series_resistance is None else total + 0.5 * self.series_resistance * current**2
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
-        """SPICE diode whose model is given at the diode's own temperature; SPICE adds its own gmin."""
+        """SPICE diode whose model is given at the diode's own temperature; SPICE adds its own gmin.
+
+        Raises:
+            NotImplementedError: for what fewer models have: sidewalls, recombination, tunnelling, high injection.
+        """
+        more = (self.sidewall_current, self.recombination_current, self.tunnelling_current, self.forward_knee)
+        if self.abrupt or any(p is not None for p in (*more, self.reverse_knee)):
+            raise NotImplementedError(
+                "JunctionDiode with a sidewall, recombination, tunnelling or high injection defines no SPICE card"
+            )
         i = index or 0
         saturation, ideality, resistance, breakdown, breakdown_ideality = (
             float(np.asarray(p, np.float64).reshape(-1)[i % np.size(p)])

@@ -17,7 +17,8 @@ from jax import Array, lax
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.error import sample_errors, target_voltages
 from mho.experiments.learner import Learner
-from mho.learning import apply_updates, coordinate_slope
+from mho.learning import Gradient, apply_updates, coordinate_slope
+from mho.learning.gradient import Phase
 
 _SLICED_BATCH = 8
 _TEST_BATCH = 1000
@@ -101,9 +102,35 @@ def fetch_batch(inputs: Array, labels: Array, index: Array, scale: float, device
     return devices.shared_samples(take_rows(inputs, index).astype(float) * scale), take_rows(labels, index)
 
 
+_LEAST_SETTLED, _MOST_SETTLED = 4, 64
+
+Settled = tuple[Phase, ...]
+"""Where the first samples of a step's batch came to rest, as its gradient has it, but for the sources' voltages."""
+
+
+def settled_samples(batch_size: int) -> int:
+    """How many samples of a batch a step tells of: few, since their voltages are written in each step."""
+    return min(batch_size, max(_LEAST_SETTLED, min(batch_size // 16, _MOST_SETTLED)))
+
+
+def _settled(gradient: Gradient, batch_size: int) -> Settled:
+    kept = settled_samples(batch_size)
+
+    def first(leaf: Any, samples: int) -> Any:
+        if kept == batch_size or not jnp.ndim(leaf) or len(leaf) != samples:
+            return leaf
+        # A phase's sets of the batch stand one after the other.
+        return leaf.reshape(-1, batch_size, *leaf.shape[1:])[:, :kept].reshape(-1, *leaf.shape[1:])
+
+    return tuple(
+        jax.tree.map(lambda leaf, p=phase: first(leaf, len(p.sources)), eqx.tree_at(lambda p: p.sources, phase, None))
+        for phase in gradient.phases
+    )
+
+
 def train_step(
     learner: Learner, state: TrainingState, batch: Batch, key: Array, *, classes: int | None, devices: Devices
-) -> TrainingState:
+) -> tuple[TrainingState, Settled]:
     """One update from a batch; the other arguments as in `compile_epoch`."""
     inputs, expected = batch
     targets = devices.shared_samples(target_voltages(expected, classes, learner.target_voltage))
@@ -118,10 +145,11 @@ def train_step(
         state.tally.sweeps + gradient.sweeps,
         jnp.maximum(state.tally.residual, gradient.residual),
     )
-    return TrainingState(apply_updates(state.network, updates), optimizer_state, state.step + 1, tally)
+    moved = TrainingState(apply_updates(state.network, updates), optimizer_state, state.step + 1, tally)
+    return moved, _settled(gradient, len(inputs))
 
 
-Advance = Callable[[TrainingState, Array, Array, Array, Array, Array], TrainingState]
+Advance = Callable[[TrainingState, Array, Array, Array, Array, Array], tuple[TrainingState, Settled]]
 
 
 def compile_epoch(
@@ -151,8 +179,9 @@ def compile_epoch(
 
     Returns:
         A function of (state, stop, order, inputs, labels, key): it makes steps until `stop` of them are made in this
-        epoch, and returns the new state; the old one's buffers are gone. It stops after the step whose loss is no
-        longer finite. Where the learner calls another simulator, Python makes the steps.
+        epoch, and returns the new state and where the last step's samples came to rest; the old state's buffers are gone.
+        It stops after the step whose loss is no longer finite. Where the learner calls another simulator, Python makes
+        the steps.
     """
     spread = one_device() if devices is None else devices
     samples = len(labels)
@@ -160,31 +189,39 @@ def compile_epoch(
     def fetch(step: Array, order: Array, inputs: Array, labels: Array) -> Batch:
         return fetch_batch(inputs, labels, batch_index(order, step, samples, batch_size), scale, spread)
 
-    def update(state: TrainingState, batch: Batch, key: Array) -> TrainingState:
+    def update(state: TrainingState, batch: Batch, key: Array) -> tuple[TrainingState, Settled]:
         return train_step(learner, state, batch, key, classes=classes, devices=spread)
+
+    if learner.traceable:
+        # Traced once, for the shapes and for the loop.
+        update = jax.jit(update, inline=True)
 
     def going(state: TrainingState, stop: Array) -> Array:
         return (state.step < stop) & jnp.isfinite(state.tally.loss)
 
     def advance(
         state: TrainingState, stop: Array, order: Array, inputs: Array, labels: Array, key: Array
-    ) -> TrainingState:
+    ) -> tuple[TrainingState, Settled]:
         # The next batch is carried along: else XLA converts it anew wherever a sample is read.
-        def step(carry: tuple[TrainingState, Batch]) -> tuple[TrainingState, Batch]:
-            state, batch = carry
-            return update(state, batch, key), fetch(state.step + 1, order, inputs, labels)
+        def step(carry: tuple[TrainingState, Settled, Batch]) -> tuple[TrainingState, Settled, Batch]:
+            state, _, batch = carry
+            return *update(state, batch, key), fetch(state.step + 1, order, inputs, labels)
 
         first = fetch(state.step, order, inputs, labels)
-        return lax.while_loop(lambda carry: going(carry[0], stop), step, (state, first))[0]
+        shapes = jax.eval_shape(update, state, first, key)[1]
+        before = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        state, settled, _ = lax.while_loop(lambda carry: going(carry[0], stop), step, (state, before, first))
+        return state, settled
 
     if not learner.traceable:
 
         def advance_outside(
             state: TrainingState, stop: Array, order: Array, inputs: Array, labels: Array, key: Array
-        ) -> TrainingState:
+        ) -> tuple[TrainingState, Settled]:
+            settled: Settled = ()
             while going(state, stop):
-                state = update(state, fetch(state.step, order, inputs, labels), key)
-            return state
+                state, settled = update(state, fetch(state.step, order, inputs, labels), key)
+            return state, settled
 
         return advance_outside
 
@@ -197,7 +234,7 @@ def compile_epoch(
         advance,
         donate_argnums=0,
         in_shardings=(here, whole, whole, whole, whole, whole),
-        out_shardings=here,
+        out_shardings=(here, None),
     )
     return jitted.lower(state, jnp.int32(0), order, inputs, labels, key).compile()
 

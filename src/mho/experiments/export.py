@@ -1,21 +1,24 @@
 """A trained network as a netlist: what a run learned, holding one sample of its test set."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import jax
 import numpy as np
 
-from mho.elements import CurrentSource
 from mho.errors import InputError
-from mho.experiments.configuration import AnalogConfiguration
-from mho.experiments.rule import configured_cost
+from mho.experiments.configuration import AnalogConfiguration, CircuitConfiguration, Configuration
+from mho.experiments.data import Dataset
+from mho.experiments.error import target_voltages
+from mho.experiments.rule import first_nudge
 from mho.experiments.training import experiment_data, trained_network
-from mho.learning.nudging import EnergyNudge, held_nudge
-from mho.networks import LayeredNetwork
+from mho.networks import Circuit, LayeredNetwork
 from mho.precision import double
-from mho.spice.layered_netlist import Simulator, layered_netlist
+from mho.spice.circuit_netlist import circuit_netlist
+from mho.spice.dialects import Simulator
+from mho.spice.layered_netlist import layered_netlist
+from mho.spice.nudging_cards import Nudge
 from mho.steady import operating_point
+from mho.steady.newton import solve_circuit
 
 Phase = Literal["free", "nudged"]
 
@@ -25,45 +28,72 @@ def trained_netlist(run: Path, *, sample: int = 0, phase: Phase = "free", simula
 
     Args:
         run: the run's folder, whose last checkpoint counts, or one of its checkpoints.
-        sample: which sample of the run's test set (its validation split where it has one), counted from 0.
-        phase: "free", or "nudged" towards the sample's target as the run nudges: with its nudging factor, in the first
-            of its nudged phases (+β; −β for the negative variant).
+        sample: which sample of the run's test set (its validation split where it has one; its training set where it is
+            tested on no other), counted from 0.
+        phase: "free", or what the run's rule does to its outputs: see `mho.experiments.rule.first_nudge`.
         simulator: whose dialect to write.
 
     Raises:
-        InputError: if there is no such run, checkpoint or sample, or the run trains no analog network.
-        MhoError: if the free phase, which held nudging needs, does not converge.
+        InputError: if there is no such run, checkpoint or sample, the run trains no analog network, or its rule has no
+            nudged phase.
+        MhoError: if the free phase, which held nudging and clamping need, has no operating point.
     """
     configuration, network = trained_network(run)
-    if not isinstance(configuration, AnalogConfiguration):
-        raise InputError(f"{run}: trains no layered analog network, and those alone can be exported")
+    if not isinstance(configuration, AnalogConfiguration | CircuitConfiguration):
+        raise InputError(f"{run}: trains a network in software, which has no circuit; analog networks can be exported")
     dataset = experiment_data(configuration)
-    samples = len(dataset.test_inputs)
+    part, samples = _held_set(dataset), len(dataset.test_inputs)
     if not 0 <= sample < samples:
-        raise InputError(f"--sample {sample}: the test set of {run} has samples 0 to {samples - 1}")
-    inputs = np.asarray(dataset.test_inputs[sample : sample + 1], np.float64) * dataset.scale
-    label = int(dataset.test_targets[sample])
-    assert dataset.classes is not None  # by `experiment_data`
-    target = np.eye(dataset.classes)[[label]]
+        raise InputError(f"--sample {sample}: the {part} set of {run} has samples 0 to {samples - 1}")
+    return network_netlist(configuration, network, dataset, sample=sample, phase=phase, simulator=simulator)
 
-    nudge = None if phase == "free" else _nudge(configuration, network, inputs, target)
+
+def network_netlist(
+    configuration: AnalogConfiguration | CircuitConfiguration,
+    network: Any,
+    dataset: Dataset,
+    *,
+    sample: int,
+    phase: Phase = "free",
+    simulator: Simulator = "ngspice",
+) -> str:
+    """The netlist of a configuration's network, a `LayeredNetwork` or a `Circuit`; see `trained_netlist`."""
+    inputs, target = held_sample(configuration, dataset, sample)
+    nudge = phase_nudge(configuration, network, inputs, target) if phase == "nudged" else None
+    expected = dataset.test_targets[sample]
+    of_class = "" if dataset.classes is None else f" of class {int(expected)}"
+    title = f"{configuration.dataset} {_held_set(dataset)} sample {sample}{of_class}, {phase} phase"
+    if isinstance(network, Circuit):
+        return circuit_netlist(network, inputs[0], nudge=nudge, title=title, simulator=simulator)
     sources = double(LayeredNetwork.source_voltages)(network, inputs)  # type: ignore[arg-type]
-    title = f"{configuration.dataset} test sample {sample} of class {label}, {phase} phase"
     return layered_netlist(network, sources[0], nudge=nudge, title=title, simulator=simulator)
 
 
-def _nudge(
-    configuration: AnalogConfiguration, network: LayeredNetwork, inputs: np.ndarray, target: np.ndarray
-) -> CurrentSource | EnergyNudge:
-    cost = configured_cost(configuration)
-    sign = -1.0 if configuration.variant == "negative" else 1.0
-    strength = np.full((1, 1), sign * configuration.beta)
-    if configuration.nudging == "energy":
-        return EnergyNudge(cost, strength, target, configuration.paired_outputs)  # type: ignore[arg-type]
-    point = operating_point(network, inputs)
+def held_sample(configuration: Configuration, dataset: Dataset, sample: int) -> tuple[np.ndarray, np.ndarray]:
+    """The inputs, (1, features), and what the outputs are to be [V], (1, outputs), of a sample of the test set."""
+    inputs = np.asarray(dataset.test_inputs[sample : sample + 1], np.float64) * dataset.scale
+    unit = configuration.target_voltage if isinstance(configuration, CircuitConfiguration) else 1.0
+    expected: Any = dataset.test_targets[sample : sample + 1]
+    return inputs, np.asarray(double(lambda t: target_voltages(t, dataset.classes, unit))(expected))
 
-    @double
-    def held(voltages: tuple[jax.Array, ...], strength: jax.Array, target: jax.Array) -> CurrentSource:
-        return held_nudge(cost, strength, network.prediction(voltages), target, configuration.paired_outputs)
 
-    return held(point.voltages, strength, target)  # type: ignore[arg-type]
+def phase_nudge(
+    configuration: AnalogConfiguration | CircuitConfiguration, network: Any, inputs: np.ndarray, target: np.ndarray
+) -> Nudge:
+    """What a rule attaches to the outputs in one sample's nudged phase, from its free phase if it needs that.
+
+    Raises:
+        InputError: if the rule has no such phase.
+        MhoError: if the free phase has no operating point.
+    """
+
+    def prediction() -> np.ndarray:
+        if isinstance(network, Circuit):
+            return network.prediction(solve_circuit(network, inputs).voltages)  # type: ignore[arg-type]
+        return double(network.prediction)(operating_point(network, inputs).voltages)
+
+    return first_nudge(configuration, prediction, target, network.paired_outputs)
+
+
+def _held_set(dataset: Dataset) -> str:
+    return "training" if dataset.tests_what_it_trains else "test"

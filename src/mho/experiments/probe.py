@@ -1,15 +1,15 @@
-"""What a run is judged by after each epoch: a few training batches settled once more, their states and their update.
+"""What a run is judged by after each epoch: a few of its steps made once more on a copy, their states and their update.
 
-The phases are those that training settles, by the same solver at the same batch size, and are judged by Kirchhoff's current
-law in float64 (`mho.steady.kirchhoff_residual`), apart from the solver. The update that each batch would make is measured,
-not made.
+The steps are the compiled ones that train: the phases are those that training settles, and are judged by Kirchhoff's current
+law in float64 (`mho.steady.kirchhoff_residual`), apart from the solver.
 """
 
-from collections.abc import Callable, Sequence
+import dataclasses
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,10 +17,12 @@ import optax
 from jax import Array
 
 from mho.elements import ProgrammableResistor
+from mho.experiments.devices import Devices
+from mho.experiments.epoch import Advance, Settled, TrainingState, fresh_tally, settled_samples
 from mho.experiments.error import target_voltages
 from mho.experiments.learner import Learner
-from mho.learning import Gradient, apply_updates, coordinate_slope
 from mho.learning.gradient import Phase
+from mho.networks import Circuit
 from mho.steady import kirchhoff_residual
 
 SAMPLES = 64
@@ -30,14 +32,22 @@ _VOLTAGES = 2**18
 """Samples times nodes of the widest layer whose residual is computed at once, which bounds its memory."""
 
 
-class Step(eqx.Module):
+_STEPS = 4
+"""Steps whose updates are measured, at the most: each passes over all weights."""
+
+_PIECE = 2**20
+"""Weights that are measured at once, which bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Step:
     """What an update would do to the weights."""
 
-    size: Array
+    size: float
     """Its root mean square, relative to that of the weights."""
-    at_bound: Array
+    at_bound: float
     """Share of the weights that stand at the lower or the upper bound of their devices."""
-    weight: Array
+    weight: float
     """Root mean square of the weights."""
 
 
@@ -65,137 +75,174 @@ class Probe:
         return int(np.sum(~(self.residuals <= tolerance)))
 
 
-Judge = Callable[[Any, Any, np.ndarray, Array], Probe]
+@dataclass(frozen=True)
+class Sample:
+    """What the probe looks at: steps of an epoch, each from the network at the epoch's end."""
+
+    rows: tuple[np.ndarray, ...]
+    """Of the training set: those of each batch that the step tells of."""
+    settled: tuple[Settled, ...]
+    """Where each batch came to rest."""
+    taken: tuple[Step, ...]
+    """The first batches' updates."""
 
 
-def compile_probe(
+def take_sample(
     learner: Learner,
+    advance: Advance,
+    state: TrainingState,
+    order: Array,
+    samples: tuple[Array, Array],
+    key: Array,
+    *,
+    batch_size: int,
+    devices: Devices,
+) -> Sample:
+    """Make the first steps of an epoch once more, each from the same state, which stays as it is.
+
+    All processes must call it together. The arguments are those of `mho.experiments.epoch.compile_epoch` and of the function
+    that it returns.
+    """
+    kept = settled_samples(batch_size)
+    count = max(1, min(-(-SAMPLES // kept), len(samples[0]) // batch_size))
+    rows, settled, taken = [], [], []
+    optimizer_state = _within_epoch(state.optimizer_state, devices)
+    here = devices.gathered(state.network)
+    for index in range(count):
+        start = devices.replicated(np.int32(index))
+        tally = jax.tree.map(devices.replicated, fresh_tally())
+        network, before = _copied((state.network, optimizer_state))
+        copy = TrainingState(network, before, start, tally)
+        moved, rests = advance(copy, devices.replicated(np.int32(index + 1)), order, *samples, key)
+        if index < _STEPS:
+            there = devices.gathered(moved.network)
+            taken.append(_measured(_weights(learner.parameters(here)), _weights(learner.parameters(there))))
+        settled.append(devices.gathered(rests))
+        rows.append(np.asarray(order)[index * batch_size :][:kept])
+    return Sample(tuple(rows), tuple(settled), tuple(taken))
+
+
+def judge(
+    learner: Learner,
+    network: Any,
+    sample: Sample,
     inputs: np.ndarray,
     targets: np.ndarray,
     *,
     classes: int | None,
     scale: float,
-    batch_size: int,
-    rtol: float = 0.0,
-) -> Judge:
-    """Make the probe of a learner.
+    rtol: float,
+) -> Probe:
+    """Judge what was taken.
 
     Args:
         learner: what trains.
+        network: the network at the epoch's end.
+        sample: the steps from there.
         inputs: training inputs, (samples, features).
         targets: their classes or a regression's targets.
         classes: the number of classes; None for a regression.
         scale: what inputs are multiplied by.
-        batch_size: samples a step.
         rtol: where the solver stops.
-
-    Returns:
-        A function of (network, optimizer's state, order of the samples, random key).
     """
-
-    def step(network: Any, optimizer_state: Any, batch: Array, expected: Array, key: Array) -> tuple[Gradient, Step]:
-        gradient = learner.gradient(network, batch, expected, key)
-        slope: Any = coordinate_slope(network, gradient.by_parameter)
-        updates, _ = learner.optimizer.update(slope, _within_epoch(optimizer_state))
-        moved: Any = apply_updates(network, updates)
-        taken = _measured(_weights(learner.parameters(network)), _weights(learner.parameters(moved)))
-        return eqx.tree_at(lambda g: g.by_parameter, gradient, None), taken
-
-    make: Any = jax.jit(step) if learner.traceable else step
-
-    def judge(network: Any, optimizer_state: Any, order: np.ndarray, key: Array) -> Probe:
-        steps, residuals, signals, reached, largest = [], [], [], [], 0.0
-        count = max(1, min(-(-SAMPLES // batch_size), len(inputs) // batch_size))
-        each = min(batch_size, SAMPLES)
-        deviating = in_turn = False
-        for index in range(count):
-            rows = order[index * batch_size : (index + 1) * batch_size]
-            batch = jnp.asarray(inputs[rows]).astype(float) * scale
-            expected = target_voltages(jnp.asarray(targets[rows]), classes, learner.target_voltage)
-            gradient, taken = make(network, optimizer_state, batch, expected, jax.random.fold_in(key, index))
-            steps.append(jax.tree.map(float, taken))
-            for phase in gradient.phases:
-                residuals.append(_residuals(network, _shortened(phase, batch_size, each)))
-                deviating |= phase.deviation is not None
-                in_turn |= phase.nudge is not None and len(phase.sources) == len(batch)
-            if gradient.phases:
-                free, moved = _predictions(network, gradient.phases, batch_size)
-                goal = np.asarray(expected, np.float64)
-                largest = max(largest, float(np.max(np.abs(free))))
-                signals += (
-                    [float(np.max(np.abs(moved[0] - moved[-1] if len(moved) > 1 else moved[0])))] if moved else []
-                )
-                for change in moved:
-                    way = goal - free
-                    reached.append(float(np.sum(change * way) / max(np.sum(way * way), np.finfo(float).tiny)))
-        finite = np.finfo(np.float64 if learner.double else np.float32)
-        precision = finite.tiny if deviating else max(finite.eps, 0.1 * rtol if in_turn else 0.0)
-        return Probe(
-            residuals=np.concatenate(residuals) if residuals else np.zeros(0),
-            step=jax.tree.map(lambda *values: max(values), *steps),
-            signal=max(signals) / max(largest, float(np.finfo(np.float32).tiny)) if signals else None,
-            reached=float(np.mean(np.abs(reached))) if reached else None,
-            precision=float(precision),
-            rounding=float(finite.eps),
-        )
-
-    return judge
+    residuals, signals, reached, largest = [], [], [], 0.0
+    deviating = in_turn = False
+    for rows, settled in zip(sample.rows, sample.settled, strict=True):
+        batch = len(rows)
+        phases = [_driven(network, phase, inputs[rows], scale) for phase in settled]
+        for phase in phases:
+            residuals.append(_residuals(network, phase))
+            deviating |= phase.deviation is not None
+            in_turn |= phase.nudge is not None and len(phase.sources) == batch
+        if phases:
+            free, moved = _predictions(network, phases, batch)
+            goal = np.asarray(target_voltages(jnp.asarray(targets[rows]), classes, learner.target_voltage), np.float64)
+            largest = max(largest, float(np.max(np.abs(free))))
+            signals += [float(np.max(np.abs(moved[0] - moved[-1] if len(moved) > 1 else moved[0])))] if moved else []
+            for change in moved:
+                way = goal - free
+                reached.append(float(np.sum(change * way) / max(np.sum(way * way), np.finfo(float).tiny)))
+    finite = np.finfo(np.float64 if learner.double else np.float32)
+    precision = finite.tiny if deviating else max(finite.eps, 0.1 * rtol if in_turn else 0.0)
+    return Probe(
+        residuals=np.concatenate(residuals) if residuals else np.zeros(0),
+        step=Step(*(max(values) for values in zip(*map(dataclasses.astuple, sample.taken), strict=True))),
+        signal=max(signals) / max(largest, float(np.finfo(np.float32).tiny)) if signals else None,
+        reached=float(np.mean(np.abs(reached))) if reached else None,
+        precision=float(precision),
+        rounding=float(finite.eps),
+    )
 
 
-def _within_epoch(optimizer_state: Any) -> Any:
+def _driven(network: Any, phase: Phase, inputs: np.ndarray, scale: float) -> Phase:
+    """The phase with its sources, once for each set of the batch's samples."""
+    batch = np.asarray(inputs, np.float32) * np.float32(scale)
+    voltages = jax.tree.leaves(phase.voltages)[0]
+    # A circuit's voltages have those of its sources.
+    sources = batch if isinstance(network, Circuit) else np.asarray(network.source_voltages(batch))
+    return dataclasses.replace(phase, sources=np.tile(sources, (len(voltages) // len(batch), 1)))
+
+
+@jax.jit
+def _copied(tree: Any) -> Any:
+    """In buffers of its own, which the step may take."""
+    return jax.tree.map(jnp.copy, tree)
+
+
+def _within_epoch(optimizer_state: Any, devices: Devices) -> Any:
     """The state before the last step of the epoch, as far as learning rates go by it: they decay when it is over."""
 
     def scheduled(part: Any) -> bool:
         return isinstance(part, optax.ScaleByScheduleState)
 
     def back(part: Any) -> Any:
-        return part._replace(count=jnp.maximum(part.count - 1, 0)) if scheduled(part) else part
+        if not scheduled(part):
+            return part
+        return part._replace(count=devices.replicated(np.maximum(np.asarray(part.count) - 1, 0)))
 
     return jax.tree.map(back, optimizer_state, is_leaf=scheduled)
 
 
-def _weights(parameters: Any) -> list[tuple[Array, float, float]]:
+_Weights = list[tuple[np.ndarray, float, float]]
+
+
+def _weights(parameters: Any) -> _Weights:
     """Trained conductances and their bounds; all that is trained where none is a conductance."""
 
     def resistor(part: Any) -> bool:
         return isinstance(part, ProgrammableResistor)
 
     parts = jax.tree.leaves(parameters, is_leaf=resistor)
-    conductances = [(p.conductance, p.lower, p.upper) for p in parts if resistor(p) and p.conductance is not None]
-    return conductances or [(leaf, -np.inf, np.inf) for leaf in jax.tree.leaves(parameters)]
+    resistors = [p for p in parts if resistor(p) and p.conductance is not None]
+    if resistors:
+        return [(np.ravel(np.asarray(p.conductance)), p.lower, p.upper) for p in resistors]
+    return [(np.ravel(np.asarray(leaf)), -np.inf, np.inf) for leaf in jax.tree.leaves(parameters)]
 
 
 def root_mean_square(learner: Learner, network: Any) -> float:
     """Of the trained weights of a network; see `Step.weight`."""
     weights = _weights(learner.parameters(network))
-    return float(_measured(weights, weights).weight)
+    return _measured(weights, weights).weight
 
 
-def _measured(before: Sequence[tuple[Array, float, float]], after: Sequence[tuple[Array, float, float]]) -> Step:
-    count = sum(max(1, weight.size) for weight, _, _ in before)
-    at_bound = change = square = jnp.zeros(())
-    # Relative to the largest weight: squares of 1e30 S are beyond float32.
-    most = jnp.max(jnp.stack([jnp.max(jnp.abs(x)) for pair in (before, after) for x, _, _ in pair]))
-    unit = jnp.maximum(most, jnp.finfo(most.dtype).tiny)
-    for (old, lower, upper), (new, _, _) in zip(before, after, strict=True):
-        at_bound += jnp.sum((old <= lower) | (old >= upper))
-        change += jnp.sum((new / unit - old / unit) ** 2)
-        square += jnp.sum((old / unit) ** 2)
-    root = jnp.sqrt(square)
+def _measured(before: _Weights, after: _Weights) -> Step:
+    # Relative to the largest weight: squares of 1e200 S are beyond float64.
+    unit = max(float(max(np.max(x), -np.min(x))) for x, _, _ in (*before, *after)) or 1.0
+    count, at_bound, change, square = 0, 0, 0.0, 0.0
+    for (here, lower, upper), (there, _, _) in zip(before, after, strict=True):
+        count += here.size
+        for start in range(0, here.size, _PIECE):
+            piece = here[start : start + _PIECE]
+            at_bound += int(np.sum((piece <= lower) | (piece >= upper)))
+            wide = piece / unit
+            square += float(np.sum(wide**2, dtype=np.float64))
+            change += float(np.sum((there[start : start + _PIECE] / unit - wide) ** 2, dtype=np.float64))
+    root = math.sqrt(square)
     return Step(
-        size=jnp.sqrt(change) / jnp.maximum(root, jnp.finfo(root.dtype).tiny),
+        size=math.sqrt(change) / max(root, np.finfo(np.float64).tiny),
         at_bound=at_bound / count,
-        weight=root * unit / count**0.5,
+        weight=root * unit / math.sqrt(count),
     )
-
-
-def _shortened(phase: Phase, batch_size: int, kept: int) -> Phase:
-    """The first samples of each of a phase's sets of the batch."""
-    samples = len(phase.sources)
-    if kept == batch_size:
-        return phase
-    rows = np.concatenate([np.arange(start, start + kept) for start in range(0, samples, batch_size)])
-    return jax.tree.map(lambda leaf: leaf[rows] if jnp.ndim(leaf) and len(leaf) == samples else leaf, phase)
 
 
 def _residuals(network: Any, phase: Phase) -> np.ndarray:

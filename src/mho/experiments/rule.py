@@ -2,19 +2,26 @@
 
 from collections.abc import Callable
 
+import numpy as np
 from jax import Array
 
+from mho.elements import CurrentSource
+from mho.errors import InputError
 from mho.experiments.configuration import RuleConfiguration
 from mho.learning import (
     Cost,
     CrossEntropy,
+    EnergyNudge,
     Gradient,
     SquaredError,
     coupled_learning,
     equilibrium_propagation,
+    held_nudge,
     implicit_gradient,
 )
-from mho.steady import Network, Settle, settle
+from mho.learning.coupled_learning import clamp_towards
+from mho.precision import double
+from mho.steady import Clamp, Network, Settle, settle
 
 
 def configured_cost(configuration: RuleConfiguration) -> Cost:
@@ -59,3 +66,35 @@ def learning_rule(
                 )
 
     return gradient
+
+
+def first_nudge(
+    configuration: RuleConfiguration, prediction: Callable[[], np.ndarray], target: np.ndarray, paired: bool
+) -> CurrentSource | EnergyNudge | Clamp:
+    """What a configuration's rule attaches to the outputs of one sample in the first of its nudged phases, in float64.
+
+    Coupled learning clamps them, η of the way to the target. Equilibrium propagation nudges them by +β, or by −β in the
+    negative variant; a random sign is taken for +.
+
+    Args:
+        configuration: the configuration.
+        prediction: gives the outputs of the free phase [V], (1, outputs), where they are needed.
+        target: what they are to be [V], (1, outputs).
+        paired: whether two output nodes make a prediction.
+
+    Raises:
+        InputError: for implicit differentiation, which has the free phase alone.
+    """
+    match configuration.rule:
+        case "implicit":
+            raise InputError(
+                "--phase nudged: the run learns by --rule implicit, which nudges nothing; export --phase free"
+            )
+        case "coupled-learning":
+            return double(clamp_towards)(prediction(), target, configuration.eta, paired)  # type: ignore[arg-type]
+        case "equilibrium-propagation":
+            cost, sign = configured_cost(configuration), -1.0 if configuration.variant == "negative" else 1.0
+            strength = np.full((1, 1), sign * configuration.beta)
+            if configuration.nudging == "energy":
+                return EnergyNudge(cost, strength, target, paired)  # type: ignore[arg-type]
+            return double(held_nudge)(cost, strength, prediction(), target, paired)  # type: ignore[arg-type]

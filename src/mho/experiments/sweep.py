@@ -135,7 +135,8 @@ def sweep(
     def step(state: TrainingState, rates: Array, beta: Array, order: Array, key: Array) -> TrainingState:
         index = batch_index(order, state.step, samples, batch_size)
         batch = fetch_batch(inputs, labels, index, data.scale, one_device())
-        return train_step(_with(common, rates, beta), state, batch, key, classes=classes, devices=one_device())
+        shared = _with(common, rates, beta)
+        return train_step(shared, state, batch, key, classes=classes, devices=one_device())[0]
 
     @functools.partial(jax.jit, donate_argnums=0)
     def advance(

@@ -51,7 +51,7 @@ from mho.experiments.error import error_scale
 from mho.experiments.learner import Learner
 from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.plots import plot_curves, plot_histograms
-from mho.experiments.probe import Judge, Probe, compile_probe, root_mean_square
+from mho.experiments.probe import Probe, judge, root_mean_square, take_sample
 from mho.experiments.progress import Quiet, Show, Standing
 from mho.experiments.record import Metrics, told_error
 from mho.experiments.registry import EXPERIMENTS
@@ -399,24 +399,20 @@ class _Training:
             devices.replicated,
             (dataset.train_inputs, dataset.train_targets, dataset.test_inputs, dataset.test_targets),
         )
-        settings: dict[str, Any] = {
-            "classes": dataset.classes,
-            "scale": dataset.scale,
-            "batch_size": configuration.batch_size,
-        }
         advance = compile_epoch(
-            self.learner, state, inputs, labels, passes=configuration.passes, devices=devices, **settings
+            self.learner,
+            state,
+            inputs,
+            labels,
+            classes=dataset.classes,
+            scale=dataset.scale,
+            batch_size=configuration.batch_size,
+            passes=configuration.passes,
+            devices=devices,
         )
         test = compile_test(self.learner, test_inputs, test_labels, scale=dataset.scale, devices=devices)
-        probe = compile_probe(
-            self.learner,
-            dataset.train_inputs,
-            dataset.train_targets,
-            rtol=getattr(configuration, "rtol", 0.0),
-            **settings,
-        )
         with deferred() as interrupted:
-            return self._advanced(state, log, advance, (inputs, labels), test, probe, interrupted)
+            return self._advanced(state, log, advance, (inputs, labels), test, interrupted)
 
     def _advanced(
         self,
@@ -425,7 +421,6 @@ class _Training:
         advance: Advance,
         samples: tuple[jax.Array, jax.Array],
         test: Callable[[Any], tuple[jax.Array, jax.Array]],
-        probe: Judge,
         interrupted: Callable[[], bool],
     ) -> TrainingState:
         """Train epoch by epoch, in pieces between which signals are heard."""
@@ -442,7 +437,7 @@ class _Training:
             while step < self.steps:
                 began = time.perf_counter()
                 stop = min(step + piece, self.steps)
-                state = advance(state, devices.replicated(np.int32(stop)), order, *samples, key)
+                state, _ = advance(state, devices.replicated(np.int32(stop)), order, *samples, key)
                 step = int(state.step)
                 took = time.perf_counter() - began
                 self.seconds += took
@@ -459,8 +454,7 @@ class _Training:
                         self._checkpoint(state, step)
                         written = time.monotonic()
             error, test_exhausted = test(state.network)
-            trained = devices.gathered((state.network, state.optimizer_state))
-            found = probe(*trained, np.asarray(order), key) if devices.leads else None
+            found = self._probed(state, advance, order, samples, key)
             record = self._record(state, epoch, float(error), int(test_exhausted), found)
             if log is not None:
                 log.append(record)
@@ -478,6 +472,33 @@ class _Training:
             if stopping:
                 raise Interrupted(f"interrupted after epoch {epoch} of {configuration.epochs}")
         return state
+
+    def _probed(
+        self,
+        state: TrainingState,
+        advance: Advance,
+        order: jax.Array,
+        samples: tuple[jax.Array, jax.Array],
+        key: jax.Array,
+    ) -> Probe | None:
+        """What the probe finds after an epoch; None on a host that does not write."""
+        configuration, dataset, devices = self.configuration, self.dataset, self.devices
+        sample = take_sample(
+            self.learner, advance, state, order, samples, key, batch_size=configuration.batch_size, devices=devices
+        )
+        network = devices.gathered(state.network)
+        if not devices.leads:
+            return None
+        return judge(
+            self.learner,
+            network,
+            sample,
+            dataset.train_inputs,
+            dataset.train_targets,
+            classes=dataset.classes,
+            scale=dataset.scale,
+            rtol=getattr(configuration, "rtol", 0.0),
+        )
 
     def _record(
         self, state: TrainingState, epoch: int, error: float, test_exhausted: int, probe: Probe | None

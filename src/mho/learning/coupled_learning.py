@@ -14,6 +14,11 @@ from mho.learning.gradient import Gradient, Phase, energy_slope
 from mho.steady import Clamp, Network, load, settle
 
 
+def clamp_towards(prediction: Array, target: Array, eta: float, paired: bool) -> Clamp:
+    """Sources that hold the outputs at v_free + η·(target − v_free), (batch, outputs)."""
+    return Clamp(prediction + eta * (target - prediction), paired)
+
+
 def coupled_learning(
     network: Network,
     inputs: Array,
@@ -48,7 +53,7 @@ def coupled_learning(
     driven = load(network, inputs)
     free = settle(network, driven, rtol=rtol, max_sweeps=max_sweeps)
     prediction = network.prediction(free.voltages)
-    clamp = Clamp(prediction + eta * (targets - prediction), network.paired_outputs)
+    clamp = clamp_towards(prediction, targets, eta, network.paired_outputs)
     clamped = settle(network, driven, nudge=clamp, start=free.start, rtol=rtol, max_sweeps=max_sweeps)
     weight = 1.0 / (eta * inputs.shape[0])
 

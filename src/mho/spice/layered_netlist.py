@@ -8,32 +8,19 @@ Nodes (counted from 0 within a layer, layers from 1):
 - `out_3`: output 3; where outputs are paired, the second half follows the first.
 
 An element's cards are named after its node (`Dh1_7_u`, `Eh1_7`, `Ih1_7` its bias current), a resistor after the two
-nodes it joins (`Rin12p_h1_7`), a nudging source after its class (`Bnudge_3`) or its output (`Inudge_3`).
+nodes it joins (`Rin12p_h1_7`); for what nudges or clamps the outputs see `mho.spice.nudging_cards`.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
 
 import numpy as np
-from jax import Array
 from numpy.typing import ArrayLike
 
-from mho.elements import CurrentSource, VoltageSource
+from mho.elements import VoltageSource
 from mho.errors import InputError
-from mho.learning.cost import Cost
-from mho.learning.nudging import EnergyNudge
 from mho.networks import Crossbar, LayeredNetwork, Voltages
-
-Simulator = Literal["ngspice", "xyce"]
-
-_ANALYSIS: dict[str, str] = {
-    # gmin, which ngspice adds across every junction, far below any conductance of a network.
-    "ngspice": ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 gmin=1e-18 itl1=1000\n.op\n",
-    # A sweep of one point: what Xyce prints an operating point with (Xyce Reference Guide, .DC and .PRINT).
-    "xyce": ".options device gmin=1e-18\n.options nonlin reltol=1e-9 abstol=1e-15 maxstep=1000\n"
-    ".dc {source} {volts} {volts} 1\n.print dc v(*)\n",
-}
+from mho.spice.dialects import Simulator, check_dialect, whole_netlist
+from mho.spice.nudging_cards import Ends, Nudge, nudge_cards
 
 
 def node_names(network: LayeredNetwork) -> tuple[list[str], ...]:
@@ -41,6 +28,15 @@ def node_names(network: LayeredNetwork) -> tuple[list[str], ...]:
     widths = network.widths[1:]
     hidden = [[f"h{index}_{k}" for k in range(n)] for index, n in enumerate(widths[:-1], 1)]
     return (*hidden, [f"out_{k}" for k in range(widths[-1])])
+
+
+def prediction_ends(network: LayeredNetwork) -> Ends:
+    """The nodes that each prediction is measured between: a class's two outputs where they are paired, or ground."""
+    outputs = node_names(network)[-1]
+    half = len(outputs) // 2
+    if network.paired_outputs:
+        return list(zip(outputs[:half], outputs[half:], strict=True))
+    return [(node, "0") for node in outputs]
 
 
 def layer_voltages(network: LayeredNetwork, voltages: Mapping[str, float]) -> Voltages:
@@ -60,7 +56,7 @@ def layered_netlist(
     network: LayeredNetwork,
     sources: ArrayLike,
     *,
-    nudge: CurrentSource | EnergyNudge | None = None,
+    nudge: Nudge | None = None,
     title: str = "layered resistive network",
     simulator: Simulator = "ngspice",
 ) -> str:
@@ -71,8 +67,9 @@ def layered_netlist(
     Args:
         network: the network.
         sources: voltages of the positive sources [V], (pairs,): one row of `network.source_voltages(inputs)`.
-        nudge: what the nudging attaches to the output nodes, of this sample alone: currents of shape (outputs,) or
-            (1, outputs), or an energy nudge with a strength of shape (1, 1) and a target of shape (1, classes).
+        nudge: what is attached to the outputs, of this sample alone: currents into the output nodes, of shape (outputs,)
+            or (1, outputs), an energy nudge with a strength of shape (1, 1) and a target of shape (1, classes), or a
+            clamp of voltages of shape (1, classes).
         title: the netlist's first line.
         simulator: whose options and analysis the netlist ends with; Xyce wants expressions in braces, too.
 
@@ -80,10 +77,7 @@ def layered_netlist(
         InputError: if the sources or the nudge are not those of one sample, a value is not finite, a conductance is not
             positive, or the simulator is unknown.
     """
-    if simulator not in get_args(Simulator):
-        raise InputError(f"simulator {simulator!r}: must be one of {', '.join(get_args(Simulator))}")
-    if "\n" in title or not title.strip():
-        raise InputError(f"title {title!r}: must be one line that is not empty")
+    check_dialect(title, simulator)
     lines = [title, "* nodes: in<k>p, in<k>n, biasp, biasn: sources; h<l>_<k>: hidden; a<l>_<k>: amplified; out_<k>"]
 
     drive = np.asarray(sources, np.float64)
@@ -97,11 +91,9 @@ def layered_netlist(
         for k, node in enumerate(nodes):
             lines += held.card(node, node, "0", k)
     lines += network_cards(network)
-    lines += _nudge_cards(nudge, node_names(network)[-1])
-    if simulator == "xyce":
-        lines = [re.sub(r"^(B\S+ \S+ \S+ [IV]) = (.*)$", r"\1={\2}", line) for line in lines]
-    analysis = _ANALYSIS[simulator].format(source=f"V{rows[0][0]}", volts=f"{drive[0]:.17g}")
-    return "\n".join(lines) + "\n" + analysis + ".end\n"
+    grounded = [(node, "0") for node in node_names(network)[-1]]
+    lines += nudge_cards(nudge, prediction_ends(network), grounded)
+    return whole_netlist(lines, simulator, source=f"V{rows[0][0]}", volts=float(drive[0]))
 
 
 def network_cards(network: LayeredNetwork) -> list[str]:
@@ -152,46 +144,3 @@ def _crossbar_cards(crossbar: Crossbar, rows: Sequence[list[str]], columns: list
         ohms = (1.0 / conductance).tolist()
         lines += [f"R{n}_{f} {n} {f} {r:.17g}" for n, f, r in zip(near, far, ohms, strict=True)]
     return lines
-
-
-def _nudge_cards(nudge: CurrentSource | EnergyNudge | None, outputs: list[str]) -> list[str]:
-    if nudge is None:
-        return []
-    if isinstance(nudge, CurrentSource):
-        injected = np.asarray(nudge.injected, np.float64)
-        if injected.size != len(outputs):
-            raise InputError(f"nudge of {injected.size} currents: one sample's, one for each of {len(outputs)} outputs")
-        one = CurrentSource(_finite(injected, "nudging currents"))
-        return [line for k, node in enumerate(outputs) for line in one.card(f"nudge_{k}", node, "0", k)]
-
-    target = _finite(np.asarray(nudge.target, np.float64), "targets")
-    strength = _finite(np.asarray(nudge.strength, np.float64), "nudging strength").reshape(-1)
-    classes = len(outputs) // 2 if nudge.paired else len(outputs)
-    if strength.size != 1 or target.size != classes:
-        raise InputError(
-            f"energy nudge of strength {strength.shape} and target {target.shape}: one sample's, (1, 1) and "
-            f"(1, {classes}), are needed"
-        )
-    wanted = [f"{y:.17g}" for y in target.reshape(-1).tolist()]
-    return energy_nudge_cards(nudge.cost, f"{strength[0]:.17g}", wanted, outputs, paired=nudge.paired)
-
-
-def energy_nudge_cards(
-    cost: Cost, strength: str, target: Sequence[str], outputs: Sequence[str], *, paired: bool
-) -> list[str]:
-    """The currents β ∂C/∂v out of the output nodes; β and the targets are expressions."""
-    half = len(outputs) // 2
-    # A class's current flows between its two outputs: it leaves the one as it enters the other.
-    pairs = [*zip(outputs[:half], outputs[half:], strict=True)] if paired else [(node, "0") for node in outputs]
-    predictions = [f"V({plus},{minus})" if paired else f"V({plus})" for plus, minus in pairs]
-    slopes = cost.gradient_expressions(predictions, target)
-    return [
-        f"Bnudge_{k} {plus} {minus} I = {strength}*({slope})"
-        for k, ((plus, minus), slope) in enumerate(zip(pairs, slopes, strict=True))
-    ]
-
-
-def _finite(values: np.ndarray, what: str) -> Array:
-    if not np.isfinite(values).all():
-        raise InputError(f"{what}: not all are finite")
-    return values  # type: ignore[return-value]

@@ -18,12 +18,11 @@ from mho.errors import InputError
 from mho.learning.cost import Cost
 from mho.learning.nudging import EnergyNudge
 from mho.networks import LayeredNetwork, Voltages
-from mho.spice.layered_netlist import energy_nudge_cards, network_cards, node_names, source_nodes
+from mho.spice.dialects import LEAST_GMIN
+from mho.spice.layered_netlist import network_cards, node_names, prediction_ends, source_nodes
 from mho.spice.ngspice import NgspicePool
+from mho.spice.nudging_cards import energy_nudge_cards
 from mho.steady import Load, OperatingPoint, kirchhoff_residual
-
-_GMIN = 1e-18
-"""Siemens across every junction, which the network has not: far below any of its conductances."""
 
 
 class SimulatedNetwork:
@@ -64,11 +63,11 @@ class SimulatedNetwork:
             held = ["strength", *(f"target_{k}" for k in range(self._classes))]
             cards += [f"V{node} {node} 0 DC 0" for node in held]
             wanted = [f"V({node})" for node in held[1:]]
-            cards += energy_nudge_cards(cost, "V(strength)", wanted, outputs, paired=network.paired_outputs)
+            cards += energy_nudge_cards(cost, "V(strength)", wanted, prediction_ends(network))
             elements += [f"v{node}" for node in held]
         text = "\n".join([*cards, ".end\n"])
         nodes = [node for names in layers for node in names]
-        self._pool = NgspicePool(text, elements, nodes, processes=processes, gmin=_GMIN)
+        self._pool = NgspicePool(text, elements, nodes, processes=processes, gmin=LEAST_GMIN)
 
     def settle(
         self,

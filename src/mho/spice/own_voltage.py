@@ -1,6 +1,6 @@
 """Behavioural current sources that are two-terminal elements: their current follows from the voltage across themselves.
 
-Such are ideal and piecewise-linear diodes as ``mho export`` writes them, ``I = V(a,b) > 0 ? 1e9*V(a,b) : 0``, and the
+Such are ideal and piecewise-linear diodes as ``mho export`` writes them, ``I = V(a,b) > 0 ? 1e12*V(a,b) : 0``, and the
 currents of nudging. Of a formula without anything but sums, products with numbers and a choice that has no jump, this
 finds i(u) = i0 + g u + s h max(s u - t, 0): a current source and a resistor or a piecewise-linear diode. With g and g + h
 not negative they have an energy, which a circuit keeps if all of its elements do.

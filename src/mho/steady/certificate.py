@@ -143,7 +143,7 @@ def require(certificate: Certificate, bounds: np.ndarray, circuit: Circuit, volt
 def law_noise(system: System, laws: Tangents, drops: tuple[np.ndarray, ...]) -> list[np.ndarray]:
     """What rounding may change of each element's current [A]: of its law's evaluation, and of sums of source voltages."""
     ulp = np.finfo(np.float64).eps
-    largest = 0.0 if system.offset is None else max(np.abs(o).max(initial=0.0) for o in system.offset)
+    largest = 0.0 if system.offset is None else max(np.abs(o).max(initial=0.0) for o, _ in system.offset)
     found = []
     for (value, slope), drop in zip(laws, drops, strict=True):
         share = np.abs(slope) * (np.abs(drop) + largest)

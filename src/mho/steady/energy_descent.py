@@ -56,7 +56,7 @@ def descend(system: System, linear: LinearSolve, y: np.ndarray, rtol: float, mos
 
 def _scale(system: System, y: np.ndarray) -> float:
     """The largest voltage about [V], and 1 V."""
-    offsets = () if system.offset is None else system.offset
+    offsets = () if system.offset is None else (o for o, _ in system.offset)
     return 1.0 + max((np.abs(v).max(initial=0.0) for v in (y, *offsets)), default=0.0)
 
 

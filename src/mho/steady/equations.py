@@ -68,8 +68,8 @@ class System(eqx.Module):
     second_factor: tuple[Values, ...] | None
     weight: tuple[Values, ...] | None
     """None where all are 1."""
-    offset: tuple[Values, ...] | None
-    """What the sources add to each branch's voltage [V]; None where nothing."""
+    offset: tuple[Pair, ...] | None
+    """What the sources add to each branch's voltage [V], with its tail; None where nothing."""
     elements: tuple[TwoTerminal, ...]
     behavioural: tuple[Sensing, ...]
     rows: Values
@@ -95,8 +95,9 @@ class System(eqx.Module):
                 found.append((high + low) + rest)
             else:
                 drop, lost = two_sum(high, low)
-                drop, more = two_sum(drop, self.offset[k])
-                found.append(drop + (lost + more + rest))
+                held, small = self.offset[k]
+                drop, more = two_sum(drop, held)
+                found.append(drop + (lost + more + (rest + small)))
         return (*found, *(s.seen(y, tail) for s in self.behavioural))
 
     def parts(self, currents: tuple[Values, ...]) -> list[tuple[Values, Values]]:
@@ -306,7 +307,7 @@ def imbalance(
         fa = fb = 1.0
         if system.first_factor is not None and system.second_factor is not None:
             fa, fb = xp.abs(system.first_factor[k]), xp.abs(system.second_factor[k])
-        reach = fa * padded[a] + fb * padded[b] + (0.0 if system.offset is None else xp.abs(system.offset[k]))
+        reach = fa * padded[a] + fb * padded[b] + (0.0 if system.offset is None else xp.abs(system.offset[k][0]))
         noise = reach * laws[k][1] if system.weight is None else reach * laws[k][1] * system.weight[k]
         noise = xp.where(xp.isfinite(noise), noise, 0.0)  # a slope that overflows excuses nothing
         rounding = rounding + sums_at(fa * noise, a, system.size + 1) + sums_at(fb * noise, b, system.size + 1)

@@ -55,7 +55,7 @@ def source_stepped(system: System, progress: float) -> System:
     elements = tuple(
         CurrentSource(e.injected * progress) if isinstance(e, CurrentSource) else e for e in system.elements
     )
-    offset = None if system.offset is None else tuple(progress * o for o in system.offset)
+    offset = None if system.offset is None else tuple((progress * o, progress * t) for o, t in system.offset)
     return eqx.tree_at(
         lambda s: (s.constant, s.elements, s.offset),
         system,
