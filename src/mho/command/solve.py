@@ -40,9 +40,12 @@ def run(arguments: Sequence[str]) -> None:
     options = parse(Options, arguments, prog="mho solve", description=description)
     from mho.spice import read_netlist
     from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages, source_currents
+    from mho.spice.topology import check_topology
     from mho.steady.newton import solve_circuit
 
     netlist = read_netlist(options.netlist, allow_include_outside=options.allow_include_outside)
+    # What a `uic` transient leaves to the charges of capacitors has no operating point.
+    check_topology(netlist)
     for note in netlist.notes:
         print(f"note: {note}", file=sys.stderr)
     circuit = netlist_circuit(netlist)

@@ -5,9 +5,10 @@ They have no co-content in general: a circuit with one has no energy and is solv
 """
 
 import abc
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
+import jax
 import numpy as np
 
 
@@ -36,14 +37,21 @@ class ControlledLaw(eqx.Module):
         """
         return sensed
 
-    @property
-    def depends_on_time(self) -> bool:
-        """Whether the law is another one at every time; see `at_time`."""
-        return False
+    def repeated(self, count: int, times: int) -> "ControlledLaw":
+        """The laws of all `count` sources so many times over, one set after the other: for several points at once.
 
-    def at_time(self, time: float) -> "ControlledLaw":
-        """The law at a time [s] of a transient."""
-        return self
+        The last axis of a law's arrays is its sources'.
+        """
+
+        def tiled(leaf: Any) -> Any:
+            many = isinstance(leaf, np.ndarray) and leaf.ndim > 0 and leaf.shape[-1] == count
+            return np.tile(leaf, times) if many else leaf
+
+        return self if times == 1 else jax.tree.map(tiled, self)
+
+    def side(self, sensed: np.ndarray) -> np.ndarray | None:
+        """On which side of its jump each law stands, (n,), at what is sensed, (n, k); None if it never jumps."""
+        return None
 
     def after(self, sensed: np.ndarray) -> "ControlledLaw":
         """The law once a transient has come to what is sensed, (n, k): another one where the past decides."""

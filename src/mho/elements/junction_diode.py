@@ -46,6 +46,7 @@ _NOT_NEGATIVE = {
 # Stands for "no breakdown" inside the formulae: a finite voltage keeps derivatives free of inf · 0.
 _NEVER = 1e9
 _LARGE = 600.0
+_CUBIC = 3.0 / np.e
 # Saturation current [A] from which 1 ulp of exp(u/V) is a current that counts.
 _STRONG = 1e-9
 # Panels in which a co-content without a closed form is integrated, in thermal voltages from the end that carries most.
@@ -323,8 +324,7 @@ class JunctionDiode(TwoTerminal):
 
     def prepared(self) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
         """Without the branches that no diode of the group, or no voltage, reaches."""
-        more = (self.series_resistance, self.sidewall_current, self.recombination_current, self.tunnelling_current)
-        if self.abrupt or any(p is not None for p in (*more, self.forward_knee, self.reverse_knee)):
+        if self._more_than_exponential:
             return super().prepared()
         scale, breakdown, _ = _scales(self)
         saturation, gmin = np.asarray(self.saturation_current), self.gmin
@@ -332,22 +332,41 @@ class JunctionDiode(TwoTerminal):
         steepness, gain, unbroken = 1.0 / scale, saturation / scale, -np.asarray(breakdown)
         strong = bool((saturation > _STRONG).any())
         may_break = bool(np.isfinite(self.breakdown_voltage).any())
+        largest, least = np.maximum.reduce, np.minimum.reduce
 
         def law(junction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             argument = junction * steepness
-            if not argument.max(initial=0.0) < _LARGE or (may_break and (junction < unbroken).any()):
+            if not largest(argument, axis=None, initial=0.0) < _LARGE or (may_break and (junction < unbroken).any()):
                 return whole(junction)
             up = np.exp(argument)
             current, slope = saturation * (np.expm1(argument) if strong else up - 1.0), gain * up
-            reverse = argument < -3.0
-            if reverse.any():
+            if least(argument, axis=None, initial=0.0) < -3.0:
+                reverse = argument < -3.0
                 below = np.minimum(argument, -3.0)
-                cubic = (3.0 / np.e / below) ** 3
+                root = _CUBIC / below
+                cubic = root * root * root
                 current = np.where(reverse, -saturation * (1.0 + cubic), current)
                 slope = np.where(reverse, (3.0 * gain) * cubic / below, slope)
             return current + gmin * junction, slope + gmin
 
         return law
+
+    @property
+    def _more_than_exponential(self) -> bool:
+        more = (self.series_resistance, self.sidewall_current, self.recombination_current, self.tunnelling_current)
+        return self.abrupt or any(p is not None for p in (*more, self.forward_knee, self.reverse_knee))
+
+    def prepared_near(self) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
+        """Without the branches that no diode of the group has."""
+        if self._more_than_exponential or np.isfinite(self.breakdown_voltage).any():
+            return super().prepared_near()
+        scale, inverse = _scales(self)[0], 1.0 / np.asarray(self.saturation_current)
+
+        def near(current: np.ndarray, stand: np.ndarray, drop: np.ndarray) -> np.ndarray:
+            forward = scale * np.log1p(np.maximum(current * inverse, 1.0))
+            return np.where(drop > stand, np.minimum(np.maximum(forward, stand), drop), drop)
+
+        return near
 
     def in_range(self, voltage: Array) -> Array:
         """Below `LARGEST_CURRENT`."""

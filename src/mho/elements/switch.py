@@ -43,19 +43,23 @@ class Switch(ControlledLaw):
         By the voltages of the two ends and of the two controlling nodes, (n, 4), or of the ends and by the controlling
         current, (n, 3).
         """
-        conductance = np.where(self.is_closed(_control(sensed)), self.closed, self.open)
+        conductance = np.where(self.side(sensed), self.closed, self.open)
         slopes = np.zeros_like(sensed)
         slopes[:, 0], slopes[:, 1] = conductance, -conductance
         return conductance * (sensed[:, 0] - sensed[:, 1]), slopes
 
+    def side(self, sensed: np.ndarray) -> np.ndarray:
+        """Whether each switch is closed."""
+        return self.is_closed(_control(sensed))
+
     def after(self, sensed: np.ndarray) -> "Switch":
         """Between the thresholds a switch stays as it was."""
-        return replace(self, between=np.where(self.remembers, self.is_closed(_control(sensed)), self.between))
+        return replace(self, between=np.where(self.remembers, self.side(sensed), self.between))
 
     def until_next_event(self, sensed: np.ndarray) -> "Switch":
         """As it stands, whatever controls it."""
         never = np.full(len(sensed), np.inf)
-        return replace(self, lower=-never, upper=never, between=self.is_closed(_control(sensed)))
+        return replace(self, lower=-never, upper=never, between=self.side(sensed))
 
 
 def _control(sensed: np.ndarray) -> np.ndarray:

@@ -60,6 +60,11 @@ class TwoTerminal(eqx.Module):
         law: Any = partial(type(self).tangent, self)
         return law
 
+    def prepared_near(self) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
+        """`voltage_near` as a function of NumPy's arrays, as `prepared`."""
+        law: Any = partial(type(self).voltage_near, self)
+        return law
+
     def co_content(self, voltage: Array) -> Array:
         """Co-content ∫₀^v i(u) du [W], by 64-point Gauss-Legendre quadrature of `current`.
 

@@ -2,6 +2,7 @@
 
 As in SPICE the circuit starts from its operating point at time 0, nodes with an `.ic` held there; after `uic` from the
 capacitors' own `ic=` or the `.ic` of their nodes, 0 V where there is none (ngspice 39 manual, sections 11.3.10 and 11.2.2).
+Capacitors in parallel, or in loops with sources, whose voltages don't go together share their charges at once.
 """
 
 import dataclasses
@@ -13,10 +14,12 @@ import numpy as np
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
 from mho.spice.clock import CLOCK, with_clock
-from mho.spice.netlist import Netlist, Sources
+from mho.spice.netlist import GROUND, Netlist, Resistors, Sources
 from mho.spice.netlist_circuit import diode_group, netlist_circuit, nodeset_voltages
 from mho.spice.netlist_diodes import depletion_layers, transit_times
+from mho.spice.topology import check_topology
 from mho.spice.waveforms import PiecewiseLinear, Pulse, Transient, Waveform, fastest
+from mho.steady.certificate import element_name
 from mho.steady.modified_system import modified_system
 from mho.steady.newton import solve_circuit
 from mho.transient.equations import CircuitInTime
@@ -28,6 +31,8 @@ _RELTOL = 1e-3
 """ngspice's default, which a netlist may tighten."""
 _LEAST_STEPS = 50
 """As ngspice: of the whole time, what a step is at most."""
+_LEAK = 1e30
+"""Ohms: 1 fF keeps its charge behind it for 3e7 years."""
 _PERIOD_STEPS = 8
 """Steps of a sine's period, at the least, so that none is passed over."""
 
@@ -49,7 +54,7 @@ def netlist_transient(
 ) -> NetlistTransient:
     """Run a netlist's `.tran`.
 
-    A step's error is estimated to be below 5e-5 of each node's swing; `.options reltol` below 1e-3 tightens that in
+    A step's error is estimated to be below 1e-5 of each node's swing; `.options reltol` below 1e-3 tightens that in
     proportion.
 
     Args:
@@ -70,7 +75,7 @@ def netlist_transient(
     times = _times(card)
     netlist = with_clock(netlist, card)
     beginning = _at_start(netlist)
-    circuit = netlist_circuit(beginning)
+    circuit = netlist_circuit(_with_charged_nodes(beginning) if card.use_initial else beginning)
     circuit = jax.tree.map(lambda leaf: np.asarray(leaf), circuit)
     numbers = np.array([circuit.node_names.index(name, "node") for name in netlist.nodes])
     system = modified_system(circuit, np.asarray(circuit.source_voltage))
@@ -82,9 +87,11 @@ def netlist_transient(
         (*ends, farads),  # pyright: ignore[reportArgumentType]
         charges=_charges(netlist, circuit),
         storage=_fluxes(netlist, inductors),
+        name=lambda group, k: element_name(circuit, circuit.branches[group], k),
     )
+    surplus = np.zeros(system.size)
     if card.use_initial:
-        start = _initial_state(netlist, system.size, numbers)
+        start, surplus = _initial_state(netlist, system.size, numbers)
         start[inductors] = netlist.inductors.initial
     else:
         start = _operating_point(beginning, system.size, numbers, inductors)
@@ -100,6 +107,7 @@ def netlist_transient(
         judged=judged,
         max_step=_max_step(netlist, card),
         error=ERROR * min(1.0, float(reltol) / _RELTOL),
+        surplus=surplus,
         visited=visited,
     )
     found = course.unknowns
@@ -196,6 +204,26 @@ def _at_start(netlist: Netlist) -> Netlist:
     return dataclasses.replace(netlist, voltage_sources=voltages, current_sources=currents)
 
 
+def _with_charged_nodes(netlist: Netlist) -> Netlist:
+    """The netlist with a leak to ground at nodes that capacitors alone connect, which a circuit at rest doesn't have."""
+    try:
+        check_topology(netlist)
+    except InputError:
+        held = netlist.resistors
+        nodes = np.unique(netlist.capacitors.nodes)
+        nodes = nodes[nodes != GROUND]
+        count = len(nodes)
+        leaks = Resistors(
+            names=[*held.names, *(f"leak of {netlist.nodes[n]}" for n in nodes)],
+            nodes=np.concatenate([held.nodes, np.stack([nodes, np.full_like(nodes, GROUND)], 1)]),
+            file=np.append(held.file, np.zeros(count, np.int32)),
+            line=np.append(held.line, np.zeros(count, np.int32)),
+            resistance=np.append(held.resistance, np.full(count, _LEAK)),
+        )
+        return dataclasses.replace(netlist, resistors=leaks)
+    return netlist
+
+
 def _capacitors(netlist: Netlist, numbers: np.ndarray, capacitance: float) -> tuple[np.ndarray, ...]:
     first, second = numbers[netlist.capacitors.nodes].T
     farads = netlist.capacitors.capacitance
@@ -235,23 +263,20 @@ def _operating_point(netlist: Netlist, size: int, numbers: np.ndarray, inductors
     return y
 
 
-def _initial_state(netlist: Netlist, size: int, numbers: np.ndarray) -> np.ndarray:
-    """Voltages of nodes [V] at which each capacitor holds its initial voltage, as nearly as that can be."""
-    given = np.zeros(size + 1)
+def _initial_state(netlist: Netlist, size: int, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Voltages that `.ic` gives nodes [V], and what capacitors with an `ic=` hold beyond those [C], (size,) each."""
+    given, surplus = np.zeros(size + 1), np.zeros(size + 1)
     for node, voltage in netlist.initial_conditions.items():
         given[numbers[node] - 1] = voltage
+    # Ground's, where the numbers put it.
+    given[-1] = 0.0
     own = netlist.capacitors
     rows = np.flatnonzero(own.has_initial)
-    if not len(rows):
-        return given[:-1]
-    # Least change of the nodes' voltages that gives the capacitors with an `ic=` theirs.
-    ends = numbers[own.nodes[rows]]
-    incidence = np.zeros((len(rows), size + 1))
-    incidence[np.arange(len(rows)), ends[:, 0] - 1] = 1.0
-    incidence[np.arange(len(rows)), ends[:, 1] - 1] -= 1.0
-    incidence[:, -1] = 0.0
-    missing = own.initial[rows] - incidence @ given
-    return (given + np.linalg.lstsq(incidence, missing, rcond=None)[0])[:-1]
+    first, second = numbers[own.nodes[rows]].T - 1
+    more = own.capacitance[rows] * (own.initial[rows] - given[first] + given[second])
+    np.add.at(surplus, first, more)
+    np.add.at(surplus, second, -more)
+    return given[:-1], surplus[:-1]
 
 
 def _times(card: Transient) -> np.ndarray:
@@ -290,6 +315,7 @@ class _Waves:
             return made[:, :size]
 
         self._straight_at, self._curved_at = matrix(self._straight), matrix(self._curved)
+        self._prepared = [wave.prepared(card) for wave, _ in self._curved]
         # Constant parts hold the waves' values at time 0 already.
         begun = np.array([w.at_start for w, _ in self._straight + self._curved], np.float64)
         self._constant = self._constant - begun.reshape(-1) @ np.concatenate([self._straight_at, self._curved_at])
@@ -299,6 +325,7 @@ class _Waves:
         self.corners = corners[apart]
         self._begin = self._end = 0.0
         self._line = np.zeros((2, size))
+        self._offset, self._slope = self._constant, np.zeros(size)
 
     def enter(self, begin: float, end: float) -> bool:
         """Between two corners what is straight is a line: two of its points will do."""
@@ -309,13 +336,14 @@ class _Waves:
         )
         ends = np.array([[1.5, -0.5], [-0.5, 1.5]]) @ points
         self._begin, self._end, self._line = begin, end, ends @ self._straight_at
+        self._offset, self._slope = self._constant + self._line[0], self._line[1] - self._line[0]
         most = np.maximum(np.abs(self._line).max(0), np.abs(before))
         return bool((np.abs(self._line[0] - before) > 1e-6 * most).any())
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """r, (times, size)."""
         share = (times - self._begin) / (self._end - self._begin)
-        r = self._constant + self._line[0] + share[:, None] * (self._line[1] - self._line[0])
-        if self._curved:
-            r = r + np.stack([w.at(times, self._card) for w, _ in self._curved], 1) @ self._curved_at
+        r = self._offset + share[:, None] * self._slope
+        for wave, at in zip(self._prepared, self._curved_at, strict=True):
+            r += wave(times)[:, None] * at
         return r

@@ -74,7 +74,7 @@ def _read(lines: NetlistLines) -> Netlist:
     expansion = Expansion(lines, settings.temperature, settings.nominal_temperature)
     expansion.expand(top, parameters)
     netlist = assemble(lines, control, settings, expansion)
-    check_topology(netlist)
+    check_topology(netlist, charged=netlist.transient is not None and netlist.transient.use_initial)
     return netlist
 
 

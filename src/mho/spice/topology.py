@@ -13,13 +13,18 @@ from mho.spice.netlist import GROUND, Elements, Netlist
 from mho.spice.values import shown
 
 
-def check_topology(netlist: Netlist) -> None:
+def check_topology(netlist: Netlist, *, charged: bool = False) -> None:
     """Check that nodes have a DC path to ground and that no loop of voltage sources closes.
 
     A DC path leads through resistors, diodes, inductors, switches, a transistor's channel and junctions, and V, E, H and
     behavioural voltage sources. Nodes without one may still be determined by controlled sources: where a G, F or
     behavioural one drives current into them and an E, G or behavioural one senses their voltage, the numbers decide, so
     those pass. A node with a single connection is no fault if that is a DC path, as in ngspice.
+
+    Args:
+        netlist: the circuit.
+        charged: whether capacitors are a path, too: in a transient without an operating point (``uic``) their charges
+            determine what is between them.
 
     Raises:
         InputError: One of the faults; file and line of an element at it.
@@ -31,7 +36,7 @@ def check_topology(netlist: Netlist) -> None:
     if not any((nodes == GROUND).any() for nodes in pairs):
         raise InputError(f"{netlist.files[0]}: no element connects to ground; name one of the nodes 0")
     _check_loops(netlist)
-    _check_floating(netlist)
+    _check_floating(netlist, charged)
 
 
 def _kinds(netlist: Netlist) -> list[Elements]:
@@ -76,9 +81,10 @@ def _components(edges: np.ndarray, count: int) -> tuple[int, np.ndarray]:
     return int(number), labels
 
 
-def _check_floating(netlist: Netlist) -> None:
+def _check_floating(netlist: Netlist, charged: bool) -> None:
     kinds = _kinds(netlist)
-    edges = np.concatenate([*(elements.nodes for elements in _conducting(netlist)), *_junctions(netlist)])
+    paths = [*_conducting(netlist), *([netlist.capacitors] if charged else [])]
+    edges = np.concatenate([*(elements.nodes for elements in paths), *_junctions(netlist)])
     number, labels = _components(edges, len(netlist.nodes))
     floating = np.ones(number, dtype=bool)
     floating[labels[GROUND]] = False

@@ -5,7 +5,10 @@ or zero value from the ``.tran`` card (its step or stop), the field is None and 
 Levels are volts for a voltage source, amperes for a current source; times are seconds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -110,10 +113,21 @@ class Sine:
 
     def at(self, time: Values, transient: Transient) -> Values:
         """Value at each of the times (s), NumPy's or JAX's."""
-        xp = namespace(time)
-        since = xp.maximum(time - self.delay, 0.0)
-        angle = 2 * np.pi * (self.frequency or 1 / transient.stop) * since + np.radians(self.phase)
-        return self.offset + self.amplitude * xp.sin(angle) * xp.exp(-since * self.damping)
+        return self._law(namespace(time), transient)(time)
+
+    def prepared(self, transient: Transient) -> Callable[[np.ndarray], np.ndarray]:
+        """`at` as a function of NumPy's times alone, for a transient that asks for them at every step."""
+        return self._law(np, transient)
+
+    def _law(self, xp: Any, transient: Transient) -> Callable[[Any], Any]:
+        pulsation, phase = 2 * np.pi * (self.frequency or 1 / transient.stop), np.radians(self.phase)
+
+        def law(time: Any) -> Any:
+            since = xp.maximum(time - self.delay, 0.0)
+            wave = self.amplitude * xp.sin(pulsation * since + phase)
+            return self.offset + (wave * xp.exp(-since * self.damping) if self.damping else wave)
+
+        return law
 
     def corners(self, transient: Transient) -> np.ndarray:
         """Times (s), up to the stop, at which the waveform bends."""
@@ -151,6 +165,10 @@ class Exponential:
         up = -xp.expm1(-rising / (self.rise_constant or transient.step))
         down = -xp.expm1(-falling / (self.fall_constant or transient.step))
         return self.initial + (self.pulsed - self.initial) * (up - down)
+
+    def prepared(self, transient: Transient) -> Callable[[np.ndarray], np.ndarray]:
+        """As `Sine.prepared`."""
+        return partial(self.at, transient=transient)
 
     def corners(self, transient: Transient) -> np.ndarray:
         """Times (s), up to the stop, at which the waveform bends."""
@@ -230,6 +248,10 @@ class FrequencyModulated:
         carrier = 2 * np.pi * (self.carrier or 1 / transient.stop) * time + np.radians(self.carrier_phase)
         return self.offset + self.amplitude * xp.sin(carrier + self.index * xp.sin(signal))
 
+    def prepared(self, transient: Transient) -> Callable[[np.ndarray], np.ndarray]:
+        """`at` of one transient."""
+        return lambda times: self.at(times, transient)
+
     def corners(self, transient: Transient) -> np.ndarray:
         """Times (s), up to the stop, at which the waveform bends: none."""
         return np.zeros(0)
@@ -267,6 +289,10 @@ class AmplitudeModulated:
         phase = np.radians(self.phase)
         envelope = self.offset + xp.sin((self.modulation or 1 / transient.stop) * since + phase)
         return xp.where(since > 0, self.amplitude * envelope * xp.sin(self.carrier * since + phase), 0.0)
+
+    def prepared(self, transient: Transient) -> Callable[[np.ndarray], np.ndarray]:
+        """`at` of one transient."""
+        return lambda times: self.at(times, transient)
 
     def corners(self, transient: Transient) -> np.ndarray:
         """Times (s), up to the stop, at which the waveform bends."""

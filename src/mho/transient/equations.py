@@ -25,7 +25,6 @@ from scipy import sparse
 from mho.elements import ControlledLaw, CurrentSource, JunctionDiode, ProgrammableResistor, TwoTerminal
 from mho.elements.shockley_diode import LARGEST_CURRENT
 from mho.steady.equations import System
-from mho.transient.collocation import STAGES
 from mho.transient.junction_charge import JunctionCharge
 
 DENSE_LIMIT = 60
@@ -56,8 +55,8 @@ class Laws:
 class _TwoTerminals:
     """A group of nonlinear elements: where they stand among all, and those that hold a charge."""
 
-    element: Any
-    """As `_Plain`."""
+    near: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    """As `prepared_near`."""
     tangent: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
     """As `prepared`."""
     charge: JunctionCharge | None
@@ -66,12 +65,12 @@ class _TwoTerminals:
 
 
 class _Plain:
-    """An element's parameters and functions as plain attributes.
+    """A behavioural law's parameters and functions as plain attributes.
 
     Those of a module take longer than a small circuit's law.
     """
 
-    def __init__(self, element: TwoTerminal | ControlledLaw) -> None:
+    def __init__(self, element: ControlledLaw) -> None:
         self.__dict__.update({f.name: getattr(element, f.name) for f in fields(element)})
         self._kind = type(element)
 
@@ -94,47 +93,65 @@ class _Sensing:
     shape: tuple[int, int]
     whole: ControlledLaw
 
+    side: np.ndarray | None = None
+    """Of its jumps, where a transient has come to."""
+
     @cached_property
-    def _plain(self) -> "_Plain":
-        return _Plain(self.law)
+    def _repeated(self) -> dict[int, tuple[ControlledLaw, Any]]:
+        """Laws of so many points at once, and as `_Plain`."""
+        return {}
+
+    def _at(self, points: int) -> tuple[ControlledLaw, Any]:
+        if points not in self._repeated:
+            law = self.law.repeated(self.shape[0], points)
+            self._repeated[points] = law, _Plain(law)
+        return self._repeated[points]
+
+    @cached_property
+    def _whole(self) -> "_Plain":
+        return _Plain(self.whole)
 
     def _rows(self, x: np.ndarray) -> np.ndarray:
-        """What is sensed, (stages, n, k)."""
-        return x.reshape(len(x), self.shape[0], -1)[:, :, : self.shape[1]]
+        """What is sensed, (points·n, k)."""
+        return x.reshape(len(x) * self.shape[0], -1)[:, : self.shape[1]]
 
-    def tangents(self, x: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values, (stages, n), and derivatives, (stages, n·k), at what they sense, (stages, n·k), and at times [s]."""
-        # A law's parameters are one for each source: it takes the stages one by one.
-        values, slopes = np.empty((len(x), self.shape[0])), np.zeros_like(x)
-        laws = [self.law.at_time(t) for t in times] if self.law.depends_on_time else [self._plain] * len(x)
-        for s, (row, law) in enumerate(zip(self._rows(x), laws, strict=True)):
-            values[s], slope = type(self.law).tangent(law, row)  # pyright: ignore[reportArgumentType]
-            if slope.size:
-                slopes[s] = slope.reshape(-1)
-        return values, slopes
+    def tangents(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values, (stages, n), and derivatives, (stages, n·k), at what they sense, (stages, n·k)."""
+        law, plain = self._at(len(x))
+        values, slopes = type(law).tangent(plain, self._rows(x))
+        return values.reshape(len(x), -1), slopes.reshape(x.shape) if slopes.size else np.zeros_like(x)
 
     def limited(self, stood: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Where the laws are evaluated in a step of Newton's method, (stages, n·k)."""
-        law: Any = type(self.law).limited
-        if law is ControlledLaw.limited:
+        if type(self.law).limited is ControlledLaw.limited:
             return x
-        pairs = zip(self._rows(np.broadcast_to(stood, x.shape)), self._rows(x), strict=True)
-        return np.stack([law(self._plain, *pair).reshape(-1) for pair in pairs])
+        law, plain = self._at(len(x))
+        return type(law).limited(plain, self._rows(np.broadcast_to(stood, x.shape)), self._rows(x)).reshape(x.shape)
 
     def in_range(self, x: np.ndarray) -> bool:
         """Whether all stand where their laws are meant to hold."""
-        return all(self.law.in_range(row).all() for row in self._rows(x))
+        return bool(self._at(len(x))[0].in_range(self._rows(x)).all())
+
+    def _stays(self, seen: np.ndarray) -> bool:
+        """Whether the laws are where they were passed last, on the same side of their jumps."""
+        side = type(self.whole).side(self._whole, seen)  # pyright: ignore[reportArgumentType]
+        return side is not None and self.side is not None and bool((side == self.side).all())
 
     def switched(self, x: np.ndarray) -> bool:
         """Whether the law has got past its jump, at (n·k)."""
-        return not eqx.tree_equal(self.whole.until_next_event(self._rows(x[None])[0]), self.law)
+        seen = self._rows(x[None])
+        return not self._stays(seen) and not eqx.tree_equal(self.whole.until_next_event(seen), self.law)
 
     def passed(self, x: np.ndarray) -> "_Sensing":
         """The group once it has come to (n·k)."""
-        seen = self._rows(x[None])[0]
+        seen = self._rows(x[None])
+        if self._stays(seen):
+            return self
         whole = self.whole.after(seen)
         now = whole.until_next_event(seen)
-        return self if now is None and whole is self.whole else replace(self, whole=whole, law=now or whole)
+        if now is None and whole is self.whole:
+            return self
+        return replace(self, whole=whole, law=now or whole, side=whole.side(seen))
 
 
 class CircuitInTime:
@@ -147,6 +164,7 @@ class CircuitInTime:
         *,
         charges: dict[int, JunctionCharge] | None = None,
         storage: tuple[np.ndarray, np.ndarray, np.ndarray] = (np.zeros(0, int), np.zeros(0, int), np.zeros(0)),
+        name: Callable[[int, int], str] = lambda group, k: f"element {k} of group {group}",
     ) -> None:
         """Take a circuit's equations apart.
 
@@ -155,12 +173,14 @@ class CircuitInTime:
             capacitors: unknowns at their two ends, `system.size` for ground, and capacitances [F], (capacitors,) each.
             charges: of the junctions of a group of elements, by the group's place in `system.elements`.
             storage: rows, columns and values of other entries of C, such as −L [H] in the rows of inductors.
+            name: of an element of a group of `system.elements`, for messages.
         """
         charges = charges or {}
         before = system.size
         constant = np.append(np.array(system.constant, np.float64), 0.0)
         resistors = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0))]
         self._with_series: list[TwoTerminal] = []
+        self._name, self._places = name, list[int]()
         groups: list[tuple[Any, Any, TwoTerminal, Any, JunctionCharge | None]] = []
         for k, (a, b, element) in enumerate(zip(system.first, system.second, system.elements, strict=True)):
             a, b = np.asarray(a), np.asarray(b)
@@ -176,6 +196,7 @@ class CircuitInTime:
                     element = replace(element, series_resistance=None)
                 groups.append((a, b, element, series, charges.get(k)))
                 self._with_series.append(system.elements[k])
+                self._places.append(k)
         series = np.concatenate([np.zeros(0), *(g[3] for g in groups)])
         self._behind = np.flatnonzero(series)
         self._series = series[self._behind]
@@ -191,7 +212,7 @@ class CircuitInTime:
         charged, count, held = [np.zeros(0, int)], 0, 0
         for a, _, element, _, charge in groups:
             here, holding = slice(count, count + len(a)), slice(held, held + (len(a) if charge is not None else 0))
-            self._groups.append(_TwoTerminals(_Plain(element), element.prepared(), charge, here, holding))
+            self._groups.append(_TwoTerminals(element.prepared_near(), element.prepared(), charge, here, holding))
             if charge is not None:
                 charged.append(np.arange(here.start, here.stop))
             count, held = here.stop, holding.stop
@@ -218,27 +239,24 @@ class CircuitInTime:
             inject = sparse.vstack([inject, _matrix((number, size), row, rows, np.tile(group.signs, number))], "csr")
             owner.append(np.repeat(np.arange(here.start, here.stop), each))
         self._peaks = np.zeros(count)
-        self.times = np.zeros(1)
-        """Of the stages whose laws are asked for [s]: some behavioural sources depend on them."""
         self._owner = np.concatenate(owner)
         self._starts = np.searchsorted(self._owner, np.arange(inject.shape[0]))
         self.dense = size <= DENSE_LIMIT
-        self._resistors: tuple[Any, ...] = (
+        resistive: tuple[Any, ...] = (
             *(grown(np.concatenate([r[i] for r in resistors])) for i in (0, 1)),
             np.concatenate([r[2] for r in resistors]),
         )
-        self._capacitors: tuple[Any, ...] = *(grown(c) for c in capacitors[:2]), np.asarray(capacitors[2], np.float64)
+        capacitive: tuple[Any, ...] = *(grown(c) for c in capacitors[:2]), np.asarray(capacitors[2], np.float64)
         behind = before + np.arange(len(self._behind))
         there = np.flatnonzero(system.values)
-        self._own = (
-            np.append(np.asarray(system.rows)[there], behind),
-            np.append(np.asarray(system.columns)[there], behind),
+        own = (
+            np.append(np.asarray(system.rows)[there], behind).astype(int),
+            np.append(np.asarray(system.columns)[there], behind).astype(int),
             np.append(np.asarray(system.values)[there], 1.0 / self._series),
         )
-        self._storage = storage
         square = (size, size)
-        stiffness = _matrix(square, *_stamps(self._resistors)) + _matrix(square, *self._own)
-        capacitance = _matrix(square, *_stamps(self._capacitors)) + _matrix(square, *storage)
+        stiffness = _matrix(square, *_stamps(resistive)) + _matrix(square, *own)
+        capacitance = _matrix(square, *_stamps(capacitive)) + _matrix(square, *storage)
         self.stiffness: Any = self._kept(stiffness)
         """K, (size, size)."""
         self.capacitance: Any = self._kept(capacitance)
@@ -248,16 +266,10 @@ class CircuitInTime:
         self.charged_incidence: Any = self._kept(inject[self.charged])
         """(charged, size)."""
         self._sense: Any = self._kept(sense.T.tocsr())
-        entries = inject.tocoo()
         self.coupling = _products(inject, sense, self._owner)
         """Where the slopes enter F': numbers of what is sensed, rows, columns and signs."""
-        stages = (size + 1) * np.arange(STAGES)[:, None]
-        linear = [np.concatenate([self._resistors[i], self._capacitors[i]]) for i in (0, 1)]
-        holding = inject[self.charged].tocoo()
-        self._entered, self._held = (entries.row, entries.data), (holding.row, holding.data)
-        at = np.concatenate([*linear, entries.col, holding.col, self._own[0], storage[0]]).astype(int) + stages
-        self._at = at.ravel()
-        self._noisy_at = (np.concatenate([*linear, self._own[0]]).astype(int) + stages).ravel()
+        self._branches = _Branches(size, resistive, capacitive, own, storage, inject, self.charged)
+        self._absolute_charged: Any = self._kept(abs(inject[self.charged]))
 
     def complete(self, y: np.ndarray) -> np.ndarray:
         """The unknowns, (size,), with the drops of series resistances at unknowns of the system, (system.size,)."""
@@ -284,11 +296,6 @@ class CircuitInTime:
         """How many voltages and currents are sensed."""
         return len(self._owner)
 
-    @property
-    def depends_on_time(self) -> bool:
-        """Whether a law is another one at every time."""
-        return any(s.law.depends_on_time for s in self._sensing)
-
     def sensed(self, y: np.ndarray) -> np.ndarray:
         """X at unknowns of shape (stages, size): (stages, sensed)."""
         return y @ self._sense
@@ -313,14 +320,32 @@ class CircuitInTime:
                 q, c = group.charge.at(here, i, g)
                 charges[:, group.charged], capacitances[:, group.charged] = q, c
         for sensing in self._sensing:
-            currents[:, sensing.values], slopes[:, sensing.sensed] = sensing.tangents(x[:, sensing.sensed], self.times)
+            currents[:, sensing.values], slopes[:, sensing.sensed] = sensing.tangents(x[:, sensing.sensed])
         return Laws(x, currents, slopes, charges, capacitances)
 
-    def in_range(self, laws: Laws) -> bool:
-        """Whether every element stands where its law is meant to hold."""
-        if not np.abs(laws.currents).max(initial=0.0) < LARGEST_CURRENT:
-            return False
-        return all(s.in_range(laws.stands[:, s.sensed]) for s in self._sensing)
+    def out_of_range(self, laws: Laws) -> str | None:
+        """An element that doesn't stand where its law is meant to hold, with its voltage and current, if one doesn't."""
+        sizes = np.abs(laws.currents)
+        if not np.maximum.reduce(sizes, axis=None, initial=0.0) < LARGEST_CURRENT:
+            most = np.nan_to_num(sizes, nan=np.inf)
+            stage, k = np.unravel_index(int(np.argmax(most)), most.shape)
+            for group, place in zip(self._groups, self._places, strict=True):
+                if k < group.elements.stop:
+                    name = self._name(place, int(k) - group.elements.start)
+                    return (
+                        f"{name} at {laws.stands[stage, k]:.6g} V, where its law gives {laws.currents[stage, k]:.3g} A"
+                    )
+            return f"a behavioural source of {laws.currents[stage, k]:.3g} A or V"
+        for sensing in self._sensing:
+            if not sensing.in_range(laws.stands[:, sensing.sensed]):
+                return "a behavioural source"
+        return None
+
+    def hardly_moved(self, before: Laws, laws: Laws) -> bool:
+        """Whether no element moves by more than a few thermal voltages: then none has a pulse between stages."""
+        return not self._sensing and bool(
+            np.maximum.reduce(np.abs(laws.stands - before.stands), axis=None, initial=0.0) <= _FREE
+        )
 
     def switched(self, laws: Laws) -> bool:
         """Whether a law that jumps has got past its jump, at the last stage."""
@@ -337,22 +362,29 @@ class CircuitInTime:
         To where an element carries its tangent's current, or to x, whichever is nearer; see `mho.steady.equations`. But
         what has conducted goes to a share of its largest current at once, rather than climb there from its leakage.
         """
-        count = self._elements
-        far = (x - laws.stands)[:, :count]
+        far, stands, slopes, currents, aim = x - laws.stands, laws.stands, laws.slopes, laws.currents, x
+        if self._sensing:
+            far, stands, slopes, currents, aim = (v[:, : self._elements] for v in (far, stands, slopes, currents, aim))
         limited: np.ndarray | None = None
-        free = np.abs(far) <= _FREE
-        if not free.all():
-            stands = np.broadcast_to(laws.stands, x.shape)
-            predicted = laws.currents[:, :count] + laws.slopes[:, :count] * far
+        distance = np.abs(far)
+        if not np.maximum.reduce(distance, axis=None, initial=0.0) <= _FREE:
+            predicted = currents + slopes * far
             predicted = np.where(far > 0.0, np.maximum(predicted, _KNOWN * self._peaks), predicted)
-            for group in self._groups:
-                here = group.elements
-                if not free[:, here].all():
-                    near = group.element.voltage_near(predicted[:, here], stands[:, here], x[:, here])
-                    near = np.where(free[:, here], x[:, here], near)
-                    if (near != x[:, here]).any():
-                        limited = x.copy() if limited is None else limited
-                        limited[:, here] = near
+            if len(self._groups) == 1:
+                near = self._groups[0].near(predicted, stands, aim)
+            else:
+                near = np.empty_like(aim)
+                for group in self._groups:
+                    here = group.elements
+                    near[:, here] = group.near(predicted[:, here], stands[:, here], aim[:, here])
+            near = np.where(distance <= _FREE, aim, near)
+            if self._sensing:
+                limited = x.copy()
+                limited[:, : self._elements] = near
+            else:
+                limited = near
+            if (limited == x).all():
+                limited = None
         for sensing in self._sensing:
             here = sensing.sensed
             short = sensing.limited(laws.stands[:, here], x[:, here])
@@ -360,6 +392,34 @@ class CircuitInTime:
                 limited = x.copy() if limited is None else limited
                 limited[:, here] = short
         return self.laws(x if limited is None else limited)
+
+    def turning_on(self, laws: Laws, shares: np.ndarray, y: np.ndarray) -> float:
+        """When an element that has conducted, but doesn't, is to conduct again: the least of the shares of a step, or 1.
+
+        Args:
+            laws: where the elements stand as the step begins.
+            shares: increasing times within the step, as shares of it, (times,).
+            y: the unknowns that are predicted there, (times, size).
+        """
+        if not self._groups:
+            return 1.0
+        least = _ON * self._peaks
+        off = np.abs(laws.currents[-1, : self._elements]) < least
+        if not off.any():
+            return 1.0
+        x, earliest = self.sensed(y), 1.0
+        for group in self._groups:
+            here = group.elements
+            begin = laws.stands[-1, here]
+            end = np.maximum.reduce(x[:, here], axis=0)
+            on = group.near(least[here], begin, end)
+            for k in np.flatnonzero(off[here] & (begin < on) & (on < end)):
+                voltages = np.append(begin[k], x[:, here.start + k])
+                after = int(np.argmax(voltages >= on[k]))
+                before, times = voltages[after - 1], np.append(0.0, shares)
+                part = (on[k] - before) / (voltages[after] - before)
+                earliest = min(earliest, float(times[after - 1] + part * (times[after] - times[after - 1])))
+        return earliest
 
     def drawn(self, laws: Laws, x: np.ndarray) -> np.ndarray:
         """Currents of the nonlinear elements in each equation, on their tangents towards x; (stages, size)."""
@@ -416,32 +476,85 @@ class CircuitInTime:
             charging: currents that charge the charged elements [A], (stages, charged).
             r: the sources, (stages, size).
         """
-        stages, size = len(y), self.size
-        padded, rated = (np.concatenate([v, np.zeros((stages, 1))], 1) for v in (y, rates))
-        flows, reach = [], []
-        for (a, b, factor), values in ((self._resistors, padded), (self._capacitors, rated)):
-            va, vb = values[:, a], values[:, b]
-            flows.append(factor * (va - vb))
-            reach.append(factor * (np.abs(va) + np.abs(vb)))
-        _, columns, values = self._own
-        own = values * padded[:, columns]
-        entered, held = laws.currents[:, self._entered[0]], charging[:, self._held[0]]
-        terms = [*flows, *(-f for f in flows), entered * self._entered[1], held * self._held[1]]
-        storing = self._storage[2] * rated[:, self._storage[1]]
-        every = np.concatenate([*terms, own, storing], 1).ravel()
-        left = np.bincount(self._at, weights=every, minlength=stages * (size + 1))
-        most = np.zeros(stages * (size + 1))
-        np.maximum.at(most, self._at, np.abs(every))
-        either = np.concatenate([*reach, *reach, np.abs(own)], 1)
-        noise = np.bincount(self._noisy_at, weights=either.ravel(), minlength=stages * (size + 1))
-        left, most, noise = (v.reshape(stages, size + 1)[:, :size] for v in (left, most, noise))
-        return left - r, np.maximum(most, np.abs(r)), 4.0 * np.finfo(np.float64).eps * noise
+        return self._branches.imbalance(y, rates, laws.currents, charging, r)
+
+    def charged_noise(self, charging: np.ndarray) -> np.ndarray:
+        """What rounding may leave of currents of so much each that charge elements, (stages, charged): (stages, size)."""
+        return _ROUNDING * (charging @ self._absolute_charged)
 
 
+class _Branches:
+    """Kirchhoff's laws branch by branch: what each one carries, and the equations that it enters with a sign."""
+
+    def __init__(
+        self,
+        size: int,
+        resistors: tuple[Any, ...],
+        capacitors: tuple[Any, ...],
+        own: tuple[Any, ...],
+        storage: tuple[Any, ...],
+        inject: Any,
+        charged: np.ndarray,
+    ) -> None:
+        """Take the parts of F and Q; ends at ground are `size`."""
+        # Of all unknowns, their rates and a zero at the end: branches see a difference of two, single entries one.
+        nothing = 2 * size
+
+        def at(ends: np.ndarray, rated: bool) -> np.ndarray:
+            return np.where(ends == size, nothing, ends + (size if rated else 0))
+
+        single = [np.full(len(x[1]), nothing) for x in (own, storage)]
+        parts = (resistors, False), (capacitors, True)
+        self._first = np.concatenate([*(at(x[0], rated) for x, rated in parts), own[1], storage[1] + size]).astype(int)
+        self._second = np.concatenate([*(at(x[1], rated) for x, rated in parts), *single]).astype(int)
+        self._factor = np.concatenate([resistors[2], capacitors[2], own[2], storage[2]])
+        # What rounds in a capacitor and a resistor is the difference of two voltages.
+        self._reach = np.abs(self._factor)
+        self._reach[len(self._reach) - len(storage[2]) :] = 0.0
+        # Each term of each equation: the branches', the elements', the charges', and the source.
+        both = len(resistors[0]) + len(capacitors[0])
+        linear, entries, holding = len(self._factor), inject.tocoo(), inject[charged].tocoo()
+        held = linear + inject.shape[0]
+        branch, alone = np.arange(both), np.arange(both, linear)
+        ends = [np.concatenate([x[i] for x in (resistors, capacitors)]) for i in (0, 1)]
+        row = np.concatenate([*ends, own[0], storage[0], entries.col, holding.col, np.arange(size)])
+        term = np.concatenate(
+            [branch, branch, alone, linear + entries.row, held + holding.row, held + len(charged) + np.arange(size)]
+        )
+        sign = np.concatenate(
+            [np.ones(both), -np.ones(both), np.ones(len(alone)), entries.data, holding.data, -np.ones(size)]
+        )
+        kept = np.flatnonzero(row < size)
+        kept = kept[np.argsort(row[kept], kind="stable")]
+        self._term, self._sign = term[kept].astype(int), sign[kept]
+        self._starts = np.searchsorted(row[kept], np.arange(size))
+        rows, terms = np.concatenate([*ends, own[0]]), np.concatenate([branch, branch, both + np.arange(len(own[0]))])
+        self._noisy: Any = _matrix((linear, size), terms, rows.astype(int), np.ones(len(rows)))
+        if size <= DENSE_LIMIT:
+            self._noisy = self._noisy.toarray()
+
+    def imbalance(
+        self, y: np.ndarray, rates: np.ndarray, currents: np.ndarray, charging: np.ndarray, r: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `CircuitInTime.imbalance`."""
+        wide = np.concatenate([y, rates, np.zeros((len(y), 1))], 1)
+        first, second = wide.take(self._first, 1), wide.take(self._second, 1)
+        terms = np.concatenate([self._factor * (first - second), currents, charging, r], 1).take(self._term, 1)
+        terms *= self._sign
+        left = np.add.reduceat(terms, self._starts, 1)
+        most = np.maximum.reduceat(np.abs(terms), self._starts, 1)
+        noise = ((np.abs(first) + np.abs(second)) * self._reach) @ self._noisy
+        return left, most, _ROUNDING * noise
+
+
+_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
+"""Of a term: what its computation may leave over."""
 _FREE = 5e-2
 """V: an element that moves by less than this moves as its tangent predicts."""
 _KNOWN = 0.1
 """Of the largest current that an element has carried: where it is taken to at once."""
+_ON = 1e-3
+"""Of the largest current that an element has carried: from where on it counts as conducting."""
 _ALIKE = 1e-12
 """How closely what a behavioural source was limited to must be what it was to sense, for no limit."""
 

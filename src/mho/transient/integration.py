@@ -16,8 +16,8 @@ from mho.transient.collocation import POINTS, STAGES, TOTAL, interpolated_integr
 from mho.transient.equations import CircuitInTime
 from mho.transient.step import Drive, Stages, State, Stepper
 
-ERROR = 5e-5
-"""Tolerance of a step's estimated error, as a share of an unknown's swing."""
+ERROR = 1e-5
+"""Tolerance of a step's estimated error, as a share of an unknown's swing. An order of 5 pays where it is strict."""
 _LEAST_SWING = 0.01
 """Of the largest swing: unknowns that swing less are judged as if they did."""
 _SMALLEST = 1e-6
@@ -36,6 +36,12 @@ _FIRST = 1e-8
 """Of the largest step, or of the time to the next corner: a step that lets what no charge holds find its place."""
 _AFTER_JUMP, _AFTER_CORNER = 0.01, 0.25
 """Of the time to the next corner: the first step, at the most."""
+_WATCHED = np.array([0.2, 0.4, 0.6, 0.8, 1.0])
+"""Shares of a step at which elements may be seen to turn on."""
+_SOON = 0.02
+"""Of a step: an element that turns on before is no reason to make it shorter."""
+_AFTER_TURN = 0.5
+"""Of the step that was planned: the first one after an element has turned on."""
 _JUMP = 1e-6
 """Of the largest step: how close to a law's jump a step ends."""
 _LEAST = 8.0
@@ -71,6 +77,7 @@ def integrate(
     judged: np.ndarray,
     max_step: float,
     error: float = ERROR,
+    surplus: np.ndarray | None = None,
     integrated: bool = False,
     visited: Callable[[float], None] = lambda time: None,
 ) -> Course:
@@ -85,6 +92,8 @@ def integrate(
         judged: which unknowns the error estimate judges, (unknowns,), bool: node voltages and inductors' currents.
         max_step: the largest step [s].
         error: tolerance of a step's estimated error, as a share of an unknown's swing.
+        surplus: what the circuit begins with beyond the charges of `start`, in each equation [C], (unknowns,), if anything:
+            of capacitors whose voltages are not their nodes'.
         integrated: whether to integrate the unknowns over time, too.
         visited: called with the time of every accepted step.
 
@@ -96,6 +105,8 @@ def integrate(
         judged = np.append(judged, np.zeros(behind, bool))
         labels = [*names, *(f"a diode's series resistance ({k})" for k in range(behind))]
         run = _Integration(circuit, Stepper(circuit, drive, labels, judged, error), start, judged, max_step, error)
+        if surplus is not None and surplus.any():
+            run.surplus = np.append(surplus, np.zeros(behind))
         return run.through(drive, times, integrated, visited)
 
 
@@ -116,10 +127,15 @@ class _Integration:
         laws = circuit.laws(circuit.sensed(y[None]))
         circuit.passed(laws)
         self._state = State(0.0, y, laws, np.zeros(circuit.size))
+        self.surplus: np.ndarray | None = None
+        """What the first step finds in each equation beyond the charges of the state it begins with [C], (size,)."""
         self._jump = np.inf
+        self._turned, self._turn = False, np.inf
+        """Whether an element began to conduct where the state is, and the step that was possible there the last time [s]."""
         self._low, self._high = y.copy(), y.copy()
         self._integral = np.zeros(circuit.size)
-        self._past: tuple[float, np.ndarray] | None = None
+        self._past: tuple[float, float, np.ndarray] | None = None
+        """A step's polynomial: where in it, as a share, the next one begins, its size, and values, (1 + STAGES, size)."""
         self._steps = self._rejected = self._failed = 0
         self._residual = 0.0
 
@@ -163,10 +179,13 @@ class _Integration:
         reasons: list[str] = []
         while size < corner - state.time:
             guess = np.repeat(state.y[None], STAGES, 0)
-            stages = self._stepper.solved(state, size, guess, self._scale(state.y))
+            stages = self._stepper.solved(state, size, guess, self._scale(state.y), self.surplus)
             if stages is not None:
                 self._accept(stages)
                 self._past = None
+                if self.surplus is not None:
+                    # No swing: the circuit was never where the charges were counted from.
+                    self._low, self._high, self.surplus = self._state.y, self._state.y, None
                 return
             reasons.append(self._stepper.complaint)
             size *= 10.0
@@ -194,6 +213,12 @@ class _Integration:
             size = left if size >= 0.999 * left else min(size, 0.5 * left)
             if state.time < self._jump < np.inf:
                 size = min(size, max(0.5 * (self._jump - state.time), 0.5 * self._nearest(corner)))
+            turns = False
+            if not smaller and self._past is not None and size <= _FAR * self._past[1]:
+                share = self._circuit.turning_on(state.laws, _WATCHED, self._followed(_WATCHED, size))
+                turns = _SOON < share < 1.0
+                if turns:
+                    size *= share
             if size < _LEAST * np.spacing(corner) and size < left:
                 raise MhoError(self._stuck(size, reasons))
             before = stepper.solutions
@@ -214,6 +239,8 @@ class _Integration:
             if not (error <= 1.0 or jumps):
                 self._rejected += 1
                 reasons.append(stepper.complaint)
+                # What was found on the longer step tells more of the shorter one than what came before both.
+                self._past = 0.0, size, np.concatenate([state.y[None], stages.y])
                 step, smaller = size * max(growth, _SHRINK), True
                 continue
             passed = times[: int(np.searchsorted(times, corner if size == left else state.time + size, side="right"))]
@@ -237,6 +264,11 @@ class _Integration:
                 self._state.time = corner
             if jumps:
                 return self._after_jump(corner), *told
+            if self._turned:
+                self._turned, self._turn = False, size
+            if turns:
+                self._turned = True
+                return min(self._turn, _AFTER_TURN * step), *told
             slow = smaller or stepper.solutions - before >= _SLOW
             growth = min(growth, 1.0 if slow else _GROWTH)
             if growth >= 1.0:
@@ -251,7 +283,6 @@ class _Integration:
     def _after_jump(self, corner: float) -> float:
         """What no charge holds finds its place after a law's jump; the size of the next step [s]."""
         self._jump = np.inf
-        self._circuit.times = np.array([self._state.time])
         self._state.laws = self._circuit.laws(self._state.laws.stands)
         if self._state.time < corner:
             self._settle(corner)
@@ -259,13 +290,19 @@ class _Integration:
 
     def _predicted(self, step: float) -> np.ndarray:
         """First guesses of the stages, (STAGES, size)."""
-        if self._past is None or step > _FAR * self._past[0]:
+        if self._past is None or step > _FAR * self._past[1]:
             return np.repeat(self._state.y[None], STAGES, 0)
-        return interpolation(1.0 + POINTS * (step / self._past[0])) @ self._past[1]
+        return self._followed(POINTS, step)
+
+    def _followed(self, shares: np.ndarray, step: float) -> np.ndarray:
+        """The unknowns at shares of the step to come, if the last one's polynomial goes on, (times, size)."""
+        assert self._past is not None
+        begin, size, values = self._past
+        return interpolation(begin + shares * (step / size)) @ values
 
     def _accept(self, stages: Stages) -> None:
         values = np.concatenate([self._state.y[None], stages.y])
-        self._past = stages.step, values
+        self._past = 1.0, stages.step, values
         self._integral = self._integral + stages.step * (TOTAL @ values)
         self._state = stages.end(self._state)
         self._circuit.passed(stages.laws)

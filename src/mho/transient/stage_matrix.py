@@ -30,36 +30,42 @@ class DenseStages:
     def __init__(self, circuit: CircuitInTime) -> None:
         self._circuit = circuit
         size = circuit.size
-        entry, row, column, sign = circuit.coupling
-        self._scatter = np.zeros((circuit.sensed_size, size * size))
-        np.add.at(self._scatter, (entry, row * size + column), sign)
-        self._scatter_charge = self._scatter[circuit.charged]
+        self._sensing, self._filter_at = _scatter(circuit, np.arange(circuit.sensed_size))
+        self._charging, held_at = _scatter(circuit, circuit.charged)
+        self._drawing = np.kron(np.eye(STAGES), circuit.stiffness)
+        self._storing = np.kron(INVERSE, circuit.capacitance)
+        block = STAGES * size * size * np.arange(STAGES)[:, None] + size * np.arange(STAGES)
+
+        def stagewise(at: np.ndarray) -> np.ndarray:
+            """Where entries of one stage's matrix stand in that of all, (STAGES, STAGES, entries)."""
+            return block[:, :, None] + at // size * (STAGES * size) + at % size
+
+        self._stages_at, self._held_at = np.einsum("iia->ia", stagewise(self._filter_at)).copy(), stagewise(held_at)
+        self._filter_held_at = held_at
         self._base: tuple[float, np.ndarray] | None = None
 
     def linear(self, step: float, change: np.ndarray) -> np.ndarray:
         """What the linear elements draw and store at changes of the stages' unknowns, (STAGES, size)."""
-        size = STAGES * self._circuit.size
-        return (self._at_step(step).reshape(size, size) @ change.ravel()).reshape(change.shape)
+        return (self._at_step(step) @ change.ravel()).reshape(change.shape)
 
     def _at_step(self, step: float) -> np.ndarray:
-        """The matrix of the linear elements, (STAGES, size, STAGES, size)."""
+        """The matrix of the linear elements, (STAGES·size, STAGES·size)."""
         if self._base is None or self._base[0] != step:
-            circuit = self._circuit
-            made = (INVERSE / step)[:, None, :, None] * circuit.capacitance[None, :, None, :]
-            _diagonal(made)[...] += circuit.stiffness
+            made = self._storing * (1.0 / step)
+            made += self._drawing
             self._base = step, made
         return self._base[1]
 
     def stages(self, step: float, laws: Laws) -> Solve:
         """Solves with the stages' matrix, for a step [s] and the elements' laws."""
-        size = self._circuit.size
         matrix = self._at_step(step).copy()
-        if len(self._scatter):
-            _diagonal(matrix)[...] += (laws.slopes @ self._scatter).reshape(STAGES, size, size)
-        if len(self._scatter_charge):
-            stored = (laws.capacitances @ self._scatter_charge).reshape(STAGES, size, size)
-            matrix += (INVERSE / step)[:, None, :, None] * stored.transpose(1, 0, 2)[None]
-        return _lapack(matrix.reshape(STAGES * size, STAGES * size))
+        flat = matrix.reshape(-1)
+        if self._filter_at.size:
+            flat[self._stages_at] += laws.slopes @ self._sensing
+        if self._filter_held_at.size:
+            stored = laws.capacitances @ self._charging
+            flat[self._held_at] += (INVERSE / step)[:, :, None] * stored
+        return _lapack(matrix)
 
     def points(self, step: float, laws: Laws) -> Solve:
         """Solves with the filter's matrix at each point that the elements' laws are given for."""
@@ -67,11 +73,15 @@ class DenseStages:
         matrix = circuit.stiffness + (FILTER / step) * circuit.capacitance
         if circuit.linear:
             return _lapack(matrix)
-        matrix = matrix + (laws.slopes @ self._scatter).reshape(-1, size, size)
-        if len(self._scatter_charge):
-            matrix += (FILTER / step) * (laws.capacitances @ self._scatter_charge).reshape(-1, size, size)
-        if len(matrix) == 1:
-            return _lapack(matrix[0])
+        count = len(laws.slopes)
+        matrix = matrix[None] if count == 1 else np.repeat(matrix[None], count, 0)
+        flat = matrix.reshape(count, -1)
+        if self._filter_at.size:
+            flat[:, self._filter_at] += laws.slopes @ self._sensing
+        if self._filter_held_at.size:
+            flat[:, self._filter_held_at] += (FILTER / step) * (laws.capacitances @ self._charging)
+        if count == 1:
+            return _lapack(flat.reshape(size, size))
 
         def solve(right: np.ndarray) -> np.ndarray:
             try:
@@ -82,9 +92,16 @@ class DenseStages:
         return solve
 
 
-def _diagonal(matrix: np.ndarray) -> np.ndarray:
-    """The blocks of each stage by itself, (STAGES, size, size): a view."""
-    return np.einsum("iaib->iab", matrix)
+def _scatter(circuit: CircuitInTime, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How slopes of some of what is sensed enter one stage's matrix: weights, (seen, entries), and the entries' places."""
+    entry, row, column, sign = circuit.coupling
+    order = np.full(circuit.sensed_size, -1)
+    order[seen] = np.arange(len(seen))
+    here = np.flatnonzero(order[entry] >= 0)
+    places, at = np.unique((row * circuit.size + column)[here], return_inverse=True)
+    weights = np.zeros((len(seen), len(places)))
+    np.add.at(weights, (order[entry[here]], at), sign[here])
+    return weights, places
 
 
 class SparseStages:
@@ -177,6 +194,9 @@ def _lapack(matrix: np.ndarray) -> Solve:
         if right.size == len(matrix):
             return _SUBSTITUTE(factors, pivots, right.ravel(), trans=1)[0].reshape(right.shape)
         # Rows one by one: BLAS would share so little work out over threads.
-        return np.stack([_SUBSTITUTE(factors, pivots, row, trans=1)[0] for row in right])
+        found = np.empty_like(right)
+        for k, row in enumerate(right):
+            found[k] = _SUBSTITUTE(factors, pivots, row, trans=1)[0]
+        return found
 
     return solve

@@ -32,7 +32,7 @@ _CHECKS = np.array([0.08, 0.28, 0.4, 0.52, 0.76, 0.88])
 """Shares of a step at which the charges are checked, between the stages."""
 _NEAR = 0.3
 """Of the tolerance: a deviation between the stages that one linear correction does away with."""
-_ULP = float(np.finfo(np.float64).eps)
+_MOST = np.maximum.reduce
 _TIMES = np.concatenate([[0.0], POINTS, _CHECKS])
 _CHECKED = interpolation(_CHECKS), interpolated_rates(_CHECKS)
 
@@ -112,7 +112,9 @@ class Stepper:
         self.complaint = ""
         """Why the last step was not solved."""
 
-    def solved(self, state: State, step: float, guess: np.ndarray, scale: np.ndarray) -> Stages | None:
+    def solved(
+        self, state: State, step: float, guess: np.ndarray, scale: np.ndarray, surplus: np.ndarray | None = None
+    ) -> Stages | None:
         """The stages of a step [s] from a state, or None.
 
         Args:
@@ -120,17 +122,19 @@ class Stepper:
             step: its size.
             guess: of the stages' unknowns, (STAGES, size).
             scale: the unknowns' tolerances, (size,).
+            surplus: what is stored where it begins beyond what the state holds, in each equation [C], (size,).
         """
         circuit, matrices, linear = self._circuit, self._matrices, self._circuit.linear
         r = self._drive.at(state.time + step * _TIMES)
+        if surplus is not None:
+            r[1 : 1 + STAGES] += INVERSE.sum(1)[:, None] / step * surplus
         weight, weights = self._judged / scale, INVERSE / step
         before = state.laws.charges[-1]
         begin = r[1 : 1 + STAGES] - circuit.flows(state.y[None], _NO_LAWS, _NO_LAWS.stands)
         change = guess - state.y
-        circuit.times = state.time + step * POINTS
         x = circuit.sensed(guess)
         laws = circuit.moved(state.laws, x)
-        size = np.inf
+        remaining = size = np.inf
         for count in range(_NEWTON_STEPS):
             left = begin - matrices.linear(step, change)
             if not linear:
@@ -138,14 +142,16 @@ class Stepper:
                 if len(circuit.charged):
                     left -= weights @ circuit.held(laws, x, before)
             share = _NEWTON_SHARE * (1.0 if count <= _PATIENCE else self._rounding)
-            if count and laws.stands is x and (size <= share or linear):
+            if count and laws.stands is x and (remaining <= share or linear):
                 found = self._judge(state, step, change, laws, r)
                 if found is not None:
                     return found
             delta = self._stage_solver(step, laws)(left)
             self.solutions += 1
             change = change + delta
-            size = float((np.abs(delta) * weight).max(initial=0.0))
+            last, size = size, float(_MOST(np.abs(delta) * weight, axis=None, initial=0.0))
+            # What the steps to come will add, if they go on shrinking as they do.
+            remaining = min(size, size * size / (last - size)) if size < last < np.inf else size
             if not np.isfinite(size):
                 self.complaint = "its linearised equations have no solution"
                 return None
@@ -164,8 +170,7 @@ class Stepper:
         gained = laws.charges - before
         left, most, noise = circuit.imbalance(y, weights @ change, laws, weights @ gained, r[1 : 1 + STAGES])
         if len(circuit.charged):
-            held = np.abs(weights) @ (np.abs(laws.charges) + np.abs(before))
-            noise = noise + 4.0 * _ULP * (held @ np.abs(circuit.charged_incidence))
+            noise += circuit.charged_noise(np.abs(weights) @ (np.abs(laws.charges) + np.abs(before)))
         left = np.abs(left)
         largest = most.max(0)
         allowed = KIRCHHOFF * most + FLOOR + np.minimum(noise, KIRCHHOFF * np.maximum(state.largest, largest))
@@ -178,8 +183,9 @@ class Stepper:
                 f"of {most[stage, worst]:.2g} A"
             )
             return None
-        if not circuit.in_range(laws):
-            self.complaint = "an element is out of its range"
+        wrong = circuit.out_of_range(laws)
+        if wrong is not None:
+            self.complaint = f"out of range is {wrong}"
             return None
         stored = circuit.stored(change, laws, laws.stands, before)
         residual = float((left / np.maximum(most, FLOOR / KIRCHHOFF)).max(initial=0.0))
@@ -198,7 +204,6 @@ class Stepper:
         ratio = np.abs(error) * weight
         if ratio.max(initial=0.0) > 1.0:
             # Once more from where the first estimate leads: it forgets what is stiff (section IV.8, equation 8.20).
-            circuit.times = np.array([state.time])
             x = circuit.sensed((state.y + error)[None])
             there = circuit.flows((state.y + error)[None], circuit.laws(x), x)[0]
             again = np.abs(stages.filter(gained - there)) * weight
@@ -222,13 +227,14 @@ class Stepper:
         circuit, step, reported = self._circuit, stages.step, len(shares)
         if circuit.linear and not reported:
             return np.zeros((0, circuit.size)), 0.0
+        if not reported and circuit.hardly_moved(state.laws, stages.laws):
+            return np.zeros((0, circuit.size)), 0.0
         r = self._drive.at(state.time + shares * step) if reported else np.zeros((0, circuit.size))
         weights, rates = (f(shares) for f in (interpolation, interpolated_rates)) if reported else _CHECKED
         if not circuit.linear:
             r = np.concatenate([r, stages.r[1 + STAGES :]]) if reported else stages.r[1 + STAGES :]
             if reported:
                 weights, rates = np.concatenate([weights, _CHECKED[0]]), np.concatenate([rates, _CHECKED[1]])
-        circuit.times = state.time + step * (shares if circuit.linear else np.concatenate([shares, _CHECKS]))
         before, pull = state.laws.charges[-1], FILTER / step
         kept = weights[:, 1:] @ stages.stored
         r = r - (rates[:, 1:] / step) @ stages.stored
@@ -240,7 +246,9 @@ class Stepper:
         weight = self._judged / scale
         if circuit.linear or (np.abs(delta) * weight).max(initial=0.0) < _NEAR:
             return (found + delta)[:reported], 0.0
-        here = circuit.moved(state.laws, x)
+        found = found + delta
+        x = circuit.sensed(found)
+        here = circuit.moved(here, x)
         for count in range(_NEWTON_STEPS):
             off = circuit.stored(found - state.y, here, x, before) - kept
             solve = self._matrices.points(step, here)
