@@ -79,7 +79,7 @@ def test_a_run_that_learns_xor_stays_together(tmp_path: Path) -> None:
     for ours, theirs in zip(*metrics, strict=True):
         assert theirs["train_loss"] == pytest.approx(ours["train_loss"], rel=1e-2)
         assert theirs["out_of_sweeps"] == theirs["test_out_of_sweeps"] == 0 < theirs["residual"] < 1e-4
-    assert metrics[1][-1]["train_loss"] < 0.1 * metrics[1][0]["train_loss"] and metrics[1][-1]["test_error"] == 0
+    assert metrics[1][-1]["train_loss"] < 0.1 * metrics[1][0]["train_loss"] and metrics[1][-1]["error_after"] == 0
 
 
 def assert_together(begun: Crossbars, ours: Crossbars, theirs: Crossbars, *, tolerance: float) -> None:
