@@ -21,12 +21,7 @@ def solved(text: str) -> dict[str, float]:
     return {name: float(point.voltages[circuit.node_names.index(name, "node")]) for name in netlist.nodes[1:]}
 
 
-REFUSED = pytest.mark.xfail(strict=True, reason="chains of inverters without a solution where ngspice finds one")
-
-
-@pytest.mark.parametrize(
-    "family", [pytest.param(family, marks=REFUSED if family == "inverters" else ()) for family in CIRCUITS]
-)
+@pytest.mark.parametrize("family", CIRCUITS)
 def test_mho_ngspice_and_sixty_digits_agree(monkeypatch, family):
     require_ngspice()
     monkeypatch.setattr(measurement, "LIMIT", 2.0 if family == "inverters" else 20.0)

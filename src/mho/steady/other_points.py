@@ -6,6 +6,8 @@ point is judged by the eigenvalues of the circuit with a capacitor at every node
 (Chua and Lin 1975, Computer-Aided Analysis of Electronic Circuits, chapter 17).
 """
 
+from typing import Any
+
 import numpy as np
 import scipy.linalg
 
@@ -82,7 +84,8 @@ def _fastest(circuit: Circuit, point: CircuitSolution) -> tuple[float, np.ndarra
         jacobian = np.zeros((system.size + 1, system.size + 1))
         np.add.at(jacobian, (rows, columns), system.entries(slopes))
         storing = np.diag(np.where(np.arange(system.size) < nodes, 1.0, 0.0))
-        rates, modes = scipy.linalg.eig(-jacobian[:-1, :-1], storing)
+        found: Any = scipy.linalg.eig(-jacobian[:-1, :-1], storing)
+    rates, modes = found
     growth = np.real(rates)
     growth[~np.isfinite(rates) | (np.abs(rates) > 1e12 * np.abs(jacobian).max())] = -np.inf
     fastest = int(np.argmax(growth))
