@@ -184,7 +184,13 @@ def _predicted(stand: Values, law: tuple[Values, Values], drop: Values) -> Value
 
 
 def correction(
-    system: System, stands: tuple[Values, ...], laws: Tangents, unknowns: Pair, drops: tuple[Values, ...] | None = None
+    system: System,
+    stands: tuple[Values, ...],
+    laws: Tangents,
+    unknowns: Pair,
+    drops: tuple[Values, ...] | None = None,
+    *,
+    exactly: bool = True,
 ) -> tuple[Values, Values]:
     """The linear circuit at the voltages where the elements stand, as an equation for the change of the unknowns.
 
@@ -194,6 +200,7 @@ def correction(
         laws: their `tangents` there.
         unknowns: y and its tail.
         drops: `System.drops` there, if they are known.
+        exactly: whether sums are to be exact: far from the operating point there is no need.
 
     Returns:
         `entries` and the right-hand side, which is −F once the elements stand at the unknowns' own voltages: a solution need
@@ -202,7 +209,10 @@ def correction(
     drops = system.drops(*unknowns) if drops is None else drops
     # Where an element stands at its drop its current is taken as it is, not as the tangent's with a difference of 0.
     predicted = tuple(_predicted(u, law, d) for u, law, d in zip(stands, laws, drops, strict=True))
-    return system.entries(tuple(g for _, g in laws)), -_summed(system, predicted, unknowns)[0]
+    entries = system.entries(tuple(g for _, g in laws))
+    if not exactly:
+        return entries, -system.flows(predicted) - system.constants(unknowns[0])
+    return entries, -_summed(system, predicted, unknowns)[0]
 
 
 def move(

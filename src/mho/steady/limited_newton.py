@@ -12,6 +12,8 @@ from mho.steady.linear_solvers import LinearSolve
 _STEP_SHARE = 1e-7
 _STEP_LEAST = 1e-10
 """A last step is small if it changes no unknown by more than this share of it and these volts (or amperes)."""
+_FAR_STEPS, _NEAR = 8, 1e-2
+"""Steps from which on, and volts (or amperes) of a last step below which, sums are exact."""
 
 
 def nothing(count: int, y: np.ndarray) -> None:
@@ -49,7 +51,8 @@ def limited_newton(
     stands, laws = (drops, tangents(system, drops)) if begin is None else begin
     step = np.full_like(y, np.inf)
     for count in range(1, most + 1):
-        step = share * linear(*correction(system, stands, laws, unknowns, drops))
+        exactly = count > _FAR_STEPS or bool(np.abs(step).max() < _NEAR)
+        step = share * linear(*correction(system, stands, laws, unknowns, drops, exactly=exactly))
         if not np.isfinite(step).all():
             return None, step, count
         unknowns = added(unknowns, step)
