@@ -33,7 +33,7 @@ _LIMITED_STEPS = 60
 _STEPS_AN_ELEMENT, _MOST_STEPS = 3, 3000
 """Steps of Newton's method: some, and more for each nonlinear element, for a ladder's diodes conduct one after another."""
 _SEARCH_STEPS = 300
-_BUDGET = 6000
+_BUDGET = 3500
 """Steps after which no further way is tried."""
 _REFINEMENTS = 4
 _BOUND_LIMIT = 150
