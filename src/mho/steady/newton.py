@@ -358,6 +358,8 @@ class _Search:
         base = grounded(system, nodes)
 
         def newton(easier: System, y: np.ndarray) -> Pair | None:
+            if self.steps > _BUDGET:
+                return None
             return self._newton(easier, y, linear=self._grounded_linear(base))
 
         return [
