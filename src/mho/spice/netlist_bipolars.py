@@ -15,6 +15,7 @@ from mho.elements.junction_temperature import saturation_growth
 from mho.elements.shockley_diode import thermal_voltage
 from mho.networks.circuit_builder import CircuitBuilder
 from mho.spice.inner_nodes import behind_resistances
+from mho.spice.model_fields import model_fields
 from mho.spice.netlist import Netlist
 from mho.spice.netlist_diodes import ZERO_CELSIUS
 
@@ -52,13 +53,7 @@ def add_bipolars(builder: CircuitBuilder, netlist: Netlist) -> None:
 
 def bipolar_parameters(netlist: Netlist) -> Callable[[str], np.ndarray]:
     """A field of the models of the netlist's bipolar transistors, by its name, (n,); infinite where the model has none."""
-    model = netlist.bipolars.model
-
-    def parameter(field: str) -> np.ndarray:
-        values = (getattr(m, field) for m in netlist.bipolar_models)
-        return np.array([np.inf if v is None else v for v in values], np.float64)[model]
-
-    return parameter
+    return model_fields(netlist.bipolar_models, netlist.bipolars.model, np.inf)
 
 
 class _Currents:

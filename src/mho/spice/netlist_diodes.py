@@ -12,6 +12,7 @@ from mho.elements import JunctionDiode
 from mho.elements.junction_temperature import heated
 from mho.elements.shockley_diode import ROOM_TEMPERATURE
 from mho.errors import InputError
+from mho.spice.model_fields import model_fields
 from mho.spice.netlist import Diodes, Netlist
 
 ZERO_CELSIUS = 273.15
@@ -76,13 +77,7 @@ def junction_diodes(netlist: Netlist, diodes: Diodes, rows: np.ndarray, celsius:
 
 def diode_parameters(netlist: Netlist, diodes: Diodes, rows: np.ndarray) -> Callable[[str], np.ndarray]:
     """A field of the models of some diodes, by its name, (rows,); infinite where the model has none."""
-    model = diodes.model[rows]
-
-    def parameter(field: str) -> np.ndarray:
-        values = (getattr(m, field) for m in netlist.models)
-        return np.array([np.inf if v is None else v for v in values], np.float64)[model]
-
-    return parameter
+    return model_fields(netlist.models, diodes.model[rows], np.inf)
 
 
 @dataclass(frozen=True)

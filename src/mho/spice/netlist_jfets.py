@@ -9,6 +9,7 @@ from mho.elements import JunctionDiode, JunctionFieldEffectChannel
 from mho.elements.junction_temperature import saturation_growth
 from mho.networks.circuit_builder import CircuitBuilder
 from mho.spice.inner_nodes import behind_resistances
+from mho.spice.model_fields import model_fields
 from mho.spice.netlist import Netlist
 from mho.spice.netlist_diodes import ZERO_CELSIUS
 
@@ -20,11 +21,7 @@ def add_jfets(builder: CircuitBuilder, netlist: Netlist) -> None:
         return
     names = np.array(netlist.nodes, dtype=object)
     size = jfets.area * jfets.multiplier
-
-    def parameter(field: str) -> np.ndarray:
-        values = (getattr(m, field) for m in netlist.jfet_models)
-        return np.array([np.nan if v is None else v for v in values], np.float64)[jfets.model]
-
+    parameter = model_fields(netlist.jfet_models, jfets.model, np.nan)
     drain, source = (
         behind_resistances(
             builder, jfets.names, names[jfets.nodes[:, k]], parameter(f"{end}_resistance") / size, end, "JFETs'"

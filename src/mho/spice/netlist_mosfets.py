@@ -13,6 +13,7 @@ from mho.elements.shockley_diode import thermal_voltage
 from mho.errors import InputError
 from mho.networks.circuit_builder import CircuitBuilder
 from mho.spice.inner_nodes import behind_resistances
+from mho.spice.model_fields import model_fields
 from mho.spice.netlist import Mosfets, Netlist
 from mho.spice.netlist_diodes import ZERO_CELSIUS
 
@@ -41,13 +42,7 @@ def add_mosfets(builder: CircuitBuilder, netlist: Netlist) -> None:
 
 def mosfet_parameters(netlist: Netlist) -> Callable[[str], np.ndarray]:
     """A field of the models of the netlist's MOSFETs, by its name, (n,); NaN where the model has none."""
-    model = netlist.mosfets.model
-
-    def parameter(field: str) -> np.ndarray:
-        values = (getattr(m, field) for m in netlist.mosfet_models)
-        return np.array([np.nan if v is None else v for v in values], np.float64)[model]
-
-    return parameter
+    return model_fields(netlist.mosfet_models, netlist.mosfets.model, np.nan)
 
 
 def _resistance(netlist: Netlist, end: str, squares: np.ndarray) -> np.ndarray:
