@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mho.spice.ngspice import SpiceOperatingPoint, operating_point
+from mho.ngspice.simulator import SpiceOperatingPoint, operating_point
 
 
 def require_ngspice() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mho.command import main
-from mho.spice import netlist_transient
+from mho.netlists.circuits import transient as netlist_transient
 
 _HUGE = "9" * 400
 

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mho.benchmarks.devices import run_steps
 from mho.errors import InputError
 from mho.experiments.data import load_dataset
 from mho.experiments.devices import check_hosts, mesh_devices
@@ -23,6 +22,7 @@ from mho.experiments.epoch import initial_state
 from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.run import read_metrics
 from mho.experiments.training import learner, resume, train
+from mho_benchmarks.devices import run_steps
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 

@@ -18,11 +18,11 @@ from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.run import checkpoint_folder, create_run
 from mho.experiments.training import train, trained_network, untrained_network
 from mho.learning import CrossEntropy, SquaredError
+from mho.netlists import parse_netlist
+from mho.netlists.circuits.circuit import netlist_circuit
+from mho.netlists.writing.layered_netlist import layer_voltages, node_names
 from mho.networks import Branches, Circuit
 from mho.precision import double
-from mho.spice import parse_netlist
-from mho.spice.layered_netlist import layer_voltages, node_names
-from mho.spice.netlist_circuit import netlist_circuit
 from mho.steady import operating_point
 from mho.steady.newton import solve_circuit
 from referee import batch_voltages

@@ -19,9 +19,9 @@ from mho.experiments.epoch import compile_epoch, initial_state, sample_order
 from mho.experiments.run import read_metrics
 from mho.experiments.training import learner, train, trained_network
 from mho.learning import CrossEntropy, SquaredError, equilibrium_propagation
+from mho.ngspice.layered_simulation import SimulatedNetwork
+from mho.ngspice.simulator import SpiceError
 from mho.precision import double
-from mho.spice.layered_simulation import SimulatedNetwork
-from mho.spice.ngspice import SpiceError
 from random_circuits import STRUCTURES, random_network, random_samples
 from referee import require_ngspice
 

@@ -4,9 +4,9 @@ import warnings
 
 import pytest
 
-from mho.benchmarks import fuzz
-from mho.benchmarks.referee.hostile import HOSTILE, hostile_text
 from mho.errors import InputError
+from mho_benchmarks import fuzz
+from mho_benchmarks.referee.hostile import HOSTILE, hostile_text
 
 SAMPLES = 8
 

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mpf
 
-from mho.benchmarks.referee.families import CIRCUITS, NGSPICE_ALONE, netlist_text
-from mho.benchmarks.referee.high_precision import Unsolved, distance, eliminated, refine
-from mho.benchmarks.referee.judgement import TOLERANCE, Answer, judge
-from mho.spice import parse_netlist
-from mho.spice.ngspice import SpiceOperatingPoint, operating_points
+from mho.netlists import parse_netlist
+from mho.ngspice.simulator import SpiceOperatingPoint, operating_points
+from mho_benchmarks.referee.families import CIRCUITS, NGSPICE_ALONE, netlist_text
+from mho_benchmarks.referee.high_precision import Unsolved, distance, eliminated, refine
+from mho_benchmarks.referee.judgement import TOLERANCE, Answer, judge
 from referee import require_ngspice
 
 

@@ -10,14 +10,14 @@ import equinox as eqx
 import numpy as np
 import pytest
 
-from mho.benchmarks.referee.families import netlist_text
 from mho.elements import JunctionDiode
 from mho.errors import MhoError
+from mho.netlists import parse_netlist
+from mho.netlists.circuits.circuit import netlist_circuit
 from mho.networks.circuit import Circuit
-from mho.spice import parse_netlist
-from mho.spice.netlist_circuit import netlist_circuit
 from mho.steady import newton
 from mho.steady.newton import CircuitSolution, solve_circuit
+from mho_benchmarks.referee.families import netlist_text
 
 WITH_ENERGY = ("series-diode", "bridge", "clamp", "zener", "ring", "stiff-resistors", "floating-supplies")
 WITHOUT = ("op-amps", "diode-op-amps", "controlled", "subcircuits")

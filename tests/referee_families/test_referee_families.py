@@ -5,12 +5,12 @@ import time
 import numpy as np
 import pytest
 
-from mho.benchmarks.referee import measure, measurement, table
-from mho.benchmarks.referee.families import CIRCUITS
 from mho.errors import MhoError
-from mho.spice import parse_netlist
-from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages
+from mho.netlists import parse_netlist
+from mho.netlists.circuits.circuit import netlist_circuit, nodeset_voltages
 from mho.steady.newton import solve_circuit
+from mho_benchmarks.referee import measure, measurement, table
+from mho_benchmarks.referee.families import CIRCUITS
 from referee import require_ngspice
 
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.compensated import added, sums_at, two_product, two_sum
+from mho.netlists import parse_netlist
+from mho.netlists.circuits.circuit import netlist_circuit
 from mho.networks import CircuitBuilder
-from mho.spice import parse_netlist
-from mho.spice.netlist_circuit import netlist_circuit
 from mho.steady.newton import solve_circuit
 from mho.steady.other_points import lasts, other_point
 

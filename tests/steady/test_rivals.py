@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from test_mean_field import deep_network
 
-from mho.benchmarks import rivals
 from mho.precision import double
 from mho.steady import coordinate_descent, load
+from mho_benchmarks import rivals
 
 
 @double

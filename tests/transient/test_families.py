@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
-from mho.benchmarks.transient import converged, error
-from mho.benchmarks.transient_circuits import FAMILIES, cockcroft_walton, rc_ladder, relaxation_oscillator
 from mho.errors import InputError, MhoError
-from mho.spice import parse_netlist
-from mho.spice.netlist_transient import NetlistTransient, netlist_transient
-from mho.spice.ngspice import transient as spice_transient
+from mho.netlists import parse_netlist
+from mho.netlists.circuits.transient import NetlistTransient, netlist_transient
+from mho.ngspice.simulator import transient as spice_transient
 from mho.transient.equations import CircuitInTime
 from mho.transient.junction_charge import DepletionCharge
+from mho_benchmarks.transient import converged, error
+from mho_benchmarks.transient_circuits import FAMILIES, cockcroft_walton, rc_ladder, relaxation_oscillator
 from referee import require_ngspice
 
 SHARE = 1e-3

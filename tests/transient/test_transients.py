@@ -11,12 +11,12 @@ import pytest
 from mho.command import main
 from mho.command.transient import as_json
 from mho.elements import AntiparallelDiodes
+from mho.netlists import parse_netlist
+from mho.netlists.circuits.transient import netlist_transient
+from mho.netlists.writing.layered_netlist import layered_netlist, node_names
 from mho.networks import layered_network
+from mho.ngspice.simulator import transient
 from mho.precision import double
-from mho.spice import parse_netlist
-from mho.spice.layered_netlist import layered_netlist, node_names
-from mho.spice.netlist_transient import netlist_transient
-from mho.spice.ngspice import transient
 from mho.steady import operating_point
 from mho.transient.settling import settling
 from referee import require_ngspice

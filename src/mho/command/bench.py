@@ -28,7 +28,7 @@ BENCHMARKS = {
     "transient": "transients of some fifty families of circuits, against ngspice at equal accuracy",
     "circuits": "lattices, random graphs and a crossbar of 100,000 nodes, against ngspice and badcrossbar",
 }
-"""Each is a module of `mho.benchmarks` with the functions `measure`, which takes the options that it names and gives the
+"""Each is a module of `mho_benchmarks` with the functions `measure`, which takes the options that it names and gives the
 records that --json prints, `table`, and `plot` where it measures how something scales."""
 SAMPLING = ("samples", "seed", "families")
 """Options of the benchmarks that draw circuits at random."""
@@ -72,7 +72,15 @@ def run(arguments: Sequence[str]) -> None:
             raise InputError(f"--plot {options.plot}: {problem.strerror}") from problem
     if options.output is not None:
         check_output("-o", options.output)
-    modules = {name: importlib.import_module(f"mho.benchmarks.{name}") for name in options.names}
+    try:
+        modules = {name: importlib.import_module(f"mho_benchmarks.{name}") for name in options.names}
+    except ModuleNotFoundError as problem:
+        if problem.name != "mho_benchmarks":
+            raise
+        raise InputError(
+            "mho bench: the benchmarks come with mho's source, not with the package; run it in a clone of the repository, "
+            "after make test"
+        ) from problem
     taken = {name: list(inspect.signature(module.measure).parameters) for name, module in modules.items()}
     for option in SAMPLING:
         if getattr(options, option) != getattr(Options, option) and not any(

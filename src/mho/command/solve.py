@@ -38,9 +38,9 @@ def run(arguments: Sequence[str]) -> None:
         "Example: mho solve bridge.cir --json"
     )
     options = parse(Options, arguments, prog="mho solve", description=description)
-    from mho.spice import read_netlist
-    from mho.spice.netlist_circuit import netlist_circuit, nodeset_voltages, source_currents
-    from mho.spice.topology import check_topology
+    from mho.netlists import read_netlist
+    from mho.netlists.circuits.circuit import netlist_circuit, nodeset_voltages, source_currents
+    from mho.netlists.reading.topology import check_topology
     from mho.steady.newton import solve_circuit
 
     netlist = read_netlist(options.netlist, allow_include_outside=options.allow_include_outside)

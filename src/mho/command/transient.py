@@ -44,8 +44,8 @@ def run(arguments: Sequence[str]) -> None:
     for name, path in (("-o", options.output), ("--plot", options.plot)):
         if path is not None:
             check_output(name, path)
-    from mho.spice import read_netlist
-    from mho.spice.netlist_transient import netlist_transient
+    from mho.netlists import read_netlist
+    from mho.netlists.circuits.transient import netlist_transient
 
     netlist = read_netlist(options.netlist, allow_include_outside=options.allow_include_outside)
     for note in netlist.notes:

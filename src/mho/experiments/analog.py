@@ -18,7 +18,7 @@ from mho.experiments.rule import configured_cost, learning_rule
 from mho.learning import Gradient, optimizer
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
-from mho.spice.layered_simulation import SimulatedNetwork
+from mho.ngspice.layered_simulation import SimulatedNetwork
 from mho.steady import Settle, load, settle
 
 

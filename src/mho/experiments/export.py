@@ -11,12 +11,12 @@ from mho.experiments.data import Dataset
 from mho.experiments.error import target_voltages
 from mho.experiments.rule import first_nudge
 from mho.experiments.training import experiment_data, trained_network
+from mho.netlists.writing.circuit_netlist import circuit_netlist
+from mho.netlists.writing.dialects import Simulator
+from mho.netlists.writing.layered_netlist import layered_netlist
+from mho.netlists.writing.nudging_cards import Nudge
 from mho.networks import Circuit, LayeredNetwork
 from mho.precision import double
-from mho.spice.circuit_netlist import circuit_netlist
-from mho.spice.dialects import Simulator
-from mho.spice.layered_netlist import layered_netlist
-from mho.spice.nudging_cards import Nudge
 from mho.steady import operating_point
 from mho.steady.newton import solve_circuit
 

@@ -1,5 +1,0 @@
-"""Random circuits by family: mho against ngspice and a solution in high precision."""
-
-from mho.benchmarks.referee.measurement import measure, table
-
-__all__ = ["measure", "table"]

@@ -1,0 +1,144 @@
+"""From a SPICE netlist to the circuit that mho's own solvers take: what stands in the DC operating point.
+
+Capacitors are open, inductors sources of 0 V. Diodes of one temperature are one group of elements. Source of the laws:
+see `mho.elements`; of the signs: ngspice 39 manual, chapters 3 to 7.
+"""
+
+import numpy as np
+
+from mho.netlists.circuits.bidirectional_amplifiers import Pairs, amplifier_pairs
+from mho.netlists.circuits.bipolars import add_bipolars
+from mho.netlists.circuits.diodes import junction_diodes
+from mho.netlists.circuits.jfets import add_jfets
+from mho.netlists.circuits.mosfets import add_mosfets
+from mho.netlists.circuits.own_voltage import own_voltage_law
+from mho.netlists.circuits.switches import add_switches
+from mho.netlists.reading.behavioural_law import FormulaLaw
+from mho.netlists.reading.netlist import GROUND, BehaviouralSources, Netlist, VoltageControlled
+from mho.networks.circuit import Circuit
+from mho.networks.circuit_builder import CircuitBuilder
+from mho.steady.newton import CircuitSolution
+
+
+def netlist_circuit(netlist: Netlist) -> Circuit:
+    """The circuit of a netlist, at its operating point; nodes and voltage sources keep their names.
+
+    Raises:
+        InputError: for a fault of the circuit as a whole; see `mho.networks.circuit_builder.CircuitBuilder.build`.
+    """
+    pairs = amplifier_pairs(netlist)
+    if pairs is not None and (circuit := _circuit(netlist, pairs)).ties is not None:
+        return circuit
+    return _circuit(netlist, None)
+
+
+def source_currents(netlist: Netlist, circuit: Circuit, point: CircuitSolution) -> dict[str, float]:
+    """What flows through each of `Netlist.branches`, from its first node through it to its second [A]."""
+    found = dict(zip(netlist.branches, [0.0] * len(netlist.branches), strict=True))
+    own = point.source_currents.tolist()
+    amplified = circuit.amplifiers is not None
+    for k, name in enumerate(netlist.vcvs.names if amplified else []):
+        turned = netlist.vcvs.nodes[k, 0] == GROUND
+        found[name] = (-1.0 if turned else 1.0) * float(point.amplifier_currents[k])
+    forward = set(netlist.vcvs.names) if amplified else set()
+    for name in found:
+        if name not in forward:
+            found[name] = own[circuit.branch_names.index(name, "voltage source")]
+    return found
+
+
+def _circuit(netlist: Netlist, pairs: Pairs | None) -> Circuit:
+    builder = CircuitBuilder()
+    nodes = np.array(netlist.nodes, dtype=object)
+    resistors, currents, voltages = netlist.resistors, netlist.current_sources, netlist.voltage_sources
+    positive = resistors.resistance > 0
+    if positive.any():
+        first, second = nodes[resistors.nodes[positive]].T
+        labels = [name for name, one in zip(resistors.names, positive.tolist(), strict=True) if one]
+        # The least of doubles have no finite inverse, which `add_resistors` refuses by name.
+        with np.errstate(over="ignore"):
+            conductance = 1.0 / resistors.resistance[positive]
+        builder.add_resistors(first, second, conductance, labels=labels)
+    if not positive.all():
+        # A negative resistance has no place among elements whose energy is convex: it is a source that senses itself.
+        first, second = nodes[resistors.nodes[~positive]].T
+        labels = [name for name, one in zip(resistors.names, positive.tolist(), strict=True) if not one]
+        builder.add_vccs(first, second, first, second, 1.0 / resistors.resistance[~positive], name=labels)
+    for celsius in np.unique(netlist.diodes.temperature):
+        rows = np.flatnonzero(netlist.diodes.temperature == celsius)
+        anode, cathode = nodes[netlist.diodes.nodes[rows]].T
+        diode = junction_diodes(netlist, netlist.diodes, rows, float(celsius))
+        labels = [netlist.diodes.names[k] for k in rows]
+        builder.add_diodes(anode, cathode, diode, name=diode_group(celsius), labels=labels)
+    if len(currents):
+        first, second = nodes[currents.nodes].T
+        builder.add_current_sources(first, second, currents.dc)
+    if len(voltages):
+        plus, minus = nodes[voltages.nodes].T
+        builder.add_voltage_sources(plus, minus, voltages.dc, voltages.names)
+    if len(netlist.inductors):
+        first, second = nodes[netlist.inductors.nodes].T
+        builder.add_voltage_sources(first, second, np.zeros(len(netlist.inductors)), netlist.inductors.names)
+    if pairs is not None:
+        builder.add_amplifiers(nodes[pairs.near], nodes[pairs.far], pairs.gain)
+    else:
+        _add_voltage_controlled(builder.add_vcvs, nodes, netlist.vcvs)
+        _add_voltage_controlled(builder.add_vccs, nodes, netlist.vccs)
+        for add, sources in ((builder.add_cccs, netlist.cccs), (builder.add_ccvs, netlist.ccvs)):
+            if len(sources):
+                plus, minus = nodes[sources.nodes].T
+                control = [netlist.branches[k] for k in sources.control]
+                add(plus, minus, control, sources.gain, name=sources.names)
+    add_switches(builder, netlist)
+    add_mosfets(builder, netlist)
+    add_bipolars(builder, netlist)
+    add_jfets(builder, netlist)
+    for group in netlist.behavioural:
+        _add_behavioural(builder, nodes, netlist, group)
+    return builder.build()
+
+
+def _add_behavioural(builder: CircuitBuilder, nodes: np.ndarray, netlist: Netlist, group: BehaviouralSources) -> None:
+    plus, minus = nodes[group.nodes].T
+    own = own_voltage_law(group)
+    if own is not None:
+        name = f"elements {group.names[0]} ..."
+        if own.diode is not None:
+            builder.add_elements(plus, minus, own.diode, name=name)
+        conducting = own.conductance > 0
+        if conducting.any():
+            labels = [label for label, one in zip(group.names, conducting.tolist(), strict=True) if one]
+            ends = plus[conducting], minus[conducting]
+            builder.add_resistors(*ends, own.conductance[conducting], name=name, labels=labels)
+        if own.current.any():
+            builder.add_current_sources(plus, minus, own.current, name=f"currents {group.names[0]} ...")
+        return
+    sensed = [
+        [f"v:{netlist.nodes[q]}" if q >= 0 else f"i:{netlist.branches[-1 - q]}" for q in row]
+        for row in group.sensed.tolist()
+    ]
+    law = FormulaLaw(group.program, group.constants, netlist.gmin)
+    kind = "i" if group.kind == "i" else "v"
+    builder.add_behavioural_sources(plus, minus, sensed, law, kind=kind, names=group.names)
+
+
+def diode_group(celsius: float) -> str:
+    """What the group of all diodes at a temperature [°C] is called."""
+    return f"diodes at {celsius:.17g} °C"
+
+
+def nodeset_voltages(netlist: Netlist, circuit: Circuit) -> np.ndarray | None:
+    """Where .nodeset cards say to start, for `mho.steady.newton.solve_circuit`: [V], (nodes,), NaN elsewhere."""
+    if not netlist.nodesets:
+        return None
+    start = np.full(circuit.nodes, np.nan)
+    for node, voltage in netlist.nodesets.items():
+        start[circuit.node_names.index(netlist.nodes[node], "node")] = voltage
+    return start
+
+
+def _add_voltage_controlled(add, nodes: np.ndarray, sources: VoltageControlled) -> None:
+    if len(sources):
+        plus, minus = nodes[sources.nodes].T
+        control_plus, control_minus = nodes[sources.control_nodes].T
+        add(plus, minus, control_plus, control_minus, sources.gain, name=sources.names)

@@ -1,0 +1,1 @@
+"""Writing: a network becomes the text of a SPICE netlist."""

@@ -1,0 +1,1 @@
+"""ngspice, driven: single runs, sessions that are kept alive, and networks simulated by it."""
