@@ -1,5 +1,6 @@
 """Analog networks as learners: a configuration becomes a circuit and its learning rule."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -18,8 +19,8 @@ from mho.experiments.rule import configured_cost, learning_rule
 from mho.learning import Gradient, optimizer
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
-from mho.ngspice.layered_simulation import SimulatedNetwork
-from mho.steady import Settle, load, settle
+from mho.ngspice.layered_simulation import Ngspice
+from mho.steady import Auto, Solver
 
 
 def hidden_element(configuration: AnalogConfiguration, nodes: int) -> TwoTerminal | None:
@@ -105,17 +106,16 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
         InputError: where its settings do not fit together.
     """
     network = analog_network(configuration, features, classes)
-    steady: Settle = settle
-    simulated: SimulatedNetwork | None = None
+    solver: Solver = Auto(configuration.rtol, configuration.max_sweeps)
+    simulated: Ngspice | None = None
     if configuration.simulator == "ngspice":
         nudged_by = configured_cost(configuration) if configuration.nudging == "energy" else None
-        simulated = SimulatedNetwork(network, nudged_by, processes=configuration.processes)
-        steady = simulated.settle
+        simulated = solver = Ngspice(network, nudged_by, processes=configuration.processes, rtol=configuration.rtol)
     trained = configuration.trained
     # What is not trained is the same for all steps; as constants XLA can compute with it beforehand.
     constants = jax.tree.map(_shared, eqx.filter(network, trained_part(network, trained), inverse=True))
 
-    rule = learning_rule(configuration, trained, settle=steady)
+    rule = learning_rule(configuration, solver)
 
     def frozen(network: LayeredNetwork) -> LayeredNetwork:
         """The network as it trains: with what is not trained as it was at the start."""
@@ -124,14 +124,15 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
         return eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
 
     def gradient(
-        network: LayeredNetwork, inputs: Array, targets: Array, key: Array, beta: float | Array = configuration.beta
+        network: LayeredNetwork, inputs: Array, targets: Array, key: Array, beta: float | Array | None = None
     ) -> Gradient:
-        return rule(frozen(network), inputs, targets, key, beta)
+        used = rule if beta is None else dataclasses.replace(rule, beta=beta)
+        return used.gradient(frozen(network), inputs, targets, trained=trained, key=key)
 
     def predict(network: LayeredNetwork, inputs: Array) -> tuple[Array, Array]:
         network = frozen(network)
-        point = steady(network, load(network, inputs), rtol=configuration.rtol, max_sweeps=configuration.max_sweeps)
-        return network.prediction(point.voltages), point.residual <= configuration.rtol
+        point = solver.solve(network, network.drive(inputs))
+        return network.prediction(point.voltages), point.residual <= solver.rtol
 
     return Learner(
         network=network,

@@ -6,12 +6,10 @@ from jax import Array
 from mho.experiments.configuration import CircuitConfiguration
 from mho.experiments.learner import Learner
 from mho.experiments.rule import learning_rule
-from mho.learning import optimizer
-from mho.learning.gradient import trained_part
+from mho.learning import Gradient, optimizer, trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
-from mho.steady import load, settle
 
 _TRAINED = ("conductance",)
 
@@ -50,10 +48,13 @@ def circuit_learner(configuration: CircuitConfiguration, features: int, outputs:
     Raises:
         InputError: where its settings do not fit together.
     """
+    rule = learning_rule(configuration)
+
+    def gradient(network: Circuit, inputs: Array, targets: Array, key: Array) -> Gradient:
+        return rule.gradient(network, inputs, targets, trained=_TRAINED, key=key)
 
     def predict(network: Circuit, inputs: Array) -> tuple[Array, Array]:
-        driven = load(network, inputs)
-        point = settle(network, driven, rtol=configuration.rtol, max_sweeps=configuration.max_sweeps)
+        point = rule.solver.solve(network, network.drive(inputs))
         return network.prediction(point.voltages), point.residual <= configuration.rtol
 
     return Learner(
@@ -65,7 +66,7 @@ def circuit_learner(configuration: CircuitConfiguration, features: int, outputs:
             decay=configuration.decay,
             steps_per_epoch=steps_per_epoch,
         ),
-        gradient=learning_rule(configuration, _TRAINED),
+        gradient=gradient,
         predict=predict,
         tolerance=configuration.tolerance,
         weights=lambda network: {b.name: b.element.conductance for b in network.branches if b.programmable},

@@ -9,7 +9,7 @@ from mho.errors import InputError
 from mho.experiments.configuration import AnalogConfiguration, CircuitConfiguration, Configuration
 from mho.experiments.data import Dataset
 from mho.experiments.error import target_voltages
-from mho.experiments.rule import first_nudge
+from mho.experiments.rule import learning_rule
 from mho.experiments.training import experiment_data, trained_network
 from mho.netlists.writing.circuit_netlist import circuit_netlist
 from mho.netlists.writing.dialects import Simulator
@@ -17,7 +17,7 @@ from mho.netlists.writing.layered_netlist import layered_netlist
 from mho.netlists.writing.nudging_cards import Nudge
 from mho.networks import Circuit, LayeredNetwork
 from mho.precision import double
-from mho.steady import operating_point
+from mho.steady import solve
 from mho.steady.newton import solve_circuit
 
 Phase = Literal["free", "nudged"]
@@ -90,9 +90,11 @@ def phase_nudge(
     def prediction() -> np.ndarray:
         if isinstance(network, Circuit):
             return network.prediction(solve_circuit(network, inputs).voltages)  # type: ignore[arg-type]
-        return double(network.prediction)(operating_point(network, inputs).voltages)
+        return double(network.prediction)(solve(network, inputs).voltages)
 
-    return first_nudge(configuration, prediction, target, network.paired_outputs)
+    if configuration.rule == "implicit":
+        raise InputError("--phase nudged: the run learns by --rule implicit, which nudges nothing; export --phase free")
+    return learning_rule(configuration).attachment(prediction, target, network.paired_outputs)  # type: ignore[return-value]
 
 
 def _held_set(dataset: Dataset) -> str:

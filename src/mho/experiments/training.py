@@ -66,7 +66,6 @@ from mho.experiments.run import (
     write_configuration,
 )
 from mho.interruption import deferred
-from mho.steady import load
 
 _PIECE_SECONDS = 0.5
 """How long the compiled loop may run before the caller has its say."""
@@ -574,7 +573,7 @@ class _Training:
         conductance = None
         if isinstance(self.configuration, AnalogConfiguration):
             start = untrained_network(self.configuration, self.features, self.outputs)
-            conductance = float(jnp.min(load(start, jnp.zeros((1, self.features))).conductances[-1]))
+            conductance = float(jnp.min(start.drive(jnp.zeros((1, self.features))).conductances[-1]))
         cause = divergence(self.configuration, self.own, epoch=epoch, conductance=conductance)
         saved = [path for path in checkpoints(checkpoint_folder(self.folder)) if not at_start(path)]
         kept = f"the checkpoint {saved[0]} stands" if saved else "there is no checkpoint yet"
