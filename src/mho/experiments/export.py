@@ -6,11 +6,11 @@ from typing import Any, Literal
 import numpy as np
 
 from mho.errors import InputError
-from mho.experiments.configuration import AnalogConfiguration, CircuitConfiguration, Configuration
+from mho.experiments.configuration import AnalogConfiguration, CircuitConfiguration, Configuration, RuleConfiguration
 from mho.experiments.data import Dataset
 from mho.experiments.error import target_voltages
 from mho.experiments.rule import learning_rule
-from mho.experiments.training import experiment_data, trained_network
+from mho.experiments.training import run_data, run_form, trained_network
 from mho.netlists.writing.circuit_netlist import circuit_netlist
 from mho.netlists.writing.dialects import Simulator
 from mho.netlists.writing.layered_netlist import layered_netlist
@@ -41,7 +41,7 @@ def trained_netlist(run: Path, *, sample: int = 0, phase: Phase = "free", simula
     configuration, network = trained_network(run)
     if not isinstance(configuration, AnalogConfiguration | CircuitConfiguration):
         raise InputError(f"{run}: trains a network in software, which has no circuit; analog networks can be exported")
-    dataset = experiment_data(configuration)
+    dataset = run_data(configuration, run, run_form(run))
     part, samples = _held_set(dataset), len(dataset.test_inputs)
     if not 0 <= sample < samples:
         raise InputError(f"--sample {sample}: the {part} set of {run} has samples 0 to {samples - 1}")
@@ -72,7 +72,7 @@ def network_netlist(
 def held_sample(configuration: Configuration, dataset: Dataset, sample: int) -> tuple[np.ndarray, np.ndarray]:
     """The inputs, (1, features), and what the outputs are to be [V], (1, outputs), of a sample of the test set."""
     inputs = np.asarray(dataset.test_inputs[sample : sample + 1], np.float64) * dataset.scale
-    unit = configuration.target_voltage if isinstance(configuration, CircuitConfiguration) else 1.0
+    unit = configuration.target_voltage if isinstance(configuration, RuleConfiguration) else 1.0
     expected: Any = dataset.test_targets[sample : sample + 1]
     return inputs, np.asarray(double(lambda t: target_voltages(t, dataset.classes, unit))(expected))
 

@@ -17,6 +17,7 @@ from mho.errors import InputError, MhoError
 from mho.experiments.atomic_file import remove_partial, write_atomically
 from mho.experiments.checkpoint_names import at_start, checkpoints
 from mho.experiments.configuration import Configuration, from_json, to_json
+from mho.experiments.data_fields import is_file
 from mho.experiments.record import Metrics, check_record
 
 _SESSION_START = 1
@@ -26,6 +27,14 @@ _CONFIG, _METRICS, _CHECKPOINTS, _LOCK = "config.json", "metrics.jsonl", "checkp
 
 CHANGEABLE = ("epochs", "data_dir")
 """Fields of its configuration in which a resumed run may differ from what it began with."""
+_MOVABLE = ("dataset", "test_dataset")
+"""Fields that may name other files, as long as the same is in them."""
+
+
+def may_change(field: str, before: object, now: object) -> bool:
+    """Whether a resumed run may have another value of a field of its configuration than it began with."""
+    files = isinstance(before, str) and isinstance(now, str) and is_file(before) and is_file(now)
+    return before == now or field in CHANGEABLE or (field in _MOVABLE and files)
 
 
 def checkpoint_folder(folder: Path) -> Path:

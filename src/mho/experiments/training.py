@@ -31,10 +31,12 @@ from mho.experiments.configuration import (
     BaselineConfiguration,
     CircuitConfiguration,
     Configuration,
+    RuleConfiguration,
     from_json,
     to_json,
 )
-from mho.experiments.data import Dataset, load_dataset, split_validation
+from mho.experiments.data import Dataset, configured_data
+from mho.experiments.data.form import DataForm
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.diagnosis import divergence, guessing_error, warnings
 from mho.experiments.epoch import (
@@ -56,12 +58,12 @@ from mho.experiments.progress import Quiet, Show, Standing
 from mho.experiments.record import Metrics, told_error
 from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.run import (
-    CHANGEABLE,
     MetricsLog,
     checkpoint_folder,
     create_run,
     discard_unbegun,
     exclusive,
+    may_change,
     read_configuration,
     write_configuration,
 )
@@ -71,8 +73,6 @@ _PIECE_SECONDS = 0.5
 """How long the compiled loop may run before the caller has its say."""
 _ATTEMPTS = 20
 """Readings of the last checkpoint of a run that is being trained, until it is given up."""
-_SPLIT_SEED = 0
-"""Draws the validation samples: the same ones for every seed of the training."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -97,16 +97,11 @@ def experiment_data(configuration: Configuration) -> Dataset:
             validation split.
         MhoError: if it cannot be fetched.
     """
-    dataset = load_dataset(configuration.dataset, configuration.data_dir)
-    if dataset.classes is None and not isinstance(configuration, CircuitConfiguration):
-        raise InputError(f"--dataset {configuration.dataset}: has no classes, and a layered network learns classes")
-    if dataset.classes is None and isinstance(configuration, CircuitConfiguration) and configuration.cost != "squared":
+    dataset = configured_data(configuration)
+    if dataset.classes is None and isinstance(configuration, BaselineConfiguration):
+        raise InputError(f"--dataset {configuration.dataset}: has no classes, and a software baseline learns classes")
+    if dataset.classes is None and isinstance(configuration, RuleConfiguration) and configuration.cost != "squared":
         raise InputError(f"--cost {configuration.cost}: {configuration.dataset} has no classes; its cost is squared")
-    if configuration.validation:
-        try:
-            dataset = split_validation(dataset, configuration.validation, _SPLIT_SEED)
-        except InputError as problem:
-            raise InputError(f"--validation {configuration.validation}: {problem}") from problem
     for part, targets in (("training", dataset.train_targets), ("test", dataset.test_targets)):
         if error_scale(targets) == 0.0:
             raise InputError(
@@ -118,11 +113,38 @@ def experiment_data(configuration: Configuration) -> Dataset:
     return dataset
 
 
-def learner(configuration: Configuration, features: int, outputs: int, steps_per_epoch: int) -> Learner:
+def run_data(configuration: Configuration, run: Path, form: DataForm | None) -> Dataset:
+    """The data of a run; see `experiment_data`.
+
+    Args:
+        configuration: the run's.
+        run: where it is, for errors.
+        form: the data that it began with; None for a run that knows none.
+
+    Raises:
+        InputError: if a file of them has changed since.
+    """
+    dataset = experiment_data(configuration)
+    for field, digest in (form.sha256 if form is not None else {}).items():
+        if dataset.sha256.get(field) != digest:
+            raise InputError(
+                f"{getattr(configuration, field)}: is not what {run} was trained on: its sha256 is "
+                f"{dataset.sha256.get(field, 'unknown')}, expected {digest}"
+            )
+    return dataset
+
+
+Image = tuple[int, int, int] | None
+"""Height, width and channels of inputs that are images."""
+
+
+def learner(
+    configuration: Configuration, features: int, outputs: int, steps_per_epoch: int, image: Image = None
+) -> Learner:
     """The learner of a configuration of any kind, with an output a class or a value to predict."""
     match configuration:
         case AnalogConfiguration():
-            return analog_learner(configuration, features, outputs, steps_per_epoch)
+            return analog_learner(configuration, features, outputs, steps_per_epoch, image)
         case CircuitConfiguration():
             return circuit_learner(configuration, features, outputs, steps_per_epoch)
         case BaselineConfiguration():
@@ -130,14 +152,14 @@ def learner(configuration: Configuration, features: int, outputs: int, steps_per
     raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
 
 
-def untrained_network(configuration: Configuration, features: int, outputs: int) -> Any:
+def untrained_network(configuration: Configuration, features: int, outputs: int, image: Image = None) -> Any:
     """The network of a configuration of any kind, before training."""
     match configuration:
         case CircuitConfiguration():
             with jax.enable_x64(True):
                 return circuit(configuration, features, outputs)
         case AnalogConfiguration():
-            return analog_network(configuration, features, outputs)
+            return analog_network(configuration, features, outputs, image)
         case BaselineConfiguration():
             return perceptron(configuration, features, outputs)
     raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
@@ -195,6 +217,8 @@ def resume(
     *,
     epochs: int | None = None,
     data_dir: str | None = None,
+    dataset: str | None = None,
+    test_dataset: str | None = None,
     checkpoint_minutes: float = 10.0,
     devices: Devices | None = None,
     show: Show | None = None,
@@ -207,6 +231,8 @@ def resume(
         folder: the run's folder.
         epochs: epochs to train in all; what the run was begun with if None.
         data_dir: where the data set's files are now; what the run was begun with if None.
+        dataset: where the user's own data are now, which must be the same; what the run was begun with if None.
+        test_dataset: where those to test on are now.
         checkpoint_minutes: see `train`.
         devices: see `train`.
         show: see `train`.
@@ -219,8 +245,12 @@ def resume(
     """
     _check_interval(checkpoint_minutes)
     name, configuration = read_configuration(folder)
-    changes = {k: v for k, v in {"epochs": epochs, "data_dir": data_dir}.items() if v is not None}
-    changed = dataclasses.replace(configuration, **changes)
+    given = {"epochs": epochs, "data_dir": data_dir, "dataset": dataset, "test_dataset": test_dataset}
+    changed = dataclasses.replace(configuration, **{k: v for k, v in given.items() if v is not None})
+    for field in given:
+        if not may_change(field, getattr(configuration, field), getattr(changed, field)):
+            began = getattr(configuration, field)
+            raise InputError(f"--{field.replace('_', '-')} {given[field]}: {folder} was begun with {began}")
     devices = devices or one_device()
     with _held(folder, devices), _advising(folder):
         saved = checkpoints(checkpoint_folder(folder))
@@ -236,8 +266,8 @@ def resume(
             raise InputError(f"--epochs {changed.epochs}: {folder} is in epoch {under_way} already")
         if bookmark.epochs_done == changed.epochs and (folder / "histograms.png").exists():
             return Finished(folder, bookmark.metrics, trained=False)
-        dataset = experiment_data(changed)
-        training = _Training(name, changed, dataset, folder, checkpoint_minutes, devices, show or Quiet())
+        data = run_data(changed, folder, _form(bookmark))
+        training = _Training(name, changed, data, folder, checkpoint_minutes, devices, show or Quiet())
         if devices.leads:
             if changed != configuration:
                 write_configuration(folder, name, changed)
@@ -268,7 +298,9 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
         bookmark = stored.bookmark
         _refuse_if_edited(folder, configuration, bookmark)
         refuse_if_too_large(configuration, bookmark.features, bookmark.outputs)
-        template = untrained_network(configuration, bookmark.features, bookmark.outputs)
+        form = _form(bookmark)
+        image = None if form is None else form.image_shape
+        template = untrained_network(configuration, bookmark.features, bookmark.outputs, image)
         with jax.enable_x64(True) if double else nullcontext():
             return configuration, stored.state(template, part="network")
 
@@ -283,6 +315,27 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
     raise MhoError(f"{folder}: its checkpoints change faster than they can be read; name one of them")
 
 
+def run_form(run: Path) -> DataForm | None:
+    """The form of the data that a run was trained on; None for a run that knows none.
+
+    Args:
+        run: the run's folder, whose last checkpoint counts, or one of its checkpoints.
+
+    Raises:
+        InputError: if there is no checkpoint that can be read.
+    """
+    if run.suffix == ".npz":
+        return _form(read_bookmark(run))
+    saved = checkpoints(checkpoint_folder(run))
+    if not saved:
+        raise InputError(f"{run}: has no checkpoint yet")
+    return _form(read_bookmark(saved[0]))
+
+
+def _form(bookmark: Bookmark) -> DataForm | None:
+    return DataForm.from_json(bookmark.data) if bookmark.data else None
+
+
 def _refuse_if_edited(folder: Path, configuration: Configuration, bookmark: Bookmark) -> None:
     try:
         trained = from_json(bookmark.configuration)
@@ -290,7 +343,7 @@ def _refuse_if_edited(folder: Path, configuration: Configuration, bookmark: Book
         raise InputError(f"{checkpoint_folder(folder)}: a checkpoint of another version of mho: {problem}") from problem
     for field in dataclasses.fields(configuration):
         before, now = getattr(trained, field.name, None), getattr(configuration, field.name)
-        if field.name not in CHANGEABLE and now != before:
+        if not may_change(field.name, before, now):
             raise InputError(
                 f"{folder / 'config.json'}: {field.name} is {now}, but the run was trained with {before}: put that back, "
                 "or begin a new run"
@@ -346,7 +399,7 @@ class _Training:
             raise InputError(
                 f"--passes {configuration.passes}: an epoch of {self.steps} steps; there may be {2**31 - 1}"
             )
-        self.learner = learner(configuration, self.features, self.outputs, self.steps)
+        self.learner = learner(configuration, self.features, self.outputs, self.steps, dataset.image_shape)
         if not self.learner.traceable and devices.mesh.size > 1:
             self.learner.close()
             raise InputError(f"--devices {devices.mesh.size}: with another simulator there is nothing to share out")
@@ -572,7 +625,7 @@ class _Training:
     def _refuse(self, what: str, epoch: int, step: int) -> NoReturn:
         conductance = None
         if isinstance(self.configuration, AnalogConfiguration):
-            start = untrained_network(self.configuration, self.features, self.outputs)
+            start = untrained_network(self.configuration, self.features, self.outputs, self.dataset.image_shape)
             conductance = float(jnp.min(start.drive(jnp.zeros((1, self.features))).conductances[-1]))
         cause = divergence(self.configuration, self.own, epoch=epoch, conductance=conductance)
         saved = [path for path in checkpoints(checkpoint_folder(self.folder)) if not at_start(path)]
@@ -593,6 +646,7 @@ class _Training:
             features=self.features,
             outputs=self.outputs,
             configuration=to_json(self.configuration),
+            data=self.dataset.form.to_json(),
         )
         folder = checkpoint_folder(self.folder)
         try:
