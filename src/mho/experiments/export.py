@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mho.errors import InputError
-from mho.experiments.configuration import AnalogConfiguration, CircuitConfiguration, Configuration
+from mho.experiments.configuration import AnalogConfiguration, Configuration, UnlayeredConfiguration
 from mho.experiments.data import Dataset
 from mho.experiments.error import target_voltages
 from mho.experiments.rule import first_nudge
@@ -39,7 +39,7 @@ def trained_netlist(run: Path, *, sample: int = 0, phase: Phase = "free", simula
         MhoError: if the free phase, which held nudging and clamping need, has no operating point.
     """
     configuration, network = trained_network(run)
-    if not isinstance(configuration, AnalogConfiguration | CircuitConfiguration):
+    if not isinstance(configuration, AnalogConfiguration | UnlayeredConfiguration):
         raise InputError(f"{run}: trains a network in software, which has no circuit; analog networks can be exported")
     dataset = experiment_data(configuration)
     part, samples = _held_set(dataset), len(dataset.test_inputs)
@@ -49,7 +49,7 @@ def trained_netlist(run: Path, *, sample: int = 0, phase: Phase = "free", simula
 
 
 def network_netlist(
-    configuration: AnalogConfiguration | CircuitConfiguration,
+    configuration: AnalogConfiguration | UnlayeredConfiguration,
     network: Any,
     dataset: Dataset,
     *,
@@ -72,13 +72,13 @@ def network_netlist(
 def held_sample(configuration: Configuration, dataset: Dataset, sample: int) -> tuple[np.ndarray, np.ndarray]:
     """The inputs, (1, features), and what the outputs are to be [V], (1, outputs), of a sample of the test set."""
     inputs = np.asarray(dataset.test_inputs[sample : sample + 1], np.float64) * dataset.scale
-    unit = configuration.target_voltage if isinstance(configuration, CircuitConfiguration) else 1.0
+    unit = configuration.target_voltage if isinstance(configuration, UnlayeredConfiguration) else 1.0
     expected: Any = dataset.test_targets[sample : sample + 1]
     return inputs, np.asarray(double(lambda t: target_voltages(t, dataset.classes, unit))(expected))
 
 
 def phase_nudge(
-    configuration: AnalogConfiguration | CircuitConfiguration, network: Any, inputs: np.ndarray, target: np.ndarray
+    configuration: AnalogConfiguration | UnlayeredConfiguration, network: Any, inputs: np.ndarray, target: np.ndarray
 ) -> Nudge:
     """What a rule attaches to the outputs in one sample's nudged phase, from its free phase if it needs that.
 

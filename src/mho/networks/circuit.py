@@ -11,6 +11,7 @@ an element and the sources (Kendall et al. 2020, sections 3 and 4). Circuits wit
 """
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
@@ -50,6 +51,8 @@ class Circuit(eqx.Module):
     branch_names: Names = eqx.field(static=True)
     """Of all elements whose current is an unknown: the independent voltage sources, then E, H and behavioural voltage
     sources."""
+    netlist: str | None = eqx.field(static=True, default=None)
+    """Text of the netlist whose programmable resistors these are; None for a circuit that is of none."""
 
     @property
     def paired_outputs(self) -> bool:
@@ -66,7 +69,8 @@ class Circuit(eqx.Module):
         base = self.source_voltage
         if inputs is None:
             return base
-        driven = inputs if isinstance(inputs, Array) else np.asarray(inputs)
+        traced = isinstance(inputs, Array) or namespace(self.input_gain) is not np
+        driven = jnp.asarray(inputs) if traced else np.asarray(inputs)
         drive = driven[..., self.input_feature] * self.input_gain
         return base + added_at(drive, self.input_source, base.shape[0])
 
