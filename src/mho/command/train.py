@@ -33,8 +33,9 @@ _HELP = """usage: mho train EXPERIMENT [options]
        mho train FILE.cir --inputs vx1,vx2 --outputs out --programmable 'r*' --dataset NAME [options]
        mho train --resume DIR [--epochs N] [--data-dir DIR] [--checkpoint-minutes M]
 
-Train a named experiment, or a netlist of one's own. The run's folder then holds config.json, metrics.jsonl (a line an epoch), TensorBoard
-events, checkpoints and plots. Ctrl-C (or SIGTERM) stops with a checkpoint; --resume goes on as if nothing had happened.
+Train a named experiment, or a netlist of one's own. The run's folder then holds config.json, metrics.jsonl (a line an
+epoch), TensorBoard events, checkpoints and plots. Ctrl-C (or SIGTERM) stops with a checkpoint; --resume goes on as if
+nothing had happened.
 
 experiments:
 {experiments}
@@ -66,14 +67,14 @@ def run(arguments: Sequence[str]) -> None:
         return
     name, given = (None, list(arguments)) if arguments[0].startswith("-") else (arguments[0], list(arguments[1:]))
     resumed = _value_of("--resume", given)
-    own = name is not None and name.lower().endswith(_NETLISTS)
-    start = experiment(name) if name is not None and not own else None
+    file = Path(name) if name is not None and name.lower().endswith(_NETLISTS) else None
+    start = experiment(name) if name is not None and file is None else None
     if resumed is not None:
-        _resume(Path(resumed), Path(name).name if own else name, given)
-    elif own:
+        _resume(Path(resumed), name if file is None else file.name, given)
+    elif file is not None:
         from mho.experiments.netlist_circuits import netlist_configuration
 
-        _train(Path(name).name, netlist_configuration(Path(name)), given)
+        _train(file.name, netlist_configuration(file), given)
     elif start is None or name is None:
         raise InputError(f"mho train needs an experiment before {arguments[0]}, or --resume DIR")
     else:

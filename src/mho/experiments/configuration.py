@@ -314,7 +314,8 @@ class CircuitConfiguration(UnlayeredConfiguration):
 @dataclass(frozen=True, kw_only=True)
 class NetlistConfiguration(UnlayeredConfiguration):
     """A netlist whose resistors learn. Names are those of its elements and nodes, as flattened by the reader; where there
-    are several, commas between them will do."""
+    are several, commas between them will do.
+    """
 
     netlist: str = ""
     """The netlist's file."""

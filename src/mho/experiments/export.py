@@ -3,24 +3,31 @@
 from pathlib import Path
 from typing import Any, Literal
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from mho.errors import InputError
+from mho.errors import InputError, MhoError
+from mho.experiments.circuits import output_columns
 from mho.experiments.configuration import AnalogConfiguration, Configuration, UnlayeredConfiguration
 from mho.experiments.data import Dataset
 from mho.experiments.error import target_voltages
 from mho.experiments.rule import first_nudge
 from mho.experiments.training import experiment_data, trained_network
-from mho.netlists.writing.circuit_netlist import circuit_netlist
 from mho.netlists.writing.dialects import Simulator
-from mho.netlists.writing.layered_netlist import layered_netlist
+from mho.netlists.writing.layered_netlist import node_names
+from mho.netlists.writing.network_netlist import write_netlist
 from mho.netlists.writing.nudging_cards import Nudge
 from mho.networks import Circuit, LayeredNetwork
 from mho.precision import double
 from mho.steady import operating_point
+from mho.steady.dense_newton import load_circuit, settle_circuit
 from mho.steady.newton import solve_circuit
 
 Phase = Literal["free", "nudged"]
+
+_RTOL, _STEPS = 1e-10, 1000
+"""To which residual a nudged phase settles, and in how many steps at the most."""
 
 
 def trained_netlist(run: Path, *, sample: int = 0, phase: Phase = "free", simulator: Simulator = "ngspice") -> str:
@@ -63,10 +70,37 @@ def network_netlist(
     expected = dataset.test_targets[sample]
     of_class = "" if dataset.classes is None else f" of class {int(expected)}"
     title = f"{configuration.dataset} {_held_set(dataset)} sample {sample}{of_class}, {phase} phase"
-    if isinstance(network, Circuit):
-        return circuit_netlist(network, inputs[0], nudge=nudge, title=title, simulator=simulator)
-    sources = double(LayeredNetwork.source_voltages)(network, inputs)  # type: ignore[arg-type]
-    return layered_netlist(network, sources[0], nudge=nudge, title=title, simulator=simulator)
+    expected_voltages = node_voltages(network, inputs, nudge)
+    return write_netlist(network, inputs[0], nudge=nudge, title=title, expected=expected_voltages, simulator=simulator)
+
+
+def node_voltages(network: Any, inputs: np.ndarray, nudge: Nudge | None) -> dict[str, float]:
+    """The voltages that an exported netlist has [V], by its nodes' names, of one sample, in float64.
+
+    Raises:
+        MhoError: if mho finds no operating point.
+    """
+    if isinstance(network, LayeredNetwork):
+        layers = operating_point(network, inputs, nudge=nudge).voltages
+        named = zip(node_names(network), layers, strict=True)
+        return {name: float(v) for names, row in named for name, v in zip(names, np.asarray(row)[0], strict=True)}
+    if nudge is None:
+        voltages = solve_circuit(network, inputs[0]).voltages
+    else:
+        voltages = _nudged(network, inputs, nudge)
+    return {network.node_names[k]: float(voltages[k]) for k in range(1, network.nodes)}
+
+
+def _nudged(network: Circuit, inputs: np.ndarray, nudge: Nudge) -> np.ndarray:
+    def settled(network: Circuit, inputs: Any, nudge: Nudge) -> tuple[Any, Any]:
+        driven = load_circuit(network, jnp.asarray(inputs))
+        point = settle_circuit(network, driven, nudge=nudge, rtol=_RTOL, max_sweeps=_STEPS)
+        return point.voltages[0], point.residual[0]
+
+    voltages, residual = double(jax.jit(settled))(network, inputs, nudge)
+    if not residual <= _RTOL:
+        raise MhoError(f"the nudged phase has no operating point; its residual is {float(residual):.3g}")
+    return np.asarray(voltages)
 
 
 def held_sample(configuration: Configuration, dataset: Dataset, sample: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +108,8 @@ def held_sample(configuration: Configuration, dataset: Dataset, sample: int) -> 
     inputs = np.asarray(dataset.test_inputs[sample : sample + 1], np.float64) * dataset.scale
     unit = configuration.target_voltage if isinstance(configuration, UnlayeredConfiguration) else 1.0
     expected: Any = dataset.test_targets[sample : sample + 1]
-    return inputs, np.asarray(double(lambda t: target_voltages(t, dataset.classes, unit))(expected))
+    columns = output_columns(configuration, dataset)
+    return inputs, np.asarray(double(lambda t: target_voltages(t, columns, unit))(expected))
 
 
 def phase_nudge(

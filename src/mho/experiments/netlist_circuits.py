@@ -71,8 +71,8 @@ def configured_network(configuration: NetlistConfiguration, features: int, outpu
         raise InputError(f"--inputs: names {len(configuration.inputs)} sources, and the data have {features} features")
     if len(configuration.outputs) != outputs:
         raise InputError(
-            f"--outputs: names {len(configuration.outputs)} outputs, and the data need {outputs}: one for each class or value, "
-            "or one alone for two classes"
+            f"--outputs: names {len(configuration.outputs)} outputs, and the data need {outputs}: one for each class or "
+            "value, or one alone for two classes"
         )
     return circuit
 

@@ -22,7 +22,6 @@ from mho.networks.circuit import Circuit
 from mho.networks.circuit_builder import CircuitBuilder
 from mho.steady.newton import CircuitSolution
 
-
 PROGRAMMABLE = "programmable resistors"
 """What the group of all resistors that learn is called."""
 

@@ -1,7 +1,7 @@
-"""A netlist as a network that learns: its own sources take the inputs, its nodes give the outputs, its resistors are weights.
+"""A netlist as a network that learns: its sources take the inputs, its nodes give the outputs, its resistors are weights.
 
-What learns are resistors whose cards have numbers for values, so that the netlist's own text can hold what they have learned:
-`mho.netlists.writing` gives that text back with these numbers changed and all else as it was.
+What learns are resistors whose cards have numbers for values, so that the netlist's own text can hold what they have
+learned: `mho.netlists.writing` gives that text back with these numbers changed and all else as it was.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mho.errors import InputError
-from mho.netlists.circuits.circuit import PROGRAMMABLE, Roles, netlist_circuit
+from mho.netlists.circuits.circuit import Roles, netlist_circuit
 from mho.netlists.reading.card_words import Word, card_words
 from mho.netlists.reading.netlist import Elements, Netlist
 from mho.netlists.reading.reader import parse_netlist
@@ -66,12 +66,14 @@ def netlist_network(
     if wrong.size:
         name, value = netlist.resistors.names[rows[wrong[0]]], conductance[wrong[0]]
         raise InputError(
-            f"programmable resistor {name!r} begins at {value:g} S: must be within the bounds {lower:g} to {upper:g} S"
+            f"{netlist.files[0]}: programmable resistor {name!r} begins at {value:g} S: must be within the bounds {lower:g} to {upper:g} S"
         )
     sources = _listed(inputs)
     gains = np.asarray(input_gain, np.float64)
     if gains.ndim and gains.shape not in ((1,), (len(sources),)):
-        raise InputError(f"{gains.size} input gains for {len(sources)} inputs: one for all or one for each is needed")
+        raise InputError(
+            f"{netlist.files[0]}: {gains.size} input gains for {len(sources)} inputs: one for all or one for each is needed"
+        )
     roles = Roles(
         inputs=_inputs(netlist, sources),
         input_gain=np.broadcast_to(gains, len(sources)),
@@ -133,13 +135,15 @@ def _listed(names: str | Iterable) -> list:
 
 def _programmable_rows(netlist: Netlist, patterns: list[str]) -> np.ndarray:
     if not patterns:
-        raise InputError("no programmable resistors are named: give a pattern of their names, such as r*")
+        raise InputError(
+            f"{netlist.files[0]}: no programmable resistors are named: give a pattern of their names, such as r*"
+        )
     resistors = netlist.resistors
     chosen = np.zeros(len(resistors), bool)
     for pattern in patterns:
         matched = np.array([fnmatchcase(name, pattern) for name in resistors.names], bool)
         if not matched.any():
-            raise InputError(f"programmable {pattern!r}: {_no_resistor(netlist, pattern)}")
+            raise InputError(f"{netlist.files[0]}: programmable {pattern!r}: {_no_resistor(netlist, pattern)}")
         chosen |= matched
     rows = np.flatnonzero(chosen)
     _check_cards(netlist, rows)
@@ -199,14 +203,16 @@ def _check_cards(netlist: Netlist, rows: np.ndarray) -> None:
 
 def _inputs(netlist: Netlist, names: list[str]) -> list[str]:
     if not names:
-        raise InputError("no inputs are named: give voltage or current sources, one for each feature")
+        raise InputError(
+            f"{netlist.files[0]}: no inputs are named: give voltage or current sources, one for each feature"
+        )
     known = [*netlist.voltage_sources.names, *netlist.current_sources.names]
     for name in names:
         if name not in known:
             what = "is no voltage or current source" if _is_element(netlist, name) else "no such source"
-            raise InputError(f"input {name!r}: {what}{_near(name, known)}")
+            raise InputError(f"{netlist.files[0]}: input {name!r}: {what}{_near(name, known)}")
         if names.count(name) > 1:
-            raise InputError(f"input {name!r}: is named twice; each source takes one feature")
+            raise InputError(f"{netlist.files[0]}: input {name!r}: is named twice; each source takes one feature")
     return names
 
 
@@ -220,14 +226,15 @@ def _output(netlist: Netlist, output: str | tuple[str, str]) -> tuple[str, str]:
     parts = output.split(":") if isinstance(output, str) else [str(node).lower() for node in output]
     named = ":".join(parts)
     if len(parts) > 2 or not all(parts):
-        raise InputError(f"output {named!r}: write a node, or a pair of nodes as p:m")
+        raise InputError(f"{netlist.files[0]}: output {named!r}: write a node, or a pair of nodes as p:m")
     plus, minus = parts[0], parts[1] if len(parts) == 2 else "0"
     plus, minus = ("0" if node == "gnd" else node for node in (plus, minus))
     for node in (plus, minus):
         if node not in netlist.nodes:
-            raise InputError(f"output {named!r}: no node {node!r}{_near(node, netlist.nodes[1:])}")
+            raise InputError(f"{netlist.files[0]}: output {named!r}: no node {node!r}{_near(node, netlist.nodes[1:])}")
     if plus == minus or (plus == "0" and len(parts) == 1):
-        raise InputError(f"output {named!r}: {'is ground' if plus == '0' else 'is twice the same node'}, always at 0 V")
+        why = "is ground" if plus == "0" else "is twice the same node"
+        raise InputError(f"{netlist.files[0]}: output {named!r}: {why}, always at 0 V")
     return plus, minus
 
 
@@ -237,10 +244,3 @@ def _near(name: str, known: Sequence[str]) -> str:
         return f": did you mean {' or '.join(close)}?"
     listed = ", ".join(known[:8]) + (" ..." if len(known) > 8 else "")
     return f"; there {'is' if len(known) == 1 else 'are'} {listed}" if known else "; there is none"
-
-
-def trained_conductances(circuit: Circuit) -> dict[str, float]:
-    """The programmable resistors' conductances [S] by their names."""
-    branch = circuit.group(PROGRAMMABLE)
-    values = np.asarray(branch.element.conductance, np.float64)  # type: ignore[attr-defined]
-    return {branch.labels[k]: float(value) for k, value in enumerate(values)} if branch.labels is not None else {}
