@@ -12,9 +12,11 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import tyro
+
 from mho.command.options import parse
 from mho.errors import InputError
-from mho.experiments.configuration import Configuration, option
+from mho.experiments.configuration import Configuration, NetlistConfiguration, option
 from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.progress import Show, progress
 from mho.experiments.record import told_error
@@ -24,11 +26,16 @@ from mho.experiments.run import may_change, new_folder, read_configuration
 if TYPE_CHECKING:
     from mho.experiments.devices import Devices
 
+_NETLISTS = (".cir", ".ckt", ".net", ".sp", ".spice")
+"""How the names of netlists end."""
+
 _HELP = """usage: mho train EXPERIMENT [options]
+       mho train FILE.cir --inputs vx1,vx2 --outputs out --programmable 'r*' --dataset NAME [options]
        mho train --resume DIR [--epochs N] [--data-dir DIR] [--checkpoint-minutes M]
 
-Train a named experiment. The run's folder then holds config.json, metrics.jsonl (a line an epoch), TensorBoard
-events, checkpoints and plots. Ctrl-C (or SIGTERM) stops with a checkpoint; --resume goes on as if nothing had happened.
+Train a named experiment, or a netlist of one's own. The run's folder then holds config.json, metrics.jsonl (a line an
+epoch), TensorBoard events, checkpoints and plots. Ctrl-C (or SIGTERM) stops with a checkpoint; --resume goes on as if
+nothing had happened.
 
 experiments:
 {experiments}
@@ -59,10 +66,15 @@ def run(arguments: Sequence[str]) -> None:
         print(_HELP.format(experiments=listed))
         return
     name, given = (None, list(arguments)) if arguments[0].startswith("-") else (arguments[0], list(arguments[1:]))
-    start = experiment(name) if name is not None else None
     resumed = _value_of("--resume", given)
+    file = Path(name) if name is not None and name.lower().endswith(_NETLISTS) else None
+    start = experiment(name) if name is not None and file is None else None
     if resumed is not None:
-        _resume(Path(resumed), name, given)
+        _resume(Path(resumed), name if file is None else file.name, given)
+    elif file is not None:
+        from mho.experiments.netlist_circuits import netlist_configuration
+
+        _train(file.name, netlist_configuration(file), given)
     elif start is None or name is None:
         raise InputError(f"mho train needs an experiment before {arguments[0]}, or --resume DIR")
     else:
@@ -199,6 +211,9 @@ def _options(kind: type[Configuration]) -> type:
         ("hosts", int, dataclasses.field(default=1)),
         ("host_id", int, dataclasses.field(default=0)),
     ]
+    if issubclass(kind, NetlistConfiguration):
+        # Its text comes from the file.
+        more.append(("text", tyro.conf.Suppress[tyro.conf.Fixed[str]], dataclasses.field(default="")))
     made = dataclasses.make_dataclass("Options", more, bases=(kind,), frozen=True, kw_only=True)
     made.__doc__ = """Options.
 

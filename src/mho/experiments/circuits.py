@@ -3,8 +3,15 @@
 import equinox as eqx
 from jax import Array
 
-from mho.experiments.configuration import CircuitConfiguration
+from mho.experiments.configuration import (
+    CircuitConfiguration,
+    Configuration,
+    NetlistConfiguration,
+    UnlayeredConfiguration,
+)
+from mho.experiments.data import Dataset
 from mho.experiments.learner import Learner
+from mho.experiments.netlist_circuits import configured_network
 from mho.experiments.rule import learning_rule
 from mho.learning import Gradient, optimizer, trained_part
 from mho.networks import Circuit
@@ -14,12 +21,21 @@ from mho.networks.square_lattice import square_lattice
 _TRAINED = ("conductance",)
 
 
-def circuit(configuration: CircuitConfiguration, features: int, outputs: int) -> Circuit:
+def output_columns(configuration: Configuration, dataset: Dataset) -> int | None:
+    """How many outputs tell a classification's classes: one each, or 1 of a netlist for two; None for a regression."""
+    alone = isinstance(configuration, NetlistConfiguration) and len(configuration.outputs) == 1
+    return 1 if alone and dataset.classes == 2 else dataset.classes
+
+
+def circuit(configuration: UnlayeredConfiguration, features: int, outputs: int) -> Circuit:
     """The circuit of a configuration before training, in NumPy arrays of float64.
 
     Raises:
         InputError: where its settings do not fit together.
     """
+    if isinstance(configuration, NetlistConfiguration):
+        return configured_network(configuration, features, outputs)
+    assert isinstance(configuration, CircuitConfiguration)
     common = {
         "seed": configuration.seed,
         "conductance": configuration.initial,
@@ -42,7 +58,9 @@ def circuit(configuration: CircuitConfiguration, features: int, outputs: int) ->
     )
 
 
-def circuit_learner(configuration: CircuitConfiguration, features: int, outputs: int, steps_per_epoch: int) -> Learner:
+def circuit_learner(
+    configuration: UnlayeredConfiguration, features: int, outputs: int, steps_per_epoch: int
+) -> Learner:
     """The learner of a configuration, for inputs of that many features and so many values to predict.
 
     Raises:

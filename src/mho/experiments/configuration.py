@@ -251,8 +251,30 @@ class BaselineConfiguration(LayeredConfiguration):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CircuitConfiguration(RuleConfiguration):
-    """A circuit without layers, how it learns and how its steady states are found. Computed in float64."""
+class UnlayeredConfiguration(RuleConfiguration):
+    """What circuits without layers have in common. Computed in float64."""
+
+    lower: float = 1e-6
+    """Smallest conductance [S]."""
+    upper: float = math.inf
+    """Largest conductance [S]."""
+
+    @property
+    def tolerance(self) -> float:
+        """As that of a layered network, but a hundred times `rtol` where that is less: float64 rounds to much less."""
+        return min(100.0 * self.rtol, super().tolerance)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_positive({"lower": self.lower})
+        _check_range(self, _DOUBLE)
+        if not self.upper > self.lower:
+            raise InputError(f"--upper {self.upper}: must be above the lower conductance bound, {self.lower} S")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitConfiguration(UnlayeredConfiguration):
+    """A circuit without layers that is drawn at random, how it learns and how its steady states are found."""
 
     graph: Literal["random", "lattice"] = "random"
     """A random graph of resistors and diodes between ±x sources, or a square lattice of resistors."""
@@ -272,35 +294,63 @@ class CircuitConfiguration(RuleConfiguration):
     """Voltage of one more source, or pair of sources in a random graph, the same for all samples [V]."""
     initial: float = 1e-3
     """Mean of the first conductances [S], which are random about it."""
-    lower: float = 1e-6
-    """Smallest conductance [S]."""
-    upper: float = math.inf
-    """Largest conductance [S]."""
-
-    @property
-    def tolerance(self) -> float:
-        """As that of a layered network, but a hundred times `rtol` where that is less: float64 rounds to much less."""
-        return min(100.0 * self.rtol, super().tolerance)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        names = ("nodes", "saturation_current", "ideality", "input_gain", "initial", "lower")
+        names = ("nodes", "saturation_current", "ideality", "input_gain", "initial")
         _check_positive({name: getattr(self, name) for name in names})
-        _check_range(self, _DOUBLE)
         if not 0 < self.density <= 1:
             raise InputError(f"--density {self.density}: must be above 0 and at most 1")
         if self.diodes < 0:
             raise InputError(f"--diodes {self.diodes}: must not be negative")
         if self.bias_line is not None and not math.isfinite(self.bias_line):
             raise InputError(f"--bias-line {self.bias_line}: must be finite")
-        if not self.upper > self.lower:
-            raise InputError(f"--upper {self.upper}: must be above the lower conductance bound, {self.lower} S")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetlistConfiguration(UnlayeredConfiguration):
+    """A netlist whose resistors learn. Names are those of its elements and nodes, as flattened by the reader; where there
+    are several, commas between them will do.
+    """
+
+    netlist: str = ""
+    """The netlist's file."""
+    text: str = ""
+    """The netlist itself, the files that it includes in their places; read from its file if not given."""
+    inputs: tuple[str, ...] = ()
+    """Voltage or current sources, one for each feature."""
+    outputs: tuple[str, ...] = ()
+    """Nodes, or pairs of nodes p:m, one for each class or value; one alone can tell two classes, by whether its voltage is
+    below or above half the target voltage."""
+    programmable: tuple[str, ...] = ()
+    """Patterns of the names of the resistors that learn, such as 'r*'."""
+    input_gain: tuple[float, ...] = (1.0,)
+    """Volts, or amperes, at a source for a feature of 1: one for all inputs or one for each."""
+    initial: float | None = None
+    """Mean of the first conductances [S], which are uniform between 0.1 and 1.9 times it; the netlist's own if not given."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("inputs", "outputs", "programmable"):
+            listed = (part.strip() for given in getattr(self, name) for part in given.split(","))
+            object.__setattr__(self, name, tuple(part for part in listed if part))
+        if self.netlist and not self.text:
+            # Here alone, since it loads JAX: what a run is of must be in its config.json, whoever made the configuration.
+            from mho.netlists import read_netlist
+
+            object.__setattr__(self, "text", read_netlist(self.netlist).text)
+        if self.initial is not None:
+            _check_positive({"initial": self.initial})
+        for gain in self.input_gain:
+            if not (math.isfinite(gain) and gain):
+                raise InputError(f"--input-gain {gain}: must be finite and not 0")
 
 
 KINDS: dict[str, type[Configuration]] = {
     "analog": AnalogConfiguration,
     "baseline": BaselineConfiguration,
     "circuit": CircuitConfiguration,
+    "netlist": NetlistConfiguration,
 }
 """Configurations by the name that config.json gives to their kind."""
 

@@ -17,7 +17,7 @@ _OF_FILES = ("target", "test_dataset", "test_share", "task")
 
 
 def is_file(dataset: str) -> bool:
-    """Whether a data set is named by its file or folder: by a separator in the name, its ending, or a folder of that name."""
+    """Whether a data set is named by its file or folder, as a separator in the name, its ending or such a folder tells."""
     return os.sep in dataset or dataset.lower().endswith(_TABLES + _ARCHIVES) or os.path.isdir(dataset)
 
 
@@ -35,7 +35,7 @@ class DataFields:
     test_dataset: str | None = None
     """File or folder of the samples to test on; a share of the samples is kept for the test if it is not given."""
     test_share: float | None = None
-    """That share, drawn by --split-seed; 0 tests on the training samples. If not given 0.2, or 0 for fewer than 20 samples."""
+    """That share, drawn by --split-seed; 0 tests on the training samples. 0.2 if not given, or 0 below 20 samples."""
     split_seed: int = 0
     """Seed by which the samples for the test are drawn."""
     input_scaling: InputScaling | tuple[float, ...] = "none"

@@ -6,21 +6,24 @@ from typing import Any, Literal
 import numpy as np
 
 from mho.errors import InputError
-from mho.experiments.configuration import AnalogConfiguration, CircuitConfiguration, Configuration, RuleConfiguration
+from mho.experiments.circuits import output_columns
+from mho.experiments.configuration import AnalogConfiguration, Configuration, RuleConfiguration, UnlayeredConfiguration
 from mho.experiments.data import Dataset
 from mho.experiments.error import target_voltages
 from mho.experiments.rule import learning_rule
 from mho.experiments.training import run_data, run_form, trained_network
-from mho.netlists.writing.circuit_netlist import circuit_netlist
 from mho.netlists.writing.dialects import Simulator
-from mho.netlists.writing.layered_netlist import layered_netlist
+from mho.netlists.writing.layered_netlist import node_names
+from mho.netlists.writing.network_netlist import write_netlist
 from mho.netlists.writing.nudging_cards import Nudge
-from mho.networks import Circuit, LayeredNetwork
+from mho.networks import LayeredNetwork
 from mho.precision import double
-from mho.steady import solve
-from mho.steady.newton import solve_circuit
+from mho.steady import Auto, solve
 
 Phase = Literal["free", "nudged"]
+
+_RTOL, _STEPS = 1e-10, 1000
+"""To which residual a nudged phase settles, and in how many steps at the most."""
 
 
 def trained_netlist(run: Path, *, sample: int = 0, phase: Phase = "free", simulator: Simulator = "ngspice") -> str:
@@ -30,7 +33,7 @@ def trained_netlist(run: Path, *, sample: int = 0, phase: Phase = "free", simula
         run: the run's folder, whose last checkpoint counts, or one of its checkpoints.
         sample: which sample of the run's test set (its validation split where it has one; its training set where it is
             tested on no other), counted from 0.
-        phase: "free", or what the run's rule does to its outputs: see `mho.experiments.rule.first_nudge`.
+        phase: "free", or what the run's rule does to its outputs: see `mho.learning.Rule.attachment`.
         simulator: whose dialect to write.
 
     Raises:
@@ -39,7 +42,7 @@ def trained_netlist(run: Path, *, sample: int = 0, phase: Phase = "free", simula
         MhoError: if the free phase, which held nudging and clamping need, has no operating point.
     """
     configuration, network = trained_network(run)
-    if not isinstance(configuration, AnalogConfiguration | CircuitConfiguration):
+    if not isinstance(configuration, AnalogConfiguration | UnlayeredConfiguration):
         raise InputError(f"{run}: trains a network in software, which has no circuit; analog networks can be exported")
     dataset = run_data(configuration, run, run_form(run))
     part, samples = _held_set(dataset), len(dataset.test_inputs)
@@ -49,7 +52,7 @@ def trained_netlist(run: Path, *, sample: int = 0, phase: Phase = "free", simula
 
 
 def network_netlist(
-    configuration: AnalogConfiguration | CircuitConfiguration,
+    configuration: AnalogConfiguration | UnlayeredConfiguration,
     network: Any,
     dataset: Dataset,
     *,
@@ -63,10 +66,22 @@ def network_netlist(
     expected = dataset.test_targets[sample]
     of_class = "" if dataset.classes is None else f" of class {int(expected)}"
     title = f"{configuration.dataset} {_held_set(dataset)} sample {sample}{of_class}, {phase} phase"
-    if isinstance(network, Circuit):
-        return circuit_netlist(network, inputs[0], nudge=nudge, title=title, simulator=simulator)
-    sources = double(LayeredNetwork.source_voltages)(network, inputs)  # type: ignore[arg-type]
-    return layered_netlist(network, sources[0], nudge=nudge, title=title, simulator=simulator)
+    expected_voltages = node_voltages(network, inputs, nudge)
+    return write_netlist(network, inputs[0], nudge=nudge, title=title, expected=expected_voltages, simulator=simulator)
+
+
+def node_voltages(network: Any, inputs: np.ndarray, nudge: Nudge | None) -> dict[str, float]:
+    """The voltages that an exported netlist has [V], by its nodes' names, of one sample, in float64.
+
+    Raises:
+        MhoError: if mho finds no operating point.
+    """
+    solver = None if nudge is None or isinstance(network, LayeredNetwork) else Auto(_RTOL, _STEPS)
+    voltages = solve(network, inputs, solver=solver, attached=nudge).voltages
+    if isinstance(network, LayeredNetwork):
+        named = zip(node_names(network), voltages, strict=True)
+        return {name: float(v) for names, row in named for name, v in zip(names, np.asarray(row)[0], strict=True)}
+    return {network.node_names[k]: float(voltages[0, k]) for k in range(1, network.nodes)}
 
 
 def held_sample(configuration: Configuration, dataset: Dataset, sample: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,11 +89,12 @@ def held_sample(configuration: Configuration, dataset: Dataset, sample: int) -> 
     inputs = np.asarray(dataset.test_inputs[sample : sample + 1], np.float64) * dataset.scale
     unit = configuration.target_voltage if isinstance(configuration, RuleConfiguration) else 1.0
     expected: Any = dataset.test_targets[sample : sample + 1]
-    return inputs, np.asarray(double(lambda t: target_voltages(t, dataset.classes, unit))(expected))
+    columns = output_columns(configuration, dataset)
+    return inputs, np.asarray(double(lambda t: target_voltages(t, columns, unit))(expected))
 
 
 def phase_nudge(
-    configuration: AnalogConfiguration | CircuitConfiguration, network: Any, inputs: np.ndarray, target: np.ndarray
+    configuration: AnalogConfiguration | UnlayeredConfiguration, network: Any, inputs: np.ndarray, target: np.ndarray
 ) -> Nudge:
     """What a rule attaches to the outputs in one sample's nudged phase, from its free phase if it needs that.
 
@@ -88,9 +104,7 @@ def phase_nudge(
     """
 
     def prediction() -> np.ndarray:
-        if isinstance(network, Circuit):
-            return network.prediction(solve_circuit(network, inputs).voltages)  # type: ignore[arg-type]
-        return double(network.prediction)(solve(network, inputs).voltages)
+        return np.asarray(double(network.prediction)(solve(network, inputs).voltages))
 
     if configuration.rule == "implicit":
         raise InputError("--phase nudged: the run learns by --rule implicit, which nudges nothing; export --phase free")

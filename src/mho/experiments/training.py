@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import reprlib
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -25,13 +26,13 @@ from mho.experiments.checkpoint import (
     write_checkpoint,
 )
 from mho.experiments.checkpoint_names import at_start, checkpoints
-from mho.experiments.circuits import circuit, circuit_learner
+from mho.experiments.circuits import circuit, circuit_learner, output_columns
 from mho.experiments.configuration import (
     AnalogConfiguration,
     BaselineConfiguration,
-    CircuitConfiguration,
     Configuration,
     RuleConfiguration,
+    UnlayeredConfiguration,
     from_json,
     to_json,
 )
@@ -145,7 +146,7 @@ def learner(
     match configuration:
         case AnalogConfiguration():
             return analog_learner(configuration, features, outputs, steps_per_epoch, image)
-        case CircuitConfiguration():
+        case UnlayeredConfiguration():
             return circuit_learner(configuration, features, outputs, steps_per_epoch)
         case BaselineConfiguration():
             return baseline_learner(configuration, features, outputs, steps_per_epoch)
@@ -155,7 +156,7 @@ def learner(
 def untrained_network(configuration: Configuration, features: int, outputs: int, image: Image = None) -> Any:
     """The network of a configuration of any kind, before training."""
     match configuration:
-        case CircuitConfiguration():
+        case UnlayeredConfiguration():
             with jax.enable_x64(True):
                 return circuit(configuration, features, outputs)
         case AnalogConfiguration():
@@ -290,7 +291,7 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
             raise InputError(f"{run}: no such checkpoint")
         folder = run.absolute().parent.parent
     _, configuration = read_configuration(folder)
-    double = isinstance(configuration, CircuitConfiguration)
+    double = isinstance(configuration, UnlayeredConfiguration)
 
     def read(checkpoint: Path) -> tuple[Configuration, Any]:
         # Once: a run that is being trained removes its older checkpoints.
@@ -345,9 +346,14 @@ def _refuse_if_edited(folder: Path, configuration: Configuration, bookmark: Book
         before, now = getattr(trained, field.name, None), getattr(configuration, field.name)
         if not may_change(field.name, before, now):
             raise InputError(
-                f"{folder / 'config.json'}: {field.name} is {now}, but the run was trained with {before}: put that back, "
-                "or begin a new run"
+                f"{folder / 'config.json'}: {field.name} is {_brief(now)}, but the run was trained with {_brief(before)}: "
+                "put that back, or begin a new run"
             )
+
+
+def _brief(value: object) -> str:
+    """A value of a configuration in one line, which a netlist's text would not be."""
+    return reprlib.repr(value) if isinstance(value, str) and "\n" in value else str(value)
 
 
 def _check_interval(checkpoint_minutes: float) -> None:
@@ -392,7 +398,8 @@ class _Training:
         self.show = show if devices.leads else Quiet()
         self.interval = 60.0 * checkpoint_minutes
         self.samples, self.features = dataset.train_inputs.shape
-        self.outputs = dataset.train_targets.shape[1] if dataset.classes is None else dataset.classes
+        self.classes = output_columns(configuration, dataset)
+        self.outputs = dataset.train_targets.shape[1] if self.classes is None else self.classes
         self.steps = configuration.passes * (self.samples // configuration.batch_size)
         refuse_if_too_large(configuration, self.features, self.outputs, self.samples)
         if self.steps >= 2**31:
@@ -456,7 +463,7 @@ class _Training:
             state,
             inputs,
             labels,
-            classes=dataset.classes,
+            classes=self.classes,
             scale=dataset.scale,
             batch_size=configuration.batch_size,
             passes=configuration.passes,
@@ -547,7 +554,7 @@ class _Training:
             sample,
             dataset.train_inputs,
             dataset.train_targets,
-            classes=dataset.classes,
+            classes=self.classes,
             scale=dataset.scale,
             rtol=getattr(configuration, "rtol", 0.0),
         )
@@ -619,7 +626,7 @@ class _Training:
         loss = float(state.tally.loss)
         if not math.isfinite(loss):
             self._refuse("the loss", epoch, step)
-        if not bool(all_finite(state.network)):
+        if not bool(all_finite(self.learner.parameters(state.network))):
             self._refuse("the network", epoch, step)
 
     def _refuse(self, what: str, epoch: int, step: int) -> NoReturn:

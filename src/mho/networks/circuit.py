@@ -75,6 +75,8 @@ class Circuit(Network):
     branch_names: Names = eqx.field(static=True)
     """Of all elements whose current is an unknown: the independent voltage sources, then E, H and behavioural voltage
     sources."""
+    netlist: str | None = eqx.field(static=True, default=None)
+    """Text of the netlist whose programmable resistors these are; None for a circuit that is of none."""
 
     @property
     def paired_outputs(self) -> bool:
@@ -91,7 +93,8 @@ class Circuit(Network):
         base = self.source_voltage
         if inputs is None:
             return base
-        driven = inputs if isinstance(inputs, Array) else np.asarray(inputs)
+        traced = isinstance(inputs, Array) or namespace(self.input_gain) is not np
+        driven = jnp.asarray(inputs) if traced else np.asarray(inputs)
         drive = driven[..., self.input_feature] * self.input_gain
         return base + added_at(drive, self.input_source, base.shape[0])
 

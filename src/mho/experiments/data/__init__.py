@@ -1,6 +1,5 @@
 """The data sets that experiments train on: by name, `load_dataset`, or of the user's own, `Dataset.from_file`."""
 
-import difflib
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -53,9 +52,9 @@ def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
         if data_dir is not None:
             raise InputError(f"--data-dir {data_dir}: the data set {name} comes with scikit-learn and has no files")
         return _BUILT_IN[name]()
-    close = difflib.get_close_matches(name, DATASETS, n=1)
-    meant = f"did you mean {close[0]}? There are" if close else "expected one of"
-    raise InputError(f"unknown data set {name!r}: {meant} {', '.join(DATASETS)}, or FILE.csv, FILE.npz or a folder")
+    raise InputError(
+        f"unknown data set {name!r}: expected one of {', '.join(DATASETS)}, or FILE.csv, FILE.npz or a folder of pictures"
+    )
 
 
 def configured_data(fields: DataFields) -> Dataset:

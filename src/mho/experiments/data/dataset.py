@@ -12,7 +12,7 @@ from mho.errors import InputError
 from mho.experiments.data.arrays import array_samples
 from mho.experiments.data.form import DataForm
 from mho.experiments.data.samples import Samples, class_names, encoded
-from mho.experiments.data.scaling import Scaling, scaled
+from mho.experiments.data.scaling import UNSCALED, Scaling, scaled
 from mho.experiments.data_fields import InputScaling, Task
 
 _TEST_SHARE = 0.2
@@ -61,8 +61,8 @@ class Dataset:
     feature_names: tuple[str, ...] | None = None
     target_names: tuple[str, ...] | None = None
     image_shape: tuple[int, int, int] | None = None
-    input_scaling: Scaling = Scaling()
-    target_scaling: Scaling = Scaling()
+    input_scaling: Scaling = UNSCALED
+    target_scaling: Scaling = UNSCALED
     sha256: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

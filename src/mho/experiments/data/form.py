@@ -67,7 +67,9 @@ class DataForm:
             InputError: if it is something else.
         """
         try:
-            given = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
+            given: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
+            }
             for name in ("input_scaling", "target_scaling"):
                 given[name] = Scaling(*(tuple(map(float, given[name][part])) for part in ("offset", "unit")))
             return cls(**given)

@@ -81,8 +81,8 @@ def read_pictures(folder: Path, *, targets: bool = True) -> tuple[Samples, list[
 
 
 def _told(shape: tuple[int, ...], depth: int) -> str:
-    channels = shape[2] if len(shape) > 2 else 1
-    return f"{shape[0]} × {shape[1]} pixels of {channels} × {depth.bit_length()} bits"
+    height, width, channels = (*shape, 1)[:3]
+    return f"{height} × {width} pixels of {channels} × {depth.bit_length()} bits"
 
 
 def _read(path: Path) -> tuple[np.ndarray, int, bytes]:

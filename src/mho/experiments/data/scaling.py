@@ -25,17 +25,20 @@ class Scaling:
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Numbers of the data, (samples, columns), as a network sees them."""
-        return values if self == Scaling() else (values - np.array(self.offset)) / np.array(self.unit)
+        return values if self == UNSCALED else (values - np.array(self.offset)) / np.array(self.unit)
 
     def undo(self, values: np.ndarray) -> np.ndarray:
         """The opposite of `apply`."""
-        return values if self == Scaling() else values * np.array(self.unit) + np.array(self.offset)
+        return values if self == UNSCALED else values * np.array(self.unit) + np.array(self.offset)
 
     def then(self, offset: np.ndarray, unit: np.ndarray) -> "Scaling":
-        """This scaling and then another."""
+        """What it is to apply this and then another."""
         first_offset, first_unit = np.array(self.offset), np.array(self.unit)
         both = first_offset + first_unit * offset, first_unit * unit
         return Scaling(*(tuple(np.ravel(part).tolist()) for part in both))
+
+
+UNSCALED = Scaling()
 
 
 def scaled(
@@ -94,7 +97,8 @@ def _replaced(dataset: "Dataset", offset: np.ndarray, unit: np.ndarray) -> "Data
         # Images stay bytes in memory.
         return replace(dataset, scale=dataset.scale / float(unit[0]))
     scale = dataset.scale
-    kept = np.float64 if dataset.train_inputs.dtype == np.float64 else np.float32
+    # Half the memory for images, which are many numbers.
+    kept = np.float32 if dataset.image_shape and dataset.train_inputs.dtype != np.float64 else np.float64
 
     def moved(values: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore", invalid="ignore"):

@@ -50,7 +50,7 @@ class Table:
                     continue
                 if len(row) != len(self.names):
                     raise InputError(
-                        f"{self.origin}:{reader.line_num}: {len(row)} columns, expected {len(self.names)} as in the first row"
+                        f"{self.origin}:{reader.line_num}: {len(row)} columns, and the first row has {len(self.names)}"
                     )
                 yield reader.line_num, row
         except csv.Error as problem:
@@ -188,7 +188,7 @@ def _targets(table: Table, texts: list[list[str]], targets: Sequence[int], lines
             row = are_numbers.index(False) if not all(are_numbers) else -1
             if row >= 0:
                 raise InputError(
-                    f"{table.origin}:{lines[row]}: column {table.names[k]!r}: {column[row][:40]!r} is no number, as others of "
-                    "this target are: a target is text throughout, or numbers"
+                    f"{table.origin}:{lines[row]}: column {table.names[k]!r}: {column[row][:40]!r} is no number: a target "
+                    "is text throughout, or numbers"
                 )
     return np.array(texts, object).T.astype(str)

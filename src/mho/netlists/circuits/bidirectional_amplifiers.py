@@ -2,10 +2,12 @@
 
 An E source of gain A forward and, backward, an F source that draws 1/A of the E source's current from the controlling node
 (Kendall et al. 2020, figure 2); the current is sensed by the E source itself or by a 0 V source in series, or, for a G
-source, by a resistor in series. Recognised, they give the circuit its energy back.
+source, by a resistor in series. An E source that is controlled from a node that sources hold needs no backward half, for
+nothing that is drawn there matters. Recognised, they give the circuit its energy back.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -26,11 +28,16 @@ class Pairs:
     gain: np.ndarray
 
 
-def amplifier_pairs(netlist: Netlist) -> Pairs | None:
-    """The amplifiers of a netlist whose controlled sources are nothing else; None where that is not so."""
+def amplifier_pairs(netlist: Netlist, programmable: Sequence[int] = ()) -> Pairs | None:
+    """The amplifiers of a netlist whose controlled sources are nothing else; None where that is not so.
+
+    Args:
+        netlist: the netlist.
+        programmable: resistors whose values change, by which no current can be sensed.
+    """
     forward = netlist.vcvs
     backward = len(netlist.vccs) + len(netlist.cccs)
-    if not len(forward) or len(forward) != backward or len(netlist.ccvs) or len(netlist.behavioural):
+    if not len(forward) or backward > len(forward) or len(netlist.ccvs) or len(netlist.behavioural):
         return None
     ends = netlist.vcvs.nodes, netlist.vcvs.control_nodes
     if any(((pair == GROUND).sum(1) != 1).any() for pair in ends):
@@ -42,7 +49,7 @@ def amplifier_pairs(netlist: Netlist) -> Pairs | None:
     if not (np.isfinite(gain) & (gain != 0)).all():
         return None
     drawn = _by_cccs(netlist, far, turned[0])
-    drawn = None if drawn is None else drawn + (_by_vccs(netlist, far) or [])
+    drawn = None if drawn is None else drawn + (_by_vccs(netlist, far, programmable) or [])
     if drawn is None or len(drawn) != backward:
         return None
     paired = set()
@@ -53,7 +60,22 @@ def amplifier_pairs(netlist: Netlist) -> Pairs | None:
         if not match:
             return None
         paired.add(match[0])
-    return Pairs(near, far, gain)
+    held = _held(netlist, near, far)
+    return Pairs(near, far, gain) if all(k in paired or held[node] for k, node in enumerate(near.tolist())) else None
+
+
+def _held(netlist: Netlist, near: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """Which nodes sources hold, whatever is drawn there: what is controlled from such a node need not load it."""
+    held = np.zeros(len(netlist.nodes), bool)
+    held[GROUND] = True
+    ends = [*netlist.voltage_sources.nodes.tolist(), *zip(near.tolist(), far.tolist(), strict=True)]
+    sources, grown = len(netlist.voltage_sources), True
+    while grown:
+        grown = False
+        for k, (a, b) in enumerate(ends):
+            if held[a] != held[b] and (k < sources or held[a]):
+                held[a] = held[b] = grown = True
+    return held
 
 
 _Drawn = list[tuple[int, float, list[int]]]
@@ -93,7 +115,7 @@ def _by_cccs(netlist: Netlist, far: np.ndarray, turned: np.ndarray) -> _Drawn | 
     return found
 
 
-def _by_vccs(netlist: Netlist, far: np.ndarray) -> _Drawn | None:
+def _by_vccs(netlist: Netlist, far: np.ndarray, programmable: Sequence[int]) -> _Drawn | None:
     if not len(netlist.vccs):
         return []
     alone = _neighbours(netlist)
@@ -110,7 +132,7 @@ def _by_vccs(netlist: Netlist, far: np.ndarray) -> _Drawn | None:
         node, sign = (pair[0], 1.0) if pair[1] == GROUND else (pair[1], -1.0)
         for joint, direction in ((plus, 1.0), (minus, -1.0)):
             between = resistors.get(frozenset((plus, minus)), [])
-            if joint in rows and alone[joint] == 2 and len(between) == 1:
+            if joint in rows and alone[joint] == 2 and len(between) == 1 and between[0] not in programmable:
                 share = direction * sign * gain * float(netlist.resistors.resistance[between[0]])
                 found.append((node, share, [rows[joint]]))
                 break

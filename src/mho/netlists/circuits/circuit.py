@@ -4,6 +4,9 @@ Capacitors are open, inductors sources of 0 V. Diodes of one temperature are one
 see `mho.elements`; of the signs: ngspice 39 manual, chapters 3 to 7.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from mho.netlists.circuits.bidirectional_amplifiers import Pairs, amplifier_pairs
@@ -14,22 +17,49 @@ from mho.netlists.circuits.mosfets import add_mosfets
 from mho.netlists.circuits.own_voltage import own_voltage_law
 from mho.netlists.circuits.switches import add_switches
 from mho.netlists.reading.behavioural_law import FormulaLaw
-from mho.netlists.reading.netlist import GROUND, BehaviouralSources, Netlist, VoltageControlled
+from mho.netlists.reading.netlist import GROUND, BehaviouralSources, Netlist, Resistors, VoltageControlled
 from mho.networks.circuit import Circuit
 from mho.networks.circuit_builder import CircuitBuilder
 from mho.steady.newton import CircuitSolution
 
+PROGRAMMABLE = "programmable resistors"
+"""What the group of all resistors that learn is called."""
 
-def netlist_circuit(netlist: Netlist) -> Circuit:
+
+@dataclass(frozen=True)
+class Roles:
+    """What parts of a netlist do in a network that learns."""
+
+    inputs: Sequence[str]
+    """Sources, one for each feature."""
+    input_gain: np.ndarray
+    """Volts or amperes at each for a feature of 1, (inputs,)."""
+    outputs: Sequence[tuple[str, str]]
+    """Pairs of nodes."""
+    resistors: np.ndarray
+    """Rows of the resistors that learn, in their order."""
+    conductance: np.ndarray
+    """Of these [S]."""
+    lower: float
+    """Their smallest [S]."""
+    upper: float
+    """Their largest [S]."""
+
+
+def netlist_circuit(netlist: Netlist, roles: Roles | None = None) -> Circuit:
     """The circuit of a netlist, at its operating point; nodes and voltage sources keep their names.
+
+    Args:
+        netlist: the netlist.
+        roles: what parts of it do in a network that learns; see `mho.netlists.circuits.network.netlist_network`.
 
     Raises:
         InputError: for a fault of the circuit as a whole; see `mho.networks.circuit_builder.CircuitBuilder.build`.
     """
-    pairs = amplifier_pairs(netlist)
-    if pairs is not None and (circuit := _circuit(netlist, pairs)).ties is not None:
+    pairs = amplifier_pairs(netlist, () if roles is None else roles.resistors.tolist())
+    if pairs is not None and (circuit := _circuit(netlist, pairs, roles)).ties is not None:
         return circuit
-    return _circuit(netlist, None)
+    return _circuit(netlist, None, roles)
 
 
 def source_currents(netlist: Netlist, circuit: Circuit, point: CircuitSolution) -> dict[str, float]:
@@ -47,10 +77,31 @@ def source_currents(netlist: Netlist, circuit: Circuit, point: CircuitSolution) 
     return found
 
 
-def _circuit(netlist: Netlist, pairs: Pairs | None) -> Circuit:
+def _circuit(netlist: Netlist, pairs: Pairs | None, roles: Roles | None) -> Circuit:
     builder = CircuitBuilder()
     nodes = np.array(netlist.nodes, dtype=object)
     resistors, currents, voltages = netlist.resistors, netlist.current_sources, netlist.voltage_sources
+    held = np.array(voltages.dc)
+    if roles is not None:
+        first, second = nodes[resistors.nodes[roles.resistors]].T
+        builder.add_resistors(
+            first,
+            second,
+            roles.conductance,
+            name=PROGRAMMABLE,
+            labels=[resistors.names[row] for row in roles.resistors.tolist()],
+            programmable=True,
+            lower=roles.lower,
+            upper=roles.upper,
+        )
+        held[np.isin(voltages.names, roles.inputs)] = 0.0
+        builder.set_inputs(roles.inputs, gains=roles.input_gain)
+        builder.set_outputs([plus for plus, _ in roles.outputs], references=[minus for _, minus in roles.outputs])
+        kept = np.delete(np.arange(len(resistors)), roles.resistors)
+        resistors = Resistors(
+            [resistors.names[row] for row in kept.tolist()],
+            *(values[kept] for values in (resistors.nodes, resistors.file, resistors.line, resistors.resistance)),
+        )
     positive = resistors.resistance > 0
     if positive.any():
         first, second = nodes[resistors.nodes[positive]].T
@@ -75,7 +126,7 @@ def _circuit(netlist: Netlist, pairs: Pairs | None) -> Circuit:
         builder.add_current_sources(first, second, currents.dc)
     if len(voltages):
         plus, minus = nodes[voltages.nodes].T
-        builder.add_voltage_sources(plus, minus, voltages.dc, voltages.names)
+        builder.add_voltage_sources(plus, minus, held, voltages.names)
     if len(netlist.inductors):
         first, second = nodes[netlist.inductors.nodes].T
         builder.add_voltage_sources(first, second, np.zeros(len(netlist.inductors)), netlist.inductors.names)

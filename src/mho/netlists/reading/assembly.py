@@ -86,6 +86,7 @@ def assemble(lines: NetlistLines, control: ControlCards, settings: Settings, exp
     conditions = _conditions(expansion, used, renumbered, lines)
     return Netlist(
         title=lines.title,
+        text=lines.text.joined(),
         files=lines.files,
         nodes=nodes,
         resistors=_resistors(tables["r"], expansion, settings, lines),

@@ -14,6 +14,7 @@ from pathlib import Path
 from mho.errors import InputError
 from mho.netlists.reading.notes import Notes
 from mho.netlists.reading.values import printable, shown, shown_cycle
+from mho.netlists.reading.whole_text import WholeText
 
 MAX_BYTES = 256 * 2**20
 """Largest netlist, all its included files together, in bytes."""
@@ -42,6 +43,7 @@ class NetlistLines:
         files: Names of the files read, as shown in messages; a position refers to them by number.
         title: The first line of the netlist.
         notes: What is to be told of the netlist.
+        text: Its text and that of the files that it includes.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class NetlistLines:
         self.files = [printable(name)]
         self.notes = Notes()
         self.title = text.partition("\n")[0].strip()
+        self.text = WholeText(text)
         self._folders: list[Path | None] = [folder]
         try:
             self._root = None if folder is None else folder.resolve()
@@ -105,7 +108,9 @@ class NetlistLines:
             raise InputError(f"{self.where(position)}: {error}") from None
         name = printable(str(path))
         self._bytes += len(data)
-        lines = _joined_lines(decoded(data, name), name, skip_title=False)
+        text = decoded(data, name)
+        self.text.include(position >> LINE_BITS, position & ((1 << LINE_BITS) - 1), text, section)
+        lines = _joined_lines(text, name, skip_title=False)
         if section is not None:
             lines = _section(lines, section.lower(), name)
         self._open.append((lines, len(self.files), real, section))
@@ -185,6 +190,12 @@ def _line_at(data: bytes, offset: int) -> int:
     return data.count(b"\n", 0, offset) + 1
 
 
+def without_comment(line: str) -> str:
+    """A line without the comment at its end and the blanks before that."""
+    comment = _COMMENT.search(line)
+    return line if comment is None else line[: comment.start()].rstrip(" \t")
+
+
 def _joined_lines(text: str, name: str, skip_title: bool) -> Iterator[tuple[int, str]]:
     """Number of its first physical line, and text, of each logical line."""
     ascii_only = text.isascii()
@@ -199,11 +210,9 @@ def _joined_lines(text: str, name: str, skip_title: bool) -> Iterator[tuple[int,
         if not line or line[0] == "*":
             continue
         if ";" in line or "$" in line or "//" in line:
-            comment = _COMMENT.search(line)
-            if comment is not None:
-                line = line[: comment.start()].rstrip(" \t")
-                if not line:
-                    continue
+            line = without_comment(line)
+            if not line:
+                continue
         if not ascii_only:
             blank = _STRANGE_BLANK.search(line)
             if blank is not None:

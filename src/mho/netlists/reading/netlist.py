@@ -602,6 +602,7 @@ class Netlist:
 
     Attributes:
         title: First line of the netlist.
+        text: The whole of it, with the files that it includes in the places of the cards that include them.
         files: The files read, as messages show them; the netlist itself first.
         nodes: Node names; ``0``, the ground, is the first.
         resistors: R elements.
@@ -642,6 +643,7 @@ class Netlist:
     """
 
     title: str
+    text: str
     files: list[str]
     nodes: list[str]
     resistors: Resistors

@@ -7,6 +7,7 @@ them. Voltage sources, and E and H sources, keep their names where those begin w
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from itertools import count
 
 import jax
@@ -29,6 +30,7 @@ def circuit_netlist(
     *,
     nudge: Nudge | None = None,
     title: str = "mho circuit",
+    told: Sequence[str] = (),
     simulator: Simulator = "ngspice",
 ) -> str:
     """The netlist of a circuit, for one input; its operating point is that of `mho.steady.newton.solve_circuit`.
@@ -42,6 +44,7 @@ def circuit_netlist(
             shape (outputs,) or (1, outputs), an energy nudge with a strength of shape (1, 1) and a target of shape
             (1, outputs), or a clamp of voltages of shape (1, outputs).
         title: the first line.
+        told: comments.
         simulator: whose options and analysis the netlist ends with.
 
     Raises:
@@ -84,6 +87,7 @@ def circuit_netlist(
     predictions = [(name[a], name[b]) for a, b in _ends(circuit.output, circuit.reference)]
     lines += nudge_cards(nudge, predictions, predictions)
     _refuse_twins(lines)
+    lines += told
     swept = {"source": named[0], "volts": float(sources[0])} if len(sources) else {"source": "", "volts": 0.0}
     if not len(sources) and simulator == "xyce":
         raise InputError("the circuit has no voltage source, and Xyce's operating point is a sweep of one")

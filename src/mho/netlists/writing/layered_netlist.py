@@ -58,6 +58,7 @@ def layered_netlist(
     *,
     nudge: Nudge | None = None,
     title: str = "layered resistive network",
+    told: Sequence[str] = (),
     simulator: Simulator = "ngspice",
 ) -> str:
     """The netlist of a network in one sample's free or nudged phase, which the simulator runs unchanged.
@@ -71,6 +72,7 @@ def layered_netlist(
             or (1, outputs), an energy nudge with a strength of shape (1, 1) and a target of shape (1, classes), or a
             clamp of voltages of shape (1, classes).
         title: the netlist's first line.
+        told: comments.
         simulator: whose options and analysis the netlist ends with; Xyce wants expressions in braces, too.
 
     Raises:
@@ -92,7 +94,7 @@ def layered_netlist(
             lines += held.card(node, node, "0", k)
     lines += network_cards(network)
     grounded = [(node, "0") for node in node_names(network)[-1]]
-    lines += nudge_cards(nudge, prediction_ends(network), grounded)
+    lines += [*nudge_cards(nudge, prediction_ends(network), grounded), *told]
     return whole_netlist(lines, simulator, source=f"V{rows[0][0]}", volts=float(drive[0]))
 
 
