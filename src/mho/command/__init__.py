@@ -21,6 +21,7 @@ SUBCOMMANDS = {
     "transient": ("mho.command.transient", "follow the voltages of a SPICE netlist in time"),
     "export": ("mho.command.export", "write a trained network as a SPICE netlist"),
     "sweep": ("mho.command.sweep", "train an experiment over seeds and hyperparameters, all at once"),
+    "show": ("mho.command.show", "print an experiment as a file to edit and train"),
     "list": ("mho.command.list_experiments", "name the experiments"),
     "bench": ("mho.command.bench", "measure against peers, as ratios"),
 }

@@ -625,7 +625,8 @@ class _Training:
         seen = dataset.tests_what_it_trains
         circuit = tolerance is not None
         judged: dict[str, Any] = dict.fromkeys(("residual", "above_tolerance", "probed"))
-        if probe is not None and tolerance is not None:
+        # A rule of the user's own may tell of no phases.
+        if probe is not None and tolerance is not None and len(probe.residuals):
             if not np.isfinite(probe.residuals).all():
                 self._refuse("the voltages of a probe", epoch, self.steps)
             judged = {

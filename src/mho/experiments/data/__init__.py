@@ -9,6 +9,7 @@ from mho.experiments.data import mnist, small
 from mho.experiments.data.dataset import Dataset, split_validation
 from mho.experiments.data.scaling import scaled
 from mho.experiments.data_fields import DataFields, is_file
+from mho.experiments.own_objects import is_own, own_made
 
 __all__ = ["DATASETS", "Dataset", "configured_data", "load_dataset", "scaled", "split_validation"]
 
@@ -64,7 +65,9 @@ def configured_data(fields: DataFields) -> Dataset:
         InputError: if they cannot be read or are none to learn from, or the fields do not fit them.
         MhoError: if they cannot be fetched.
     """
-    if is_file(fields.dataset):
+    if is_own(fields.dataset):
+        dataset = own_made("--dataset", fields.dataset, Dataset)
+    elif is_file(fields.dataset):
         dataset = Dataset.from_file(
             fields.dataset,
             target=fields.target,
