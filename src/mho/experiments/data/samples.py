@@ -28,13 +28,18 @@ class Samples:
     target_names: tuple[str, ...] | None = None
     image_shape: tuple[int, int, int] | None = None
     scale: float = 1.0
-    """What inputs are to be multiplied by."""
+    """What inputs are to be multiplied by; below 1 for pictures alone, whose full scale is 1 then."""
 
     @property
     def target_name(self) -> str:
         """What errors call the targets."""
         names = self.target_names
         return f"{self.origin}: target {' '.join(names)!r}" if names else f"{self.origin}: the target"
+
+
+def in_bytes(samples: Samples) -> float:
+    """What pictures' values are to be multiplied by so that the full scale is 255, whatever their files' depth."""
+    return 255.0 * samples.scale
 
 
 def flattened(images: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int]]:
