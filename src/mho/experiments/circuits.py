@@ -7,6 +7,7 @@ from mho.experiments.configuration import (
     CircuitConfiguration,
     Configuration,
     NetlistConfiguration,
+    NetworkConfiguration,
     UnlayeredConfiguration,
 )
 from mho.experiments.data import Dataset
@@ -22,8 +23,9 @@ _TRAINED = ("conductance",)
 
 
 def output_columns(configuration: Configuration, dataset: Dataset) -> int | None:
-    """How many outputs tell a classification's classes: one each, or 1 of a netlist for two; None for a regression."""
+    """How many outputs tell a classification's classes: one each, or 1 where one output tells two; None for a regression."""
     alone = isinstance(configuration, NetlistConfiguration) and len(configuration.outputs) == 1
+    alone |= isinstance(configuration, NetworkConfiguration) and configuration.outputs == 1
     return 1 if alone and dataset.classes == 2 else dataset.classes
 
 

@@ -346,11 +346,44 @@ class NetlistConfiguration(UnlayeredConfiguration):
                 raise InputError(f"--input-gain {gain}: must be finite and not 0")
 
 
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfiguration(RuleConfiguration):
+    """A network that a Python program made, and how it learns: what `mho.fit` trains."""
+
+    trained: tuple[str, ...] = ("conductance",)
+    """Kinds of parameters that learn."""
+    target_voltage: float = 1.0
+    """Volts at an output that stand for a target of 1."""
+    precision: Literal["float32", "float64"] = "float32"
+    """In which it is computed."""
+    outputs: int = 1
+    """The network's outputs."""
+    layers_of_weights: int = 1
+    """How many learning rates there may be."""
+    own: tuple[str, ...] = ()
+    """What is not mho's own, or set otherwise than these fields can tell: rule, cost, optimizer."""
+
+    @property
+    def layers(self) -> int:
+        """How many learning rates there may be."""
+        return self.layers_of_weights
+
+    @property
+    def tolerance(self) -> float:
+        """In float64 a hundred times `rtol` where that is less, as for circuits."""
+        return super().tolerance if self.precision == "float32" else min(100.0 * self.rtol, super().tolerance)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_positive({"target_voltage": self.target_voltage})
+
+
 KINDS: dict[str, type[Configuration]] = {
     "analog": AnalogConfiguration,
     "baseline": BaselineConfiguration,
     "circuit": CircuitConfiguration,
     "netlist": NetlistConfiguration,
+    "network": NetworkConfiguration,
 }
 """Configurations by the name that config.json gives to their kind."""
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,6 +32,7 @@ from mho.experiments.configuration import (
     AnalogConfiguration,
     BaselineConfiguration,
     Configuration,
+    NetworkConfiguration,
     RuleConfiguration,
     UnlayeredConfiguration,
     from_json,
@@ -67,8 +69,10 @@ from mho.experiments.run import (
     exclusive,
     may_change,
     read_configuration,
+    read_structure,
     write_configuration,
 )
+from mho.experiments.structure import Structure
 from mho.interruption import deferred
 
 _PIECE_SECONDS = 0.5
@@ -81,6 +85,10 @@ class Interrupted(KeyboardInterrupt):
     """Training was interrupted and a checkpoint written, from which `resume` goes on."""
 
 
+MakeLearner = Callable[[int, int, int], Learner]
+"""Makes a learner for inputs of so many features, so many outputs and so many steps an epoch."""
+
+
 @dataclass(frozen=True)
 class Finished:
     """A finished run."""
@@ -89,6 +97,8 @@ class Finished:
     metrics: list[Metrics]
     trained: bool
     """Whether there was anything left to do."""
+    network: Any = None
+    """What was trained; None where nothing was left to do."""
 
 
 def experiment_data(configuration: Configuration) -> Dataset:
@@ -100,6 +110,16 @@ def experiment_data(configuration: Configuration) -> Dataset:
         MhoError: if it cannot be fetched.
     """
     dataset = configured_data(configuration)
+    check_data(configuration, dataset)
+    return dataset
+
+
+def check_data(configuration: Configuration, dataset: Dataset) -> None:
+    """Refuse data that a configuration cannot learn.
+
+    Raises:
+        InputError: for a regression where the network or its cost cannot learn one, or a set smaller than a batch.
+    """
     if dataset.classes is None and isinstance(configuration, BaselineConfiguration):
         raise InputError(f"--dataset {configuration.dataset}: has no classes, and a software baseline learns classes")
     if dataset.classes is None and isinstance(configuration, RuleConfiguration) and configuration.cost != "squared":
@@ -112,7 +132,6 @@ def experiment_data(configuration: Configuration) -> Dataset:
     samples = len(dataset.train_inputs)
     if configuration.batch_size > samples:
         raise InputError(f"--batch-size {configuration.batch_size}: must not exceed the {samples} training samples")
-    return dataset
 
 
 def run_data(configuration: Configuration, run: Path, form: DataForm | None) -> Dataset:
@@ -203,7 +222,13 @@ def train(
     dataset = experiment_data(configuration)
     devices = devices or one_device()
     training = _Training(name, configuration, dataset, folder, checkpoint_minutes, devices, show or Quiet())
-    made = create_run(folder, name, configuration) if devices.leads else []
+    return begin(training)
+
+
+def begin(training: "_Training", structure: Structure | None = None) -> Finished:
+    """Make the folder of a run and train it; `structure` is of a network that no configuration can make."""
+    folder, devices = training.folder, training.devices
+    made = create_run(folder, training.name, training.configuration, structure) if devices.leads else []
     with _advising(folder):
         try:
             with _held(folder, devices):
@@ -247,6 +272,8 @@ def resume(
     """
     _check_interval(checkpoint_minutes)
     name, configuration = read_configuration(folder)
+    if isinstance(configuration, NetworkConfiguration):
+        raise InputError(f"--resume {folder}: is a run of mho.fit; go on with it by mho.fit(..., resume=True)")
     given = {"epochs": epochs, "data_dir": data_dir, "dataset": dataset, "test_dataset": test_dataset}
     changed = dataclasses.replace(configuration, **{k: v for k, v in given.items() if v is not None})
     for field in given:
@@ -254,12 +281,36 @@ def resume(
             began = getattr(configuration, field)
             raise InputError(f"--{field.replace('_', '-')} {given[field]}: {folder} was begun with {began}")
     devices = devices or one_device()
+
+    def training(form: DataForm | None) -> _Training:
+        data = run_data(changed, folder, form)
+        return _Training(name, changed, data, folder, checkpoint_minutes, devices, show or Quiet())
+
+    return go_on(folder, configuration, changed, devices, training)
+
+
+def go_on(
+    folder: Path,
+    configuration: Configuration,
+    changed: Configuration,
+    devices: Devices,
+    training: "Callable[[DataForm | None], _Training]",
+) -> Finished:
+    """Go on with a run from its last checkpoint; see `resume`.
+
+    Args:
+        folder: the run's folder.
+        configuration: what it was begun with.
+        changed: what it is to end with.
+        devices: to train on.
+        training: makes what is under way, given the form of the data that it began with, once there is something left to do.
+    """
     with _held(folder, devices), _advising(folder):
         saved = checkpoints(checkpoint_folder(folder))
         if not saved:
             raise InputError(
-                f"--resume {folder}: has no checkpoint to go on from; begin it anew by mho train {name} --out "
-                + shlex.quote(str(folder))
+                f"--resume {folder}: has no checkpoint to go on from; begin it anew by "
+                f"mho train {read_configuration(folder)[0]} --out {shlex.quote(str(folder))}"
             )
         bookmark = read_bookmark(saved[0])
         _refuse_if_edited(folder, configuration, bookmark)
@@ -268,13 +319,12 @@ def resume(
             raise InputError(f"--epochs {changed.epochs}: {folder} is in epoch {under_way} already")
         if bookmark.epochs_done == changed.epochs and (folder / "histograms.png").exists():
             return Finished(folder, bookmark.metrics, trained=False)
-        data = run_data(changed, folder, _form(bookmark))
-        training = _Training(name, changed, data, folder, checkpoint_minutes, devices, show or Quiet())
+        made = training(_form(bookmark))
         if devices.leads:
             if changed != configuration:
-                write_configuration(folder, name, changed)
+                write_configuration(folder, made.name, changed)
             checkpoint_folder(folder).mkdir(exist_ok=True)
-        return training.run(saved[0])
+        return made.run(saved[0])
 
 
 def trained_network(run: Path) -> tuple[Configuration, Any]:
@@ -292,7 +342,8 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
             raise InputError(f"{run}: no such checkpoint")
         folder = run.absolute().parent.parent
     _, configuration = read_configuration(folder)
-    double = isinstance(configuration, UnlayeredConfiguration)
+    fitted = isinstance(configuration, NetworkConfiguration)
+    double = isinstance(configuration, UnlayeredConfiguration) or (fitted and configuration.precision == "float64")
 
     def read(checkpoint: Path) -> tuple[Configuration, Any]:
         # Once: a run that is being trained removes its older checkpoints.
@@ -300,9 +351,12 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
         bookmark = stored.bookmark
         _refuse_if_edited(folder, configuration, bookmark)
         refuse_if_too_large(configuration, bookmark.features, bookmark.outputs)
-        form = _form(bookmark)
-        image = None if form is None else form.image_shape
-        template = untrained_network(configuration, bookmark.features, bookmark.outputs, image)
+        if fitted:
+            template = read_structure(folder)
+        else:
+            form = _form(bookmark)
+            image = None if form is None else form.image_shape
+            template = untrained_network(configuration, bookmark.features, bookmark.outputs, image)
         with jax.enable_x64(True) if double else nullcontext():
             return configuration, stored.state(template, part="network")
 
@@ -392,6 +446,7 @@ class _Training:
         checkpoint_minutes: float,
         devices: Devices,
         show: Show,
+        make: MakeLearner | None = None,
     ) -> None:
         self.name, self.configuration, self.dataset = name, configuration, dataset
         devices.check_batch(configuration.batch_size)
@@ -407,7 +462,8 @@ class _Training:
             raise InputError(
                 f"--passes {configuration.passes}: an epoch of {self.steps} steps; there may be {2**31 - 1}"
             )
-        self.learner = learner(configuration, self.features, self.outputs, self.steps, dataset.image_shape)
+        make = make or partial(learner, configuration, image=dataset.image_shape)
+        self.learner = make(self.features, self.outputs, self.steps)
         if not self.learner.traceable and devices.mesh.size > 1:
             self.learner.close()
             raise InputError(f"--devices {devices.mesh.size}: with another simulator there is nothing to share out")
@@ -446,7 +502,7 @@ class _Training:
         if self.devices.leads:
             plot_curves(self.metrics, self.folder / "curves.png")
             plot_histograms(self.learner.weights(network), self.learner.weight_name, self.folder / "histograms.png")
-        return Finished(self.folder, self.metrics, trained=True)
+        return Finished(self.folder, self.metrics, trained=True, network=network)
 
     def _epochs(self, state: TrainingState, log: MetricsLog | None) -> TrainingState:
         configuration, dataset, devices = self.configuration, self.dataset, self.devices
