@@ -38,7 +38,7 @@ from mho.experiments.configuration import (
     from_json,
     to_json,
 )
-from mho.experiments.data import Dataset, configured_data
+from mho.experiments.data import DATASETS, Dataset, configured_data
 from mho.experiments.data.files import digest
 from mho.experiments.data.form import DataForm
 from mho.experiments.devices import Devices, one_device
@@ -145,6 +145,8 @@ def run_data(configuration: Configuration, run: Path, form: DataForm | None) -> 
     Raises:
         InputError: if a file of them has changed since.
     """
+    if isinstance(configuration, NetworkConfiguration) and configuration.dataset not in DATASETS:
+        raise InputError(f"{run}: mho.fit trained it on the program's own data, which a run does not keep")
     for field, expected in (form.sha256 if form is not None else {}).items():
         actual = digest(Path(getattr(configuration, field)))
         if actual != expected:

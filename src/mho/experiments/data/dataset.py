@@ -223,6 +223,13 @@ def dataset_of(
         raise InputError(f"--test-share {share}: must be at least 0 and below 1")
     if share == 0:
         return made
+    if names is not None:
+        rare = int(np.argmin(np.bincount(targets)))
+        if np.sum(targets == rare) < 2:
+            raise InputError(
+                f"{name}: class {names[rare]!r} has one sample, which cannot be learned and tested: name a --test-dataset, or "
+                "--test-share 0 to test on the training samples"
+            )
     kept, held = split(targets, share, seed, by_class=names is not None)
     return replace(
         made,
@@ -248,8 +255,8 @@ def split(targets: np.ndarray, share: float, seed: int, *, by_class: bool) -> tu
         )
     except ValueError as problem:
         raise InputError(
-            f"--test-share {share:g}: {len(targets)} samples cannot be split so that training and test have all classes: "
-            f"{str(problem).splitlines()[0]}; name a --test-dataset, or --test-share 0 to test on the training samples"
+            f"--test-share {share:g}: {len(targets)} samples are too few to learn from and to test on; name a --test-dataset, "
+            "or --test-share 0 to test on the training samples"
         ) from problem
     return np.asarray(kept), np.asarray(held)
 

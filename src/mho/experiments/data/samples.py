@@ -65,7 +65,7 @@ def class_names(samples: Samples, task: Task | None) -> tuple[str, ...] | None:
     text = targets.dtype.kind not in "fiu"
     if targets.shape[1] != 1 or task == "regression" or not (text or task or _few(targets[:, 0])):
         if text:
-            raise InputError(f"{samples.target_name} has text ({targets.flat[0]!r}), where a regression wants numbers")
+            raise InputError(f"{samples.target_name} has text, {str(targets.flat[0])!r}: a regression wants numbers")
         if task == "classification":
             raise InputError(f"{samples.target_name}: several targets are a regression's; a classification has one")
         for k, name in enumerate(samples.target_names or map(str, range(targets.shape[1]))):
@@ -103,7 +103,7 @@ def encoded(samples: Samples, names: tuple[str, ...] | None) -> np.ndarray:
     text = targets.dtype.kind not in "fiu"
     if names is None:
         if text:
-            raise InputError(f"{samples.target_name} has text ({targets.flat[0]!r}), where a regression wants numbers")
+            raise InputError(f"{samples.target_name} has text, {str(targets.flat[0])!r}: a regression wants numbers")
         return np.asarray(targets, np.float64)
     if targets.shape[1] != 1:
         raise InputError(f"{samples.target_name}: {targets.shape[1]} targets; a classification has one")
