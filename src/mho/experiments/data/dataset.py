@@ -227,8 +227,8 @@ def dataset_of(
         rare = int(np.argmin(np.bincount(targets)))
         if np.sum(targets == rare) < 2:
             raise InputError(
-                f"{name}: class {names[rare]!r} has one sample, which cannot be learned and tested: name a --test-dataset, or "
-                "--test-share 0 to test on the training samples"
+                f"{name}: class {names[rare]!r} has one sample, too few to learn it and to test it: name a "
+                "--test-dataset, or --test-share 0 to test on the training samples"
             )
     kept, held = split(targets, share, seed, by_class=names is not None)
     return replace(
@@ -255,8 +255,8 @@ def split(targets: np.ndarray, share: float, seed: int, *, by_class: bool) -> tu
         )
     except ValueError as problem:
         raise InputError(
-            f"--test-share {share:g}: {len(targets)} samples are too few to learn from and to test on; name a --test-dataset, "
-            "or --test-share 0 to test on the training samples"
+            f"--test-share {share:g}: {len(targets)} samples are too few to learn from and to test on; name a "
+            "--test-dataset, or --test-share 0 to test on the training samples"
         ) from problem
     return np.asarray(kept), np.asarray(held)
 

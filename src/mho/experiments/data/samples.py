@@ -89,7 +89,7 @@ def _few(values: np.ndarray) -> bool:
 
 
 def _named(value: object) -> str:
-    return value if isinstance(value, str) else f"{int(value)}"  # type: ignore[call-overload]
+    return str(value) if isinstance(value, str) else f"{int(value)}"  # type: ignore[call-overload]
 
 
 def encoded(samples: Samples, names: tuple[str, ...] | None) -> np.ndarray:
