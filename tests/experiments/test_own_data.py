@@ -192,12 +192,10 @@ BAD_FILES: dict[str, tuple[str, dict[str, bytes]]] = {
     "t.csv:5: column 'kind' is empty": ("t.csv", {"t.csv": table(r3="3,9,")}),
     "t.csv:5: 2 columns, and the first row has 3": ("t.csv", {"t.csv": table(r3="3,9")}),
     "t.csv:5: column 'kind': '7' is a number: a target is text or": ("t.csv", {"t.csv": table(r3="3,9,7")}),
-    "t.csv:5: column 'kind': 'x' is no number: a target is text or": ("t.csv", {"t.csv": b"a,kind
-1,5
-2,6
-3,6
-4,x
-"}),
+    "t.csv:5: column 'kind': 'x' is no number: a target is text or": (
+        "t.csv",
+        {"t.csv": b"a,kind\n1,5\n2,6\n3,6\n4,x\n"},
+    ),
     "t.csv:5: is not text in UTF-8": ("t.csv", {"t.csv": table(r3="3,9,?").replace(b"?", b"\xff")}),
     "t.csv:2: column 'a': '0,5' is no number": ("t.csv", {"t.csv": b"a;b;k\n0,5;1;x\n2;1;y\n"}),
     "t.csv:1: column 1 has no name": ("t.csv", {"t.csv": table(header=",b,kind")}),
