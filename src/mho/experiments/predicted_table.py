@@ -24,15 +24,14 @@ from mho.experiments.data.samples import Samples, encoded, in_bytes
 from mho.experiments.data.table import Table, read_table, table_samples
 from mho.experiments.error import error_scale, sample_errors
 from mho.experiments.export import held_sample, held_set, node_voltages
-from mho.experiments.training import run_data, run_form, trained_network
+from mho.experiments.prediction import Run, load, predict
+from mho.experiments.training import run_data
 from mho.networks import Circuit
 from mho.precision import double
-from mho.steady import Auto, solve
+from mho.steady import Auto
 
-_AT_ONCE = 500
-"""Samples that settle together."""
 _RTOL, _STEPS = 1e-10, 1000
-"""Of circuits that have an energy, a batch at a time; others are solved one by one, to the solver's own tolerance."""
+"""Of circuits that have an energy, which settle many samples at a time so; others are solved one by one."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,12 @@ def predicted_table(run: Path, path: Path, *, scores: bool = False) -> Predicted
         InputError: if there is no such run, or the file does not fit what it was trained on.
         MhoError: if a sample has no operating point.
     """
-    configuration, network = trained_network(run)
-    form = run_form(run)
+    trained = load(run)
+    form, unit = trained.form, trained.target_voltage
     if form is None:
         raise InputError(f"{run}: does not tell what data it was trained on: it was begun by an earlier version of mho")
-    unit = getattr(configuration, "target_voltage", 1.0)
-    table, samples, files = _read(path, form, configuration)
-    volts = predictions(network, form.inputs(samples.inputs))
+    table, samples, files = _read(path, form, trained.configuration)
+    volts = _predictions(trained, samples.inputs)
     added: list[tuple[str, Sequence[Any]]] = []
     told = form.told(volts, unit)
     if form.classes is not None:
@@ -124,21 +122,13 @@ def _check_shape(samples: Samples, form: DataForm) -> None:
         raise InputError(f"{samples.origin}: samples of shape {here}; the run was trained on {there}")
 
 
-def predictions(network: Any, inputs: np.ndarray) -> np.ndarray:
-    """A network's predictions [V], (samples, outputs), in float64.
-
-    Raises:
-        MhoError: if a sample has no operating point.
-    """
-    if isinstance(network, Perceptron):
-        return np.asarray(double(Perceptron.__call__)(network, inputs))  # type: ignore[arg-type]
+def _predictions(run: Run, inputs: np.ndarray) -> np.ndarray:
+    """Predictions [V], (samples, outputs), in float64, from the data's own numbers."""
+    network, form = run.network, run.form
+    if isinstance(network, Perceptron) and form is not None:
+        return np.asarray(double(Perceptron.__call__)(network, form.inputs(inputs)))  # type: ignore[arg-type]
     solver = Auto(_RTOL, _STEPS) if isinstance(network, Circuit) and network.ties is not None else None
-    parts = []
-    for start in range(0, len(inputs), _AT_ONCE):
-        # Batches of one size are one compiled program.
-        batch = inputs[start : start + _AT_ONCE]
-        parts.append(np.asarray(double(network.prediction)(solve(network, batch, solver=solver).voltages)))
-    return np.concatenate(parts)
+    return predict(run, inputs, solver=solver)
 
 
 def _error(samples: Samples, form: DataForm, volts: np.ndarray, unit: float) -> float | None:
@@ -201,15 +191,16 @@ def predicted_sample(run: Path, sample: int) -> PredictedSample:
         InputError: if there is no such run or sample, or the run trains a network in software.
         MhoError: if it has no operating point.
     """
-    configuration, network = trained_network(run)
+    trained = load(run)
+    configuration, network = trained.configuration, trained.network
     if isinstance(network, Perceptron):
         raise InputError(f"{run}: trains a network in software, which has no voltages; predict from a file")
-    dataset = run_data(configuration, run, run_form(run))
+    dataset = run_data(configuration, run, trained.form)
     part, samples = held_set(dataset), len(dataset.test_inputs)
     if not 0 <= sample < samples:
         raise InputError(f"--sample {sample}: the {part} set of {run} has samples 0 to {samples - 1}")
     inputs, _ = held_sample(configuration, dataset, sample)
-    told = dataset.form.told(predictions(network, inputs), getattr(configuration, "target_voltage", 1.0))[0]
+    told = dataset.form.told(predict(network, inputs), trained.target_voltage)[0]
     expected = dataset.test_targets[sample]
     known = (
         dataset.form.labels[expected]
