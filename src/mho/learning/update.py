@@ -158,6 +158,7 @@ def updated(
         optimizer: of Optax's, its learning rate included.
         state: the optimizer's; at first `optimizer.init(trained_parameters(network, kinds))`.
     """
+    updates: Any
     updates, state = optimizer.update(coordinate_slope(network, gradient), state)
     return apply_updates(network, updates), state
 

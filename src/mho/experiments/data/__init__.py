@@ -37,7 +37,7 @@ def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load a data set, fetching it into the cache first where it must be.
 
     Args:
-        name: one of `DATASETS`.
+        name: one of `DATASETS`, or the user's own file: see `Dataset.from_file`.
         data_dir: the folder that holds the files of "mnist" or "fashion-mnist" (see `mnist.load_images`); the
             other sets come with scikit-learn and have no files, so it must be None for them.
 
@@ -49,6 +49,8 @@ def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     """
     if name in _PUBLISHED:
         return _PUBLISHED[name](data_dir)
+    if is_file(name):
+        return Dataset.from_file(name)
     if name in _BUILT_IN:
         if data_dir is not None:
             raise InputError(f"--data-dir {data_dir}: the data set {name} comes with scikit-learn and has no files")
