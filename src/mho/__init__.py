@@ -21,7 +21,10 @@ _PUBLIC = {
         "TwoTerminal",
     ),
     "mho.errors": ("InputError", "MhoError"),
+    "mho.estimators": ("CircuitClassifier", "CircuitRegressor"),
     "mho.experiments.data": ("Dataset", "load_dataset"),
+    "mho.experiments.fit": ("fit",),
+    "mho.experiments.prediction": ("load", "predict"),
     "mho.learning": (
         "CoupledLearning",
         "CrossEntropy",
@@ -31,6 +34,8 @@ _PUBLIC = {
         "SquaredError",
     ),
     "mho.netlists": ("read_netlist",),
+    "mho.netlists.circuits.network": ("netlist_network",),
+    "mho.netlists.writing.network_netlist": ("write_netlist",),
     "mho.networks": ("Circuit", "CircuitBuilder", "LayeredNetwork", "convolutional_network", "layered_network"),
     "mho.networks.random_graph": ("random_graph",),
     "mho.networks.square_lattice": ("square_lattice",),
@@ -66,7 +71,10 @@ if TYPE_CHECKING:
         TwoTerminal,
     )
     from mho.errors import InputError, MhoError
+    from mho.estimators import CircuitClassifier, CircuitRegressor
     from mho.experiments.data import Dataset, load_dataset
+    from mho.experiments.fit import fit
+    from mho.experiments.prediction import load, predict
     from mho.learning import (
         CoupledLearning,
         CrossEntropy,
@@ -76,6 +84,8 @@ if TYPE_CHECKING:
         SquaredError,
     )
     from mho.netlists import read_netlist
+    from mho.netlists.circuits.network import netlist_network
+    from mho.netlists.writing.network_netlist import write_netlist
     from mho.networks import Circuit, CircuitBuilder, LayeredNetwork, convolutional_network, layered_network
     from mho.networks.random_graph import random_graph
     from mho.networks.square_lattice import square_lattice

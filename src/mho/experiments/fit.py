@@ -1,7 +1,6 @@
 """`fit`: any network that a Python program makes, trained as the command trains its experiments."""
 
 import dataclasses
-import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -19,6 +18,7 @@ from mho.elements import ProgrammableResistor
 from mho.errors import InputError
 from mho.experiments.configuration import Configuration, NetworkConfiguration
 from mho.experiments.data import Dataset, load_dataset
+from mho.experiments.data_fields import InputScaling
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.learner import Learner
 from mho.experiments.progress import Quiet
@@ -85,7 +85,7 @@ def fit(
     Args:
         network: the network; NumPy's arrays will do. It is left as it is.
         data: a `Dataset`, the name of one of mho's, or arrays `(x, y)` or `(x, y, test_x, test_y)`: see
-            `mho.Dataset.from_arrays`.
+            `mho.Dataset.from_arrays`. Arrays' features are standardised for a layered network, left as they are for a circuit.
         rule: gives the gradients: one of mho's rules or any object with a method `gradient` as `mho.Rule.gradient`.
             Equilibrium propagation if None, β a tenth of the outputs' mean conductance, at most a quarter of their least.
         optimizer: "sgd", "momentum", "adam" or "rmsprop", or any of Optax's transformations, its learning rate included.
@@ -115,7 +115,8 @@ def fit(
         raise InputError(
             f"fit: a {type(network).__name__} is no network; make one by mho.layered_network or mho.CircuitBuilder"
         )
-    dataset = _dataset(data)
+    # What drives a circuit's sources is in volts already.
+    dataset = _dataset(data, "none" if isinstance(network, Circuit) else "standard")
     precision = precision or ("float64" if isinstance(network, Circuit) else "float32")
     wide = precision == "float64"
     network = _as_trained(network, wide)
@@ -153,19 +154,21 @@ def fit(
     check_data(configuration, dataset)
     make = partial(_learner, network, rule, optimizer, configuration)
     devices = devices or one_device()
-    with nullcontext(out) if out is not None else tempfile.TemporaryDirectory() as folder:
-        path = Path(folder)
+    path = Path(out or "")
 
-        def training(show: Any, form: Any = None) -> _Training:
-            _refuse_other_data(path, dataset, form)
-            return _Training("fit", configuration, dataset, path, checkpoint_minutes, devices, show or Quiet(), make)
+    def training(show: Any, form: Any = None) -> _Training:
+        _refuse_other_data(path, dataset, form)
+        shown_by, keep = show or Quiet(), out is not None
+        return _Training("fit", configuration, dataset, path, checkpoint_minutes, devices, shown_by, make, keep)
 
-        with shown() if progress else nullcontext() as show:
-            if resume and holds_run(path):
-                finished = _resumed(path, configuration, devices, partial(training, show))
-            else:
-                finished = begin(training(show), structure_of(network) if out is not None else None)
-        found = finished.network if finished.network is not None else trained_network(path)[1]
+    with shown() if progress else nullcontext() as show:
+        if out is None:
+            finished = training(show).run()
+        elif resume and holds_run(path):
+            finished = _resumed(path, configuration, devices, partial(training, show))
+        else:
+            finished = begin(training(show), structure_of(network))
+    found = finished.network if finished.network is not None else trained_network(path)[1]
     return Fitted(jax.tree.map(np.asarray, found), finished.metrics, None if out is None else path)
 
 
@@ -183,14 +186,14 @@ def _refuse_other_data(path: Path, dataset: Dataset, form: Any) -> None:
         raise InputError(f"{dataset.name}: is not what the run in {path} was trained on")
 
 
-def _dataset(data: Any) -> Dataset:
+def _dataset(data: Any, scaling: InputScaling) -> Dataset:
     if isinstance(data, Dataset):
         return data
     if isinstance(data, str | Path):
         return load_dataset(str(data))
     if isinstance(data, tuple | list) and len(data) in (2, 4):
         x, y, *test = data
-        return Dataset.from_arrays(x, y, test=(test[0], test[1]) if test else None)
+        return Dataset.from_arrays(x, y, test=(test[0], test[1]) if test else None, input_scaling=scaling)
     raise InputError("data: expected a Dataset, the name of one, (x, y) or (x, y, test_x, test_y)")
 
 

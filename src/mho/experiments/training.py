@@ -446,10 +446,11 @@ class _Training:
         devices: Devices,
         show: Show,
         make: MakeLearner | None = None,
+        keep: bool = True,
     ) -> None:
         self.name, self.configuration, self.dataset = name, configuration, dataset
         devices.check_batch(configuration.batch_size)
-        self.folder, self.devices = folder, devices
+        self.folder, self.devices, self.keep = folder, devices, keep
         self.show = show if devices.leads else Quiet()
         self.interval = 60.0 * checkpoint_minutes
         self.samples, self.features = dataset.train_inputs.shape
@@ -491,7 +492,7 @@ class _Training:
         state = self.devices.placed(state)
         if saved is None:
             self._checkpoint(state, 0)  # so that a run can be gone on with whenever it is killed
-        log = MetricsLog(self.folder, self.metrics) if self.devices.leads else None
+        log = MetricsLog(self.folder, self.metrics) if self.devices.leads and self.keep else None
         try:
             state = self.devices.together(lambda: self._epochs(state, log))
         finally:
@@ -499,7 +500,7 @@ class _Training:
                 log.close()
             self.learner.close()
         network = self.devices.gathered(state.network)
-        if self.devices.leads:
+        if self.devices.leads and self.keep:
             plot_curves(self.metrics, self.folder / "curves.png")
             plot_histograms(self.learner.weights(network), self.learner.weight_name, self.folder / "histograms.png")
         return Finished(self.folder, self.metrics, trained=True, network=network)
@@ -699,6 +700,8 @@ class _Training:
         )
 
     def _checkpoint(self, state: TrainingState, step: int) -> None:
+        if not self.keep:
+            return
         state = self.devices.gathered(state)
         if not self.devices.leads:
             return
