@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.core import Tracer
 
 from mho.elements import AntiparallelDiodes, IdealDiode, PiecewiseDiode, TwoTerminal
 from mho.errors import InputError
@@ -147,25 +146,15 @@ def analog_learner(
         nudged_by = configured_cost(configuration) if configuration.nudging == "energy" else None
         simulated = solver = Ngspice(network, nudged_by, processes=configuration.processes, rtol=configuration.rtol)
     trained = configuration.trained
-    # What is not trained is the same for all steps; as constants XLA can compute with it beforehand.
-    constants = jax.tree.map(_shared, eqx.filter(network, trained_part(network, trained), inverse=True))
-
     rule = learning_rule(configuration, solver)
-
-    def frozen(network: LayeredNetwork) -> LayeredNetwork:
-        """The network as it trains: with what is not trained as it was at the start."""
-        if simulated is not None:
-            return network
-        return eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
 
     def gradient(
         network: LayeredNetwork, inputs: Array, targets: Array, key: Array, beta: float | Array | None = None
     ) -> Gradient:
         used = rule if beta is None else dataclasses.replace(rule, beta=beta)
-        return used.gradient(frozen(network), inputs, targets, trained=trained, key=key)
+        return used.gradient(network, inputs, targets, trained=trained, key=key)
 
     def predict(network: LayeredNetwork, inputs: Array) -> tuple[Array, Array]:
-        network = frozen(network)
         point = solver.solve(network, network.drive(inputs))
         return network.prediction(point.voltages), point.residual <= solver.rtol
 
@@ -187,14 +176,6 @@ def analog_learner(
         traceable=simulated is None,
         close=(lambda: None) if simulated is None else simulated.close,
     )
-
-
-def _shared(parameter: Array) -> Array | np.ndarray:
-    """One number where all entries of a parameter are equal; while JAX traces the learner itself, they are not known."""
-    if isinstance(parameter, Tracer):
-        return parameter
-    values = np.asarray(parameter)
-    return values.flat[0] if values.size and np.all(values == values.flat[0]) else values
 
 
 def _together(parts: list[np.ndarray]) -> np.ndarray:

@@ -135,9 +135,7 @@ def train_step(
     inputs, expected = batch
     targets = devices.shared_samples(target_voltages(expected, classes, learner.target_voltage))
     gradient: Any = learner.gradient(state.network, inputs, targets, jax.random.fold_in(key, state.step))
-    network, optimizer_state = updated(
-        state.network, gradient.by_parameter, learner.optimizer, state.optimizer_state
-    )
+    network, optimizer_state = updated(state.network, gradient.by_parameter, learner.optimizer, state.optimizer_state)
     tally = Tally(
         state.tally.loss + gradient.cost,
         state.tally.error + jnp.sum(sample_errors(gradient.prediction, expected, learner.target_voltage)),

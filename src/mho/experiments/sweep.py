@@ -34,7 +34,7 @@ from mho.experiments.epoch import (
     train_step,
 )
 from mho.experiments.error import error_scale
-from mho.experiments.learner import Learner
+from mho.experiments.learner import Learner, with_constants
 from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.training import experiment_data, learner, next_piece, untrained_network
 from mho.learning.update import scale_by_layer
@@ -127,6 +127,7 @@ def sweep(
     # Rates, decay and nudging factor are each member's own, so the learner that all share has none.
     template = dataclasses.replace(configuration, learning_rates=(1.0,), decay=1.0)
     common = learner(template, features, outputs, steps, data.image_shape)
+    common = with_constants(common, common.network)
     networks = [untrained_network(member, features, outputs, data.image_shape) for member in members]
     rates = np.array([_rates(member, common.network) for member in members], np.float32)
     decays = np.array([member.decay for member in members], np.float32)

@@ -54,7 +54,7 @@ from mho.experiments.epoch import (
     sample_order,
 )
 from mho.experiments.error import error_scale
-from mho.experiments.learner import Learner
+from mho.experiments.learner import Learner, with_constants
 from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.plots import plot_curves, plot_histograms
 from mho.experiments.probe import Probe, judge, root_mean_square, take_sample
@@ -491,6 +491,7 @@ class _Training:
             stored = read_checkpoint(saved)
             state, bookmark = stored.state(state), stored.bookmark
             self.metrics, self.seconds = bookmark.metrics, bookmark.seconds
+        self.learner = with_constants(self.learner, state.network)
         state = self.devices.placed(state)
         if saved is None:
             self._checkpoint(state, 0)  # so that a run can be gone on with whenever it is killed
