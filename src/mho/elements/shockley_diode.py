@@ -25,7 +25,7 @@ LARGEST_CURRENT = 1e12
 
 
 def thermal_voltage(temperature: Array | float) -> Array | float:
-    """K T / q [V] at a temperature in kelvin."""
+    """k T / q [V] at a temperature in kelvin."""
     return BOLTZMANN / ELEMENTARY_CHARGE * temperature
 
 
