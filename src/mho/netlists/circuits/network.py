@@ -66,7 +66,8 @@ def netlist_network(
     if wrong.size:
         name, value = netlist.resistors.names[rows[wrong[0]]], conductance[wrong[0]]
         raise InputError(
-            f"{netlist.files[0]}: programmable resistor {name!r} begins at {value:g} S: must be within the bounds {lower:g} to {upper:g} S"
+            f"{netlist.files[0]}: programmable resistor {name!r} begins at {value:g} S: must be within the bounds "
+            f"{lower:g} to {upper:g} S"
         )
     sources = _listed(inputs)
     gains = np.asarray(input_gain, np.float64)
