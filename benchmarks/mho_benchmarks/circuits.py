@@ -101,7 +101,7 @@ def solved(kind: str, nodes: int, path: str) -> None:
         "elements": elements,
         "seconds": seconds,
         "processor_seconds": processor,
-        "newton_steps": int(point.iterations),
+        "newton_steps": int(point.steps),
         "factorisations": int(point.factorisations),
         "gradient_steps": int(point.gradient_steps),
         "residual": float(point.residual),

@@ -26,9 +26,9 @@ from jax import Array
 from mho.experiments.configuration import AnalogConfiguration, BaselineConfiguration
 from mho.experiments.data import Dataset, load_dataset
 from mho.experiments.registry import experiment
-from mho.networks import LayeredNetwork
+from mho.networks import Drive, LayeredNetwork
 from mho.precision import double
-from mho.steady import OperatingPoint, coordinate_descent, load, mean_field
+from mho.steady import MeanFieldSweeps, Solution, Solver, Sweeps
 from mho_benchmarks import rivals
 from mho_benchmarks.epoch import PEER, JaxTurn
 from mho_benchmarks.scaling import exponent, plot_scaling
@@ -138,22 +138,29 @@ def _settling(data: Dataset) -> list[Row]:
             if kind == "trained":
                 training()
             network = training.state.network
-            suited = mean_field.suits(network)
+            suited = MeanFieldSweeps().suits(network)
             rows.append(
                 {
                     "hidden_layers": depth,
                     "conductances": kind,
-                    "plain": _settled(coordinate_descent.settle, network, images),
-                    "mean_field": _settled(mean_field.settle, network, images) if suited else None,
+                    "plain": _settled(_by(Sweeps), network, images),
+                    "mean_field": _settled(_by(MeanFieldSweeps), network, images) if suited else None,
                     **{name: _settled(rival, network, images) for name, rival in RIVALS.items()},
                 }
             )
     return rows
 
 
-def _settled(settle: Callable[..., OperatingPoint], network: LayeredNetwork, images: np.ndarray) -> Row:
-    def free_phase(network: LayeredNetwork, inputs: Array, rtol: float) -> OperatingPoint:
-        return settle(network, load(network, inputs), rtol=rtol, max_sweeps=MOST_SWEEPS)
+def _by(kind: type[Solver]) -> Callable[..., Solution]:
+    def settle(network: LayeredNetwork, drive: Drive, *, rtol: float, max_steps: int) -> Solution:
+        return kind(rtol, max_steps).solve(network, drive)
+
+    return settle
+
+
+def _settled(settle: Callable[..., Solution], network: LayeredNetwork, images: np.ndarray) -> Row:
+    def free_phase(network: LayeredNetwork, inputs: Array, rtol: float) -> Solution:
+        return settle(network, network.drive(inputs), rtol=rtol, max_steps=MOST_SWEEPS)
 
     compiled = eqx.filter_jit(free_phase)
     inputs, best = jnp.asarray(images, jnp.float32), math.inf
@@ -164,10 +171,10 @@ def _settled(settle: Callable[..., OperatingPoint], network: LayeredNetwork, ima
         best = min(best, time.perf_counter() - begin)
     fine: Any = double(compiled)(network, images, FINE_RTOL)  # pyright: ignore[reportArgumentType]
     return {
-        "sweeps": int(point.sweeps),
+        "sweeps": int(point.steps),
         "residual": float(jnp.max(point.residual)),
         "seconds": best,
-        "fine_sweeps": int(fine.sweeps),
+        "fine_sweeps": int(fine.steps),
         "fine_residual": float(np.max(fine.residual)),
     }
 
@@ -186,7 +193,7 @@ def _steps(data: Dataset) -> list[Row]:
 
             @eqx.filter_jit
             def fixed(network: LayeredNetwork, inputs: Array, sweeps: int = fixed_sweeps) -> Array:
-                point = coordinate_descent.settle(network, load(network, inputs), rtol=0.0, max_sweeps=sweeps)
+                point = Sweeps(0.0, sweeps).solve(network, network.drive(inputs))
                 return jnp.max(point.residual)
 
             for kind in ("random", "trained"):

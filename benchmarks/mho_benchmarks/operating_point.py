@@ -20,7 +20,7 @@ from mho.networks import LayeredNetwork
 from mho.ngspice.process import NgspiceProcess
 from mho.ngspice.simulator import NgspiceSession
 from mho.precision import double, widened
-from mho.steady import operating_point
+from mho.steady import Auto, solve
 
 BATCH = 1000
 SINGLE = 20
@@ -84,10 +84,10 @@ def table(rows: Sequence[Row]) -> list[str]:
 def _ours(network: LayeredNetwork, images: np.ndarray, *, turns: int) -> tuple[float, tuple[np.ndarray, ...]]:
     """The best of some turns, compiled before; float64."""
     network = widened(network)
-    best, point = float("inf"), operating_point(network, images, rtol=RTOL)
+    best, point = float("inf"), solve(network, images, solver=Auto(RTOL, 10_000))
     for _ in range(turns):
         begin = time.perf_counter()
-        point = operating_point(network, images, rtol=RTOL)
+        point = solve(network, images, solver=Auto(RTOL, 10_000))
         best = min(best, time.perf_counter() - begin)
     return best, tuple(np.asarray(v) for v in point.voltages)
 

@@ -10,7 +10,7 @@ system by conjugate gradients (Hestenes and Stiefel 1952), preconditioned by a s
 Eisenstat's form (1981): one product forward and one backward with each crossbar in a step, as in a sweep.
 
 Both need networks without amplifiers. Elimination of one layer after the other is left out: it takes nodes³ operations for
-every sample and layer, where a sweep takes nodes². Residuals are those of `OperatingPoint`, of the outputs, too; `sweeps`
+every sample and layer, where a sweep takes nodes². Residuals are those of `Solution`, of the outputs, too; `sweeps`
 counts products with the crossbars between layers, in those of a plain sweep.
 """
 
@@ -19,8 +19,8 @@ from collections.abc import Callable, Sequence
 import jax.numpy as jnp
 from jax import Array, lax
 
-from mho.networks import LayeredNetwork, Voltages
-from mho.steady import Load, OperatingPoint
+from mho.networks import LayeredDrive, LayeredNetwork, Voltages
+from mho.steady import Solution
 from mho.steady.coordinate_descent import drawn_back, imbalance, node_voltage
 
 MIXED = 4
@@ -33,9 +33,9 @@ _Solve = Callable[[Voltages, Voltages, Voltages, Array], tuple[Voltages, Array]]
 1 at free nodes and 0 at others, and residuals."""
 
 
-def anderson(network: LayeredNetwork, load: Load, *, rtol: float, max_sweeps: int) -> OperatingPoint:
+def anderson(network: LayeredNetwork, drive: LayeredDrive, *, rtol: float, max_steps: int) -> Solution:
     """Sweep from mixed currents; where that does not lower a sample's residual, it goes on from the unmixed ones."""
-    widths = [a.shape[0] for a in load.conductances[:-1]]
+    widths = [a.shape[0] for a in drive.conductances[:-1]]
     cuts = [sum(widths[: k + 1]) for k in range(len(widths) - 1)]
 
     def sweep(drawn: Array) -> tuple[Voltages, Array, Array]:
@@ -43,10 +43,10 @@ def anderson(network: LayeredNetwork, load: Load, *, rtol: float, max_sweeps: in
         voltages: list[Array] = []
         used = [*jnp.split(drawn, cuts, -1), jnp.zeros((), drawn.dtype)]
         for k, back in enumerate(used):
-            current = _ahead(network, load, k, voltages) + back
-            voltages.append(node_voltage(network.layers[k].element, load.conductances[k], current, current))
+            current = _ahead(network, drive, k, voltages) + back
+            voltages.append(node_voltage(network.layers[k].element, drive.conductances[k], current, current))
         new = [drawn_back(network, k, v) for k, v in enumerate(voltages[1:])]
-        left = _residual(network, load, voltages, _currents(network, load, voltages, new))
+        left = _residual(network, drive, voltages, _currents(network, drive, voltages, new))
         return tuple(voltages), jnp.concatenate(new, -1), left
 
     def mixed(new: Array, out: Array, news: Array, outs: Array) -> Array:
@@ -78,20 +78,20 @@ def anderson(network: LayeredNetwork, load: Load, *, rtol: float, max_sweeps: in
         return mixed(new, out, news, outs), voltages, new, out, residual, news, outs, ~taken, sweeps + 1
 
     def unsettled(state: tuple) -> Array:
-        return jnp.any(~(state[4] <= rtol)) & (state[-1] < max_sweeps)
+        return jnp.any(~(state[4] <= rtol)) & (state[-1] < max_steps)
 
-    batch, dtype = load.input_current.shape[0], load.input_current.dtype
+    batch, dtype = drive.input_current.shape[0], drive.input_current.dtype
     zero = jnp.zeros((batch, sum(widths)), dtype)
     voltages, new, residual = sweep(zero)
     history = jnp.zeros((batch, MIXED, sum(widths)), dtype)
     first = (new, voltages, new, new, residual, history, history, jnp.ones(batch, bool), jnp.int32(1))
     end = lax.while_loop(unsettled, step, first)
-    return OperatingPoint(end[1], end[4], end[-1])
+    return Solution(end[1], end[4], end[-1])
 
 
-def newton_krylov(network: LayeredNetwork, load: Load, *, rtol: float, max_sweeps: int) -> OperatingPoint:
+def newton_krylov(network: LayeredNetwork, drive: LayeredDrive, *, rtol: float, max_steps: int) -> Solution:
     """Active sets, their systems by preconditioned conjugate gradients."""
-    conductances, last = load.conductances, len(network.layers) - 1
+    conductances, last = drive.conductances, len(network.layers) - 1
 
     def forward(current: Sequence[Array], free: Voltages) -> list[Array]:
         solved: list[Array] = []
@@ -130,30 +130,30 @@ def newton_krylov(network: LayeredNetwork, load: Load, *, rtol: float, max_sweep
             return v, rest, along, new, count + 2
 
         def unsolved(state: tuple) -> Array:
-            return jnp.any(left(state[1]) > goal) & (state[-1] < 2 * max_sweeps)
+            return jnp.any(left(state[1]) > goal) & (state[-1] < 2 * max_steps)
 
         rest = forward(surplus, free)
         steep = [a * r for a, r in zip(conductances, rest, strict=True)]
         v, *_, count = lax.while_loop(unsolved, step, (start, rest, steep, _dot(rest, steep), jnp.int32(1)))
         return tuple(v), count
 
-    return _active_sets(network, load, solve, rtol, max_sweeps)
+    return _active_sets(network, drive, solve, rtol, max_steps)
 
 
-def _active_sets(network: LayeredNetwork, load: Load, solve: _Solve, rtol: float, max_sweeps: int) -> OperatingPoint:
+def _active_sets(network: LayeredNetwork, drive: LayeredDrive, solve: _Solve, rtol: float, max_steps: int) -> Solution:
     """Solve for the free nodes and take their set anew, until every sample's residual is at most `rtol`."""
     elements = [layer.element for layer in network.layers]
 
     def seen(voltages: Voltages) -> tuple[Voltages, Array]:
         back = [drawn_back(network, k, v) for k, v in enumerate(voltages[1:])]
-        current = _currents(network, load, voltages, back)
-        return tuple(current), _residual(network, load, voltages, current)
+        current = _currents(network, drive, voltages, back)
+        return tuple(current), _residual(network, drive, voltages, current)
 
     def step(state: tuple) -> tuple:
         voltages, current, residual, passes = state
         # A node is free where its neighbours' current would take it to its diode's blocking side.
         alone = [
-            node_voltage(e, a, c, v) for e, a, c, v in zip(elements, load.conductances, current, voltages, strict=True)
+            node_voltage(e, a, c, v) for e, a, c, v in zip(elements, drive.conductances, current, voltages, strict=True)
         ]
         free = [(v != 0).astype(v.dtype) for v in alone]
         free[-1] = jnp.ones_like(free[-1])
@@ -164,40 +164,44 @@ def _active_sets(network: LayeredNetwork, load: Load, solve: _Solve, rtol: float
         return voltages, *seen(voltages), passes + made + 2
 
     def unsettled(state: tuple) -> Array:
-        return jnp.any(~(state[2] <= rtol)) & (state[-1] < 2 * max_sweeps)
+        return jnp.any(~(state[2] <= rtol)) & (state[-1] < 2 * max_steps)
 
     voltages: list[Array] = []
     for k, element in enumerate(elements):
-        current = _ahead(network, load, k, voltages)
-        voltages.append(node_voltage(element, load.conductances[k], current, current))
+        current = _ahead(network, drive, k, voltages)
+        voltages.append(node_voltage(element, drive.conductances[k], current, current))
     first = (tuple(voltages), *seen(tuple(voltages)), jnp.int32(2))
     settled, _, residual, passes = lax.while_loop(unsettled, step, first)
-    return OperatingPoint(settled, residual, (passes + 1) // 2)
+    return Solution(settled, residual, (passes + 1) // 2)
 
 
-def _constant(network: LayeredNetwork, load: Load) -> list[Array]:
+def _constant(network: LayeredNetwork, drive: LayeredDrive) -> list[Array]:
     """Currents into the nodes from sources alone [A], (batch, nodes)."""
-    constant = [load.input_current]
-    constant += [jnp.zeros((constant[0].shape[0], *a.shape), constant[0].dtype) for a in load.conductances[1:]]
+    constant = [drive.input_current]
+    constant += [jnp.zeros((constant[0].shape[0], *a.shape), constant[0].dtype) for a in drive.conductances[1:]]
     biases = [layer.bias for layer in network.layers]
     return [c if bias is None else c + bias.injected for c, bias in zip(constant, biases, strict=True)]
 
 
-def _ahead(network: LayeredNetwork, load: Load, index: int, voltages: Sequence[Array]) -> Array:
+def _ahead(network: LayeredNetwork, drive: LayeredDrive, index: int, voltages: Sequence[Array]) -> Array:
     """Current into a layer's grounded nodes [A] from the layer before and from sources."""
-    constant = _constant(network, load)[index]
+    constant = _constant(network, drive)[index]
     return constant if index == 0 else constant + network.layers[index].crossbar.current(voltages[index - 1])
 
 
-def _currents(network: LayeredNetwork, load: Load, voltages: Sequence[Array], back: Sequence[Array]) -> list[Array]:
+def _currents(
+    network: LayeredNetwork, drive: LayeredDrive, voltages: Sequence[Array], back: Sequence[Array]
+) -> list[Array]:
     """Currents that neighbours drive into each layer's nodes [A], given those that are drawn back."""
-    ahead = [_ahead(network, load, k, voltages) for k in range(len(voltages))]
+    ahead = [_ahead(network, drive, k, voltages) for k in range(len(voltages))]
     return [*(a + b for a, b in zip(ahead, back, strict=False)), ahead[-1]]
 
 
-def _residual(network: LayeredNetwork, load: Load, voltages: Sequence[Array], currents: Sequence[Array]) -> Array:
+def _residual(
+    network: LayeredNetwork, drive: LayeredDrive, voltages: Sequence[Array], currents: Sequence[Array]
+) -> Array:
     """The largest imbalance of a layer relative to the largest current into it, (batch,)."""
-    laws = zip(network.layers, load.conductances, currents, voltages, strict=True)
+    laws = zip(network.layers, drive.conductances, currents, voltages, strict=True)
     ratios = [out / driven for out, driven in (imbalance(layer.element, a, c, v) for layer, a, c, v in laws)]
     return jnp.max(jnp.stack(ratios), 0)
 

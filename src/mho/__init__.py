@@ -1,3 +1,116 @@
-"""mho: analog neural networks, trained by equilibrium propagation."""
+"""mho: analog neural networks, trained by equilibrium propagation.
+
+The public names below are loaded when they are first used, so that `import mho` costs next to nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "mho.elements": (
+        "AntiparallelDiodes",
+        "BidirectionalAmplifier",
+        "CurrentSource",
+        "IdealDiode",
+        "JunctionDiode",
+        "PiecewiseDiode",
+        "ProgrammableResistor",
+        "ShockleyDiode",
+        "TwoTerminal",
+    ),
+    "mho.errors": ("InputError", "MhoError"),
+    "mho.estimators": ("CircuitClassifier", "CircuitRegressor"),
+    "mho.experiments.data": ("Dataset", "load_dataset"),
+    "mho.experiments.fit": ("fit",),
+    "mho.experiments.prediction": ("load", "predict"),
+    "mho.learning": (
+        "CoupledLearning",
+        "CrossEntropy",
+        "EquilibriumPropagation",
+        "ImplicitGradient",
+        "Rule",
+        "SquaredError",
+    ),
+    "mho.netlists": ("read_netlist",),
+    "mho.netlists.circuits.network": ("netlist_network",),
+    "mho.netlists.writing.network_netlist": ("write_netlist",),
+    "mho.networks": ("Circuit", "CircuitBuilder", "LayeredNetwork", "convolutional_network", "layered_network"),
+    "mho.networks.random_graph": ("random_graph",),
+    "mho.networks.square_lattice": ("square_lattice",),
+    "mho.ngspice.layered_simulation": ("Ngspice",),
+    "mho.steady": (
+        "Auto",
+        "Clamp",
+        "DenseNewton",
+        "MeanFieldSweeps",
+        "PooledSweeps",
+        "Solution",
+        "Solver",
+        "Sweeps",
+        "kirchhoff_residual",
+        "solve",
+    ),
+}
+"""Public names by the module that has them."""
+_MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
+
+__all__ = [*sorted(_MODULES), "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
+
+if TYPE_CHECKING:
+    from mho.elements import (
+        AntiparallelDiodes,
+        BidirectionalAmplifier,
+        CurrentSource,
+        IdealDiode,
+        JunctionDiode,
+        PiecewiseDiode,
+        ProgrammableResistor,
+        ShockleyDiode,
+        TwoTerminal,
+    )
+    from mho.errors import InputError, MhoError
+    from mho.estimators import CircuitClassifier, CircuitRegressor
+    from mho.experiments.data import Dataset, load_dataset
+    from mho.experiments.fit import fit
+    from mho.experiments.prediction import load, predict
+    from mho.learning import (
+        CoupledLearning,
+        CrossEntropy,
+        EquilibriumPropagation,
+        ImplicitGradient,
+        Rule,
+        SquaredError,
+    )
+    from mho.netlists import read_netlist
+    from mho.netlists.circuits.network import netlist_network
+    from mho.netlists.writing.network_netlist import write_netlist
+    from mho.networks import Circuit, CircuitBuilder, LayeredNetwork, convolutional_network, layered_network
+    from mho.networks.random_graph import random_graph
+    from mho.networks.square_lattice import square_lattice
+    from mho.ngspice.layered_simulation import Ngspice
+    from mho.steady import (
+        Auto,
+        Clamp,
+        DenseNewton,
+        MeanFieldSweeps,
+        PooledSweeps,
+        Solution,
+        Solver,
+        Sweeps,
+        kirchhoff_residual,
+        solve,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'mho' has no attribute {name!r}")
+    found = getattr(importlib.import_module(_MODULES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

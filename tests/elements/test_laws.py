@@ -151,7 +151,7 @@ def _deviation(element, conductance, current, change):
     rest, whole = settled(current), settled(current + change)
     deviating = element.deviating(rest, current - conductance * rest)
     moved = deviating.node_voltage(conductance, change, jnp.zeros_like(change))
-    return rest, moved, whole, deviating.mismatch(moved, change - conductance * moved)
+    return rest, moved, whole, deviating.law_residual(moved, change - conductance * moved)
 
 
 @pytest.mark.parametrize("kind", ELEMENTS)
@@ -190,11 +190,11 @@ def test_ideal_diode_blocks_or_conducts_and_never_both(dtype, seed):
     assert (polarity * voltage >= 0).all()
     np.testing.assert_allclose(voltage[blocks], (current / conductance)[blocks], rtol=4 * np.finfo(dtype).eps)
     assert (voltage[~blocks] == 0).all() and (polarity * through <= 0)[~blocks].all()
-    assert np.abs(diode.mismatch(voltage, through)).max() <= 4 * np.finfo(dtype).eps * np.abs(current).max()
-    # At a clamped node a current of the wrong sign is all mismatch, one of the right sign none.
-    wrong = np.asarray(diode.mismatch(np.zeros_like(voltage), polarity))
+    assert np.abs(diode.law_residual(voltage, through)).max() <= 4 * np.finfo(dtype).eps * np.abs(current).max()
+    # At a clamped node a current of the wrong sign is all residual, one of the right sign none.
+    wrong = np.asarray(diode.law_residual(np.zeros_like(voltage), polarity))
     np.testing.assert_array_equal(wrong, polarity)
-    assert (np.asarray(diode.mismatch(np.zeros_like(voltage), -polarity)) == 0).all()
+    assert (np.asarray(diode.law_residual(np.zeros_like(voltage), -polarity)) == 0).all()
 
 
 def test_shockley_at_published_points():

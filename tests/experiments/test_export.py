@@ -23,7 +23,7 @@ from mho.netlists.circuits.circuit import netlist_circuit
 from mho.netlists.writing.layered_netlist import layer_voltages, node_names
 from mho.networks import Branches, Circuit
 from mho.precision import double
-from mho.steady import operating_point
+from mho.steady import solve
 from mho.steady.newton import solve_circuit
 from referee import batch_voltages
 
@@ -60,10 +60,10 @@ def test_ngspice_agrees_on_the_exported_file_in_both_phases(run: Path, tmp_path:
     target = np.eye(data.classes)[data.test_targets[SAMPLE : SAMPLE + 1]]
     half = target.shape[1]
     nothing = CurrentSource(np.zeros((1, 2 * half)))  # type: ignore[arg-type]
-    free = operating_point(network, inputs, nudge=nothing).voltages
+    free = solve(network, inputs, attached=nothing).voltages
     pull = HELD.beta * (free[-1][:, :half] - free[-1][:, half:] - target)
     held: Any = np.concatenate([pull, -pull], 1)
-    nudged = operating_point(network, inputs, nudge=CurrentSource(held)).voltages
+    nudged = solve(network, inputs, attached=CurrentSource(held)).voltages
     newest = next(checkpoint_folder(run).iterdir())
     for phase, source, expected in (("free", run, free), ("nudged", newest, nudged)):
         path = tmp_path / f"{phase}.cir"
@@ -114,7 +114,7 @@ def with_currents(network: Any, inputs: np.ndarray, drawn: np.ndarray) -> dict[s
         voltages = solve_circuit(held, inputs[0]).voltages
         return {network.node_names[k]: float(voltages[k]) for k in range(1, network.nodes)}
     at_nodes: Any = np.concatenate([-drawn, drawn], 1) if network.paired_outputs else -drawn
-    voltages = operating_point(network, inputs, nudge=CurrentSource(at_nodes)).voltages
+    voltages = solve(network, inputs, attached=CurrentSource(at_nodes)).voltages
     found = zip(node_names(network), voltages, strict=True)
     return {name: float(v) for names, row in found for name, v in zip(names, np.asarray(row)[0], strict=True)}
 

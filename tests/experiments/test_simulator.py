@@ -18,10 +18,11 @@ from mho.experiments.data import load_dataset
 from mho.experiments.epoch import compile_epoch, initial_state, sample_order
 from mho.experiments.run import read_metrics
 from mho.experiments.training import learner, train, trained_network
-from mho.learning import CrossEntropy, SquaredError, equilibrium_propagation
-from mho.ngspice.layered_simulation import SimulatedNetwork
+from mho.learning import CrossEntropy, EquilibriumPropagation, SquaredError
+from mho.ngspice.layered_simulation import Ngspice
 from mho.ngspice.simulator import SpiceError
 from mho.precision import double
+from mho.steady import Auto
 from random_circuits import STRUCTURES, random_network, random_samples
 from referee import require_ngspice
 
@@ -101,13 +102,13 @@ def test_the_gradient_is_the_same_in_float64(structure: str, nudging: str) -> No
     cost = STRUCTURES[structure].cost
 
     @double
-    def gradient(network, inputs, targets, **settle):
-        rest = {"beta": 1e-3, "nudging": nudging, "rtol": 1e-13, "max_sweeps": 10_000, **settle}
-        return equilibrium_propagation(network, inputs, targets, cost, **rest)
+    def gradient(network, inputs, targets, solver):
+        rule = EquilibriumPropagation(cost, beta=1e-3, nudging=nudging, solver=solver)
+        return rule.gradient(network, inputs, targets, trained=("conductance", "bias"))
 
-    with SimulatedNetwork(network, cost if nudging == "energy" else None, processes=1) as simulated:
-        theirs = gradient(network, inputs, targets, settle=simulated.settle)
-    ours = gradient(network, inputs, targets)
+    with Ngspice(network, cost if nudging == "energy" else None, processes=1) as simulated:
+        theirs = gradient(network, inputs, targets, simulated)
+    ours = gradient(network, inputs, targets, Auto(1e-13, 10_000))
     assert ours.unconverged == 0 and theirs.residual < 1e-7
     for a, b in zip(jax.tree.leaves(ours.by_parameter), jax.tree.leaves(theirs.by_parameter), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-5 * np.abs(a).max())
@@ -137,17 +138,14 @@ def test_a_state_that_is_not_found_is_never_taken_for_one(monkeypatch: pytest.Mo
     structure = STRUCTURES["linear"]
     network = random_network(structure, 0)
     inputs, targets = random_samples(structure, 0)
-    settings = {"beta": 3.0, "rtol": 1e-9, "max_sweeps": 100}
-    with SimulatedNetwork(network, SquaredError(), processes=1) as simulated:
-        gradient = double(
-            lambda n, x, y: equilibrium_propagation(n, x, y, SquaredError(), **settings, settle=simulated.settle)
-        )
+    with Ngspice(network, SquaredError(), processes=1, rtol=1e-9) as simulated:
+        gradient = double(EquilibriumPropagation(beta=3.0, solver=simulated).gradient)
         # Nudged against a cost as steep, the circuit has a state, but no stable one: a voltage would run away.
         assert gradient(network, inputs, targets).unconverged == len(inputs)
         with pytest.raises(InputError, match="was not parsed with a EnergyNudge of this cost"):
-            double(
-                lambda n, x, y: equilibrium_propagation(n, x, y, CrossEntropy(), **settings, settle=simulated.settle)
-            )(network, inputs, targets)
+            double(EquilibriumPropagation(CrossEntropy(), beta=3.0, solver=simulated).gradient)(
+                network, inputs, targets
+            )
         simulated._pool._sessions[0]._ngspice.kill()
         with pytest.raises(SpiceError, match="ngspice was killed by SIGKILL"):
             gradient(network, inputs, targets)

@@ -29,8 +29,9 @@ from mho.experiments.progress import Quiet, Standing
 from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.run import checkpoint_folder, create_run, exclusive, read_metrics
 from mho.experiments.training import experiment_data, learner, resume, train, trained_network
-from mho.learning import OPTIMIZERS, PARAMETERS
+from mho.learning import OPTIMIZERS
 from mho.learning.equilibrium_propagation import Nudging, Variant
+from mho.networks import LayeredNetwork
 
 pytestmark = pytest.mark.usefixtures("compiled_once")
 
@@ -424,7 +425,7 @@ def test_the_choices_are_those_that_learning_has() -> None:
     fields = get_type_hints(AnalogConfiguration)
     assert get_args(fields["variant"]) == get_args(Variant)
     assert get_args(fields["nudging"]) == get_args(Nudging)
-    assert get_args(get_args(fields["trained"])[0]) == PARAMETERS
+    assert get_args(get_args(fields["trained"])[0]) == LayeredNetwork.parameters
     assert get_args(fields["optimizer"]) == tuple(OPTIMIZERS)
 
 

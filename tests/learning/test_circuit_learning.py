@@ -7,9 +7,10 @@ import pytest
 
 from mho.elements import PiecewiseDiode, ShockleyDiode
 from mho.errors import InputError
-from mho.learning import SquaredError, coupled_learning, equilibrium_propagation, implicit_gradient
+from mho.learning import CoupledLearning, EquilibriumPropagation, ImplicitGradient
 from mho.networks import Circuit, CircuitBuilder
 from mho.precision import double
+from mho.steady import Auto, solve
 from mho.steady.newton import solve_circuit
 
 INPUTS = np.array([[-1.0, 0.3], [0.6, -0.8], [1.0, 1.0]])
@@ -41,7 +42,7 @@ def amplified() -> Circuit:
 @double
 @eqx.filter_jit
 def implicit(circuit, inputs, targets):
-    return implicit_gradient(circuit, inputs, targets, SquaredError(), trained=TRAINED, rtol=1e-11)
+    return ImplicitGradient(solver=Auto(1e-11)).gradient(circuit, inputs, targets, trained=TRAINED)
 
 
 def leaves(gradient) -> list[np.ndarray]:
@@ -80,9 +81,8 @@ def test_equilibrium_propagation_tends_to_the_gradient(variant, tolerance, nudgi
     @double
     @eqx.filter_jit
     def propagate(circuit, inputs, targets):
-        cost = SquaredError()
-        settings = {"beta": 1e-7, "variant": variant, "nudging": nudging, "trained": TRAINED, "rtol": 1e-11}
-        return equilibrium_propagation(circuit, inputs, targets, cost, **settings)
+        rule = EquilibriumPropagation(beta=1e-7, variant=variant, nudging=nudging, solver=Auto(1e-11))
+        return rule.gradient(circuit, inputs, targets, trained=TRAINED)
 
     circuit = amplified()
     found = propagate(circuit, INPUTS, TARGETS)
@@ -93,7 +93,7 @@ def test_equilibrium_propagation_tends_to_the_gradient(variant, tolerance, nudgi
 
 def test_coupled_learning_is_the_contrast_of_two_solved_circuits():
     circuit, eta = amplified(), 0.1
-    rule = double(eqx.filter_jit(lambda c, x, y: coupled_learning(c, x, y, eta=eta, rtol=1e-11)))
+    rule = double(eqx.filter_jit(CoupledLearning(eta=eta, solver=Auto(1e-11)).gradient))
     inputs, targets = INPUTS[:1], TARGETS[:1]
     found = rule(circuit, inputs, targets)
     free = solve_circuit(circuit, inputs[0]).voltages
@@ -120,9 +120,9 @@ def test_coupled_learning_is_the_contrast_of_two_solved_circuits():
 def test_bad_settings_are_refused():
     circuit = amplified()
     with pytest.raises(InputError, match="η = 0"):
-        coupled_learning(circuit, INPUTS, TARGETS, eta=0.0)
+        CoupledLearning(eta=0.0)
     with pytest.raises(InputError, match="cannot train 'gain'"):
-        implicit_gradient(circuit, INPUTS, TARGETS, SquaredError(), trained=("gain",))
+        ImplicitGradient().gradient(circuit, INPUTS, TARGETS, trained=("gain",))
 
 
 def test_piecewise_diode_in_a_circuit():
@@ -134,3 +134,18 @@ def test_piecewise_diode_in_a_circuit():
     v = solve_circuit(builder.build()).voltages[2]
     # 1 mS (2 − v) = v/1 MΩ + (v − ½)(10 mS − 1 µS)
     assert v == pytest.approx((2e-3 + 0.5 * (1e-2 - 1e-6)) / (1e-3 + 1e-2), rel=1e-12)
+
+
+def test_jax_differentiates_through_a_circuits_solve():
+    """By elements and by inputs, against differences of certified operating points."""
+    circuit = jax.tree.map(np.asarray, amplified())
+
+    def cost(inputs):
+        solution = solve(circuit, inputs, solver=None if isinstance(inputs, np.ndarray) else Auto(1e-12))
+        return ((circuit.prediction(solution.voltages) - TARGETS) ** 2).sum()
+
+    slope = double(jax.grad(cost))(INPUTS)
+    for place in np.ndindex(INPUTS.shape):
+        step = np.zeros_like(INPUTS)
+        step[place] = 1e-5
+        assert slope[place] == pytest.approx((cost(INPUTS + step) - cost(INPUTS - step)) / 2e-5, rel=1e-6)

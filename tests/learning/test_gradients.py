@@ -1,6 +1,5 @@
 """Equilibrium propagation against the implicit gradient, and that against finite differences of the cost."""
 
-import importlib
 from functools import partial
 
 import equinox as eqx
@@ -10,17 +9,17 @@ import pytest
 
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
-from mho.learning import PARAMETERS, CrossEntropy, SquaredError, equilibrium_propagation, implicit_gradient
-from mho.learning.gradient import trained_part
-from mho.networks import MirroredCrossbar
+from mho.learning import CrossEntropy, EquilibriumPropagation, ImplicitGradient, SquaredError, trained_part
+from mho.networks import LayeredNetwork, MirroredCrossbar
 from mho.precision import double
-from mho.steady import load, settle
+from mho.steady import Auto, solve
 from random_circuits import CLASSES, STRUCTURES, Structure, random_network, random_samples
 
 SMOOTH = Structure((3, 3), ("antiparallel", "sinh"), (True, True), 0.5, True, True)
 CONVOLUTIONAL = Structure((24, 4, 3), ("antiparallel", None, "sinh"), (True, False, False), None, True, filters=(2,))
 COSTS = {"squared error": SquaredError(), "cross-entropy": CrossEntropy(2.0)}
 SEEDS = (0, 1)
+PARAMETERS = LayeredNetwork.parameters
 # Two per cent of the least conductance that an output can have, and less.
 BETAS = 2e-4 * 0.5 ** np.arange(4)
 KINDS = {
@@ -31,41 +30,23 @@ KINDS = {
 }
 
 
-@pytest.fixture
-def traced_beta(monkeypatch):
-    """β as an argument of the compiled function, so that one compilation serves all: its check wants a number."""
-    module = importlib.import_module("mho.learning.equilibrium_propagation")
-    monkeypatch.setattr(module, "check_settings", lambda *_: None)
-
-
 @double
 @partial(eqx.filter_jit, donate="none")
 def propagated(network, inputs, targets, cost, beta, variant, nudging, trained, key=None):
-    return equilibrium_propagation(
-        network,
-        inputs,
-        targets,
-        cost,
-        beta=beta,
-        variant=variant,
-        nudging=nudging,
-        trained=trained,
-        rtol=1e-13,
-        max_sweeps=10_000,
-        key=key,
-    )
+    rule = EquilibriumPropagation(cost, beta=beta, variant=variant, nudging=nudging, solver=Auto(1e-13, 10_000))
+    return rule.gradient(network, inputs, targets, trained=trained, key=key)
 
 
 @double
 @eqx.filter_jit
 def implicit(network, inputs, targets, cost, trained):
-    return implicit_gradient(network, inputs, targets, cost, trained=trained, rtol=1e-13, max_sweeps=10_000)
+    return ImplicitGradient(cost, solver=Auto(1e-13, 10_000)).gradient(network, inputs, targets, trained=trained)
 
 
 @double
 @eqx.filter_jit
 def mean_cost(network, inputs, targets, cost):
-    voltages = settle(network, load(network, inputs), rtol=1e-14, max_sweeps=2000).voltages
+    voltages = Auto(1e-14, 2000).solve(network, network.drive(inputs)).voltages
     return cost.value(network.prediction(voltages), targets).mean()
 
 
@@ -87,7 +68,7 @@ def relative(network, gradient, kind: str) -> np.ndarray:
         ("negative", "held", "cross-entropy", 1),
     ],
 )
-def test_bias_falls_as_a_power_of_beta(variant, nudging, cost, order, traced_beta):
+def test_bias_falls_as_a_power_of_beta(variant, nudging, cost, order):
     for seed in SEEDS:
         network = random_network(SMOOTH, seed)
         inputs, targets = random_samples(SMOOTH, seed)
@@ -108,7 +89,7 @@ def test_bias_falls_as_a_power_of_beta(variant, nudging, cost, order, traced_bet
             assert error[-1] < 0.1, (seed, kind, error)
 
 
-def test_shared_conductances_gather_the_gradients_of_their_resistors(traced_beta):
+def test_shared_conductances_gather_the_gradients_of_their_resistors():
     """A convolution's gradient meets the implicit one as β², and that is the sum over its resistors in a dense crossbar."""
     network = random_network(CONVOLUTIONAL, 1)
     inputs, targets = random_samples(CONVOLUTIONAL, 1)
@@ -171,7 +152,7 @@ def test_implicit_gradient_is_that_of_the_cost(cost):
 
 
 @pytest.mark.parametrize("name", ["drn"])
-def test_gradient_of_ideal_diodes_is_exact_while_none_switches(name, traced_beta):
+def test_gradient_of_ideal_diodes_is_exact_while_none_switches(name):
     """Between switches the network is linear: a squared error's held nudging, centred, has no bias at all."""
     structure = STRUCTURES[name]
     for seed in SEEDS:
@@ -186,7 +167,7 @@ def test_gradient_of_ideal_diodes_is_exact_while_none_switches(name, traced_beta
             np.testing.assert_allclose(near, right, rtol=1e-6, atol=1e-8 * np.abs(right).max())
 
 
-def test_random_sign_is_unbiased_to_the_centred_gradient(traced_beta):
+def test_random_sign_is_unbiased_to_the_centred_gradient():
     """The mean over both signs is the centred gradient to rounding; a draw is a mixture of the two."""
     structure = STRUCTURES["drn"]
     network = random_network(structure, 5)
@@ -211,7 +192,7 @@ def test_random_sign_is_unbiased_to_the_centred_gradient(traced_beta):
     assert abs(share - 0.5) < 4 * 0.5 / 400**0.5 and 0 < share < 1
 
 
-def test_negative_beta_beyond_stability_is_counted(traced_beta):
+def test_negative_beta_beyond_stability_is_counted():
     network = random_network(STRUCTURES["linear"], 0)
     inputs, targets = random_samples(STRUCTURES["linear"], 0)
     args = (network, inputs, targets, SquaredError(), np.float64(3.0), "centred", "energy", ("conductance",))
@@ -233,10 +214,12 @@ def test_negative_beta_beyond_stability_is_counted(traced_beta):
     ],
 )
 def test_settings_without_a_gradient_are_refused(change, message):
+    change = dict(change)
     network = random_network(STRUCTURES["linear"], 0)
     inputs, targets = random_samples(STRUCTURES["linear"], 0)
     with pytest.raises(InputError, match=message):
-        equilibrium_propagation(network, inputs, targets, SquaredError(), **{"beta": 1.0, **change})
+        trained = change.pop("trained", ("conductance",))
+        EquilibriumPropagation(**change).gradient(network, inputs, targets, trained=trained)
 
 
 def test_polarities_are_no_parameters():
@@ -245,3 +228,27 @@ def test_polarities_are_no_parameters():
     assert mask.layers[2].element.up.bias and not mask.layers[2].element.up.polarity
     assert not mask.layers[0].element.polarity
     assert CLASSES == 2 and mask.layers[3].crossbar.resistors.conductance
+
+
+@pytest.mark.parametrize("name", ["paper-deep", "pooled", "mixed"])
+def test_jax_differentiates_through_a_solve(name):
+    """All parameters of every kind, by `jax.grad`: the implicit gradient's local products, to rounding."""
+    network = random_network(STRUCTURES[name], 1)
+    inputs, targets = random_samples(STRUCTURES[name], 1)
+    solver = Auto(1e-13, 10_000)
+
+    @double
+    def both(network, inputs, targets):
+        network, inputs = jax.tree.map(jax.numpy.asarray, (network, inputs))
+        free, held = eqx.partition(network, network.marked(PARAMETERS))
+
+        def cost(free):
+            varied = eqx.combine(free, held)
+            prediction = varied.prediction(solve(varied, inputs, solver=solver).voltages)
+            return SquaredError().value(prediction, targets).mean()
+
+        rule = ImplicitGradient(solver=solver)
+        return jax.grad(cost)(free), rule.gradient(network, inputs, targets, trained=PARAMETERS).by_parameter
+
+    for ours, exact in zip(*map(jax.tree.leaves, both(network, inputs, targets)), strict=True):
+        np.testing.assert_allclose(ours, exact, rtol=1e-9, atol=1e-11 * np.abs(exact).max())

@@ -17,10 +17,10 @@ from mho.errors import InputError
 from mho.learning import (
     OPTIMIZERS,
     CrossEntropy,
+    EquilibriumPropagation,
     SquaredError,
     apply_updates,
     coordinate_slope,
-    equilibrium_propagation,
     optimizer,
 )
 from mho.networks import layered_network
@@ -94,7 +94,9 @@ def test_training_step_forms_no_array_of_batch_by_inputs_by_outputs(cost, varian
     rule = optimizer("sgd", [0.1, 0.1])
 
     def step(network, state, inputs, targets):
-        found = equilibrium_propagation(network, inputs, targets, cost, beta=0.1, variant=variant)
+        found = EquilibriumPropagation(cost, beta=0.1, variant=variant).gradient(
+            network, inputs, targets, trained=("conductance", "bias")
+        )
         updates, state = rule.update(found.by_parameter, state)
         return apply_updates(network, updates), state, found.cost
 

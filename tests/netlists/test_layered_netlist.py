@@ -13,7 +13,7 @@ from mho.netlists import parse_netlist
 from mho.netlists.writing.layered_netlist import layer_voltages, layered_netlist, node_names
 from mho.networks import DenseCrossbar, Layer, LayeredNetwork, layered_network
 from mho.precision import double
-from mho.steady import operating_point
+from mho.steady import solve
 from random_circuits import BATCH, STRUCTURES, one_sample, random_network, random_nudges, random_samples
 from referee import batch_voltages
 
@@ -31,7 +31,7 @@ def test_ngspice_and_mho_agree_in_both_phases(name, seed, tmp_path):
     start = tuple(np.zeros((BATCH, n)) for n in network.widths[1:])
     states = []
     for nudge in (zero, held, energy):
-        point = operating_point(network, inputs, nudge=nudge, start=start)
+        point = solve(network, inputs, attached=nudge, start=start)
         for sample in range(BATCH if nudge is energy else 1):
             given = None if nudge is zero else one_sample(nudge, sample)
             netlist = layered_netlist(network, sources[sample], nudge=given)
@@ -49,7 +49,7 @@ def test_a_diode_keeps_its_saturation_current_at_its_own_temperature(tmp_path):
     first = Layer(DenseCrossbar(ProgrammableResistor(np.full((1, 2), 1e-3))), diodes)
     second = Layer(DenseCrossbar(ProgrammableResistor(np.array([[1e-3], [2e-3]]))))
     network = LayeredNetwork((first, second))
-    ours = operating_point(network, np.array([[2.0]])).voltages
+    ours = solve(network, np.array([[2.0]])).voltages
     theirs = layer_voltages(network, batch_voltages(layered_netlist(network, [2.0]), tmp_path))
     for a, b in zip(theirs, ours, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-8)

@@ -9,7 +9,7 @@ from mho.elements import AntiparallelDiodes, IdealDiode
 from mho.errors import InputError, MhoError
 from mho.networks import CircuitBuilder, layered_circuit, layered_network
 from mho.precision import double
-from mho.steady import operating_point
+from mho.steady import solve
 from mho.steady.newton import solve_circuit
 
 
@@ -76,7 +76,7 @@ def test_energy_is_what_it_is_on_paper():
     circuit = divider().build()
     solution = solve_circuit(circuit)
     # The divider stands at 1 V: ½(1 mS · 4 V² + 2 mS · 1 V²), and dissipates twice that.
-    assert double(circuit.energy)(solution.voltages) == pytest.approx(3e-3, rel=1e-14)
+    assert double(circuit.energy)(None, solution.voltages) == pytest.approx(3e-3, rel=1e-14)
     assert double(circuit.power)(solution.voltages) == pytest.approx(6e-3, rel=1e-14)
     np.testing.assert_allclose(solution.source_currents, [-2e-3], rtol=1e-14)
 
@@ -86,7 +86,7 @@ def test_controlled_sources_leave_no_energy():
     builder.add_vccs("out", 0, "in", 0, 1e-3, name="g")
     circuit = builder.build()
     with pytest.raises(MhoError, match="no energy"):
-        circuit.energy(jnp.zeros(3))
+        circuit.energy(None, jnp.zeros(3))
 
 
 def test_layered_network_is_the_same_circuit():
@@ -97,12 +97,12 @@ def test_layered_network_is_the_same_circuit():
     inputs = np.random.default_rng(0).uniform(-1, 1, (3, 3))
     circuit = layered_circuit(network)
     ours = solve_circuit(circuit, inputs)
-    theirs = operating_point(network, inputs)
+    theirs = solve(network, inputs)
     outputs = [circuit.voltage(ours.voltages, f"out{i}") for i in range(4)]
     np.testing.assert_allclose(np.stack(outputs, -1), theirs.voltages[-1], rtol=1e-9, atol=1e-12)
 
     @double
     def energies(network, circuit, inputs, layered, nodes):
-        return network.energy(network.source_voltages(inputs), layered), circuit.energy(nodes)
+        return network.energy(network.drive(inputs), layered), circuit.energy(None, nodes)
 
     np.testing.assert_allclose(*energies(network, circuit, inputs, theirs.voltages, ours.voltages), rtol=1e-10)

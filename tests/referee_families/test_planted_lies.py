@@ -157,7 +157,7 @@ def test_a_point_that_is_not_the_one_found(monkeypatch, family, lie):
         return (high, low), bounds
 
     for circuit in circuits(family):
-        if solve_circuit(circuit).iterations > 0 and (circuit.ties is None or circuit.ties.free):
+        if solve_circuit(circuit).steps > 0 and (circuit.ties is None or circuit.ties.free):
             with monkeypatch.context() as patched:
                 patched.setattr(newton, "_refined", moved)
                 assert is_refused(circuit)

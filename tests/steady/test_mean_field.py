@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.elements import IdealDiode
-from mho.learning import SquaredError, equilibrium_propagation
+from mho.learning import EquilibriumPropagation
 from mho.networks import layered_network
 from mho.precision import double
-from mho.steady import coordinate_descent, kirchhoff_residual, load, mean_field, operating_point, settle_deviation
-from mho.steady.layered import settles_by_mean_field
+from mho.steady import Auto, MeanFieldSweeps, Sweeps, kirchhoff_residual, solve
 from random_circuits import BATCH, STRUCTURES, random_network, random_nudges, random_samples
 
 DEEP = {name: STRUCTURES[name] for name in ("paper-deep", "drn", "piecewise", "mixed")}
@@ -22,11 +21,11 @@ DEEP = {name: STRUCTURES[name] for name in ("paper-deep", "drn", "piecewise", "m
 @eqx.filter_jit
 def phases(network, inputs, nudge):
     """A free phase from 0 V, a nudged one that begins there, and its deviations."""
-    driven, settings = load(network, inputs), {"rtol": 1e-13, "max_sweeps": 10_000}
-    free = mean_field.settle(network, driven, **settings)
-    nudged = mean_field.settle(network, driven, nudge=nudge, start=free.start, **settings)
+    driven, solver = network.drive(inputs), MeanFieldSweeps(1e-13, 10_000)
+    free = solver.solve(network, driven)
+    nudged = solver.solve(network, driven, attached=nudge, start=free.start)
     pull = eqx.tree_at(lambda n: n.rest, nudge, free.voltages[-1], is_leaf=lambda x: x is None)
-    return driven.sources, free, nudged, settle_deviation(network, driven, free.start, nudge=pull, **settings)
+    return driven.sources, free, nudged, solver.deviate(network, driven, free.start, attached=pull)
 
 
 @pytest.mark.parametrize("name", DEEP)
@@ -34,7 +33,7 @@ def phases(network, inputs, nudge):
 @given(seed=st.integers(0, 2**32 - 10))
 def test_states_are_those_of_plain_sweeps(name, seed):
     network = random_network(DEEP[name], seed)
-    assert mean_field.suits(network) and not settles_by_mean_field(network, BATCH)
+    assert MeanFieldSweeps().suits(network) and not isinstance(Auto().chosen(network, BATCH), MeanFieldSweeps)
     inputs, _ = random_samples(DEEP[name], seed)
     nudge = random_nudges(DEEP[name], network, seed)[1]
     sources, free, nudged, moved = phases(network, inputs, nudge)
@@ -45,7 +44,7 @@ def test_states_are_those_of_plain_sweeps(name, seed):
         assert point.residual.max() <= 1e-13
         assert kirchhoff_residual(network, sources, point.voltages, attached).max() <= 1e-10
     if name == "mixed":
-        for a, b in zip(free.voltages, operating_point(network, inputs).voltages, strict=True):
+        for a, b in zip(free.voltages, solve(network, inputs).voltages, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
 
 
@@ -71,9 +70,8 @@ def with_outstanding_modes(network, seed: int):
 @double
 @eqx.filter_jit
 def ten_layers(network, inputs):
-    driven = load(network, inputs)
-    methods = (mean_field, coordinate_descent)
-    return driven.sources, [m.settle(network, driven, rtol=1e-8, max_sweeps=200) for m in methods]
+    driven = network.drive(inputs)
+    return driven.sources, [m(1e-8, 200).solve(network, driven) for m in (MeanFieldSweeps, Sweeps)]
 
 
 @pytest.mark.parametrize("trained", [False, True])
@@ -83,21 +81,21 @@ def test_ten_hidden_layers_settle_in_half_the_sweeps(trained):
     sources, (ours, plain) = ten_layers(network, np.random.default_rng(0).normal(size=(4, 30)))
     assert max(ours.residual.max(), plain.residual.max()) <= 1e-8
     assert kirchhoff_residual(network, sources, ours.voltages).max() <= 1e-5
-    assert ours.sweeps <= plain.sweeps // 2
+    assert ours.steps <= plain.steps // 2
 
 
 @double
 @eqx.filter_jit
 def imbalance_after(network, inputs, sweeps):
     """A state that has not settled: its residual as the method tells it, and what a plain sweep finds out of balance."""
-    driven = load(network, inputs)
-    point = mean_field.settle(network, driven, rtol=0.0, max_sweeps=sweeps)
+    driven = network.drive(inputs)
+    point = MeanFieldSweeps(0.0, sweeps).solve(network, driven)
     voltages, worst = point.voltages, 0.0
     for k in range(len(voltages) - 1):
         layer, following = network.layers[k], network.layers[k + 1].crossbar
         current = driven.input_current if k == 0 else layer.crossbar.current(voltages[k - 1])
         current = current + layer.bias.injected + following.reverse_current(voltages[k + 1])
-        out = layer.element.mismatch(voltages[k], current - driven.conductances[k] * voltages[k])
+        out = layer.element.law_residual(voltages[k], current - driven.conductances[k] * voltages[k])
         worst = jax.numpy.maximum(worst, abs(out).max(-1) / abs(current).max(-1))
     return point.residual, worst
 
@@ -113,10 +111,9 @@ def test_residual_is_never_less_than_the_imbalance():
 
 
 @eqx.filter_jit
-def gradient(network, inputs, targets, rtol, variant, nudging, settle=None):
-    settings = {"beta": 0.05, "variant": variant, "nudging": nudging, "rtol": rtol, "max_sweeps": 500}
-    settings |= {} if settle is None else {"settle": settle}
-    return equilibrium_propagation(network, inputs, targets, SquaredError(), **settings)
+def gradient(network, inputs, targets, rtol, variant, nudging, kind=Auto):
+    rule = EquilibriumPropagation(beta=0.05, variant=variant, nudging=nudging, solver=kind(rtol, 500))
+    return rule.gradient(network, inputs, targets, trained=("conductance", "bias"))
 
 
 @pytest.mark.parametrize(("variant", "nudging"), [("centred", "energy"), ("negative", "held")])
@@ -125,9 +122,9 @@ def test_gradient_by_deviations_is_that_of_whole_phases(variant, nudging):
     network = deep_network((20, 128, 128, 128, 10), 3)
     rng = np.random.default_rng(3)
     inputs, targets = rng.normal(size=(64, 20)), np.eye(10)[rng.integers(10, size=64)]
-    assert settles_by_mean_field(network, 64) and not settles_by_mean_field(network, 4)
+    assert Auto().deviates(network, 64) and not Auto().deviates(network, 4)
     args = (inputs, targets)
-    exact = double(gradient)(network, *args, 1e-14, variant, nudging, coordinate_descent.settle)
+    exact = double(gradient)(network, *args, 1e-14, variant, nudging, Sweeps)
     fine = double(gradient)(network, *args, 1e-13, variant, nudging)
     coarse = gradient(network, *(x.astype(np.float32) for x in args), 1e-4, variant, nudging)
     for found, accuracy in ((fine, 1e-6), (coarse, 0.05)):
@@ -137,6 +134,6 @@ def test_gradient_by_deviations_is_that_of_whole_phases(variant, nudging):
 
 
 def test_crossbars_that_the_mean_field_does_not_describe_are_left_to_plain_sweeps():
-    assert not mean_field.suits(random_network(STRUCTURES["convolutional"], 0))
-    assert not mean_field.suits(random_network(STRUCTURES["paper"], 0))
-    assert not mean_field.suits(random_network(STRUCTURES["linear"], 0))
+    assert not MeanFieldSweeps().suits(random_network(STRUCTURES["convolutional"], 0))
+    assert not MeanFieldSweeps().suits(random_network(STRUCTURES["paper"], 0))
+    assert not MeanFieldSweeps().suits(random_network(STRUCTURES["linear"], 0))

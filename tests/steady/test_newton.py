@@ -85,7 +85,7 @@ def test_any_start_and_any_bias_lead_there():
     from_rest = solve_circuit(circuit).voltages
     start = np.random.default_rng(0).uniform(-1e3, 1e3, circuit.nodes)
     np.testing.assert_allclose(solve_circuit(circuit, start=start).voltages, from_rest, rtol=1e-8, atol=1e-10)
-    assert solve_circuit(circuit, start=from_rest).iterations <= 2
+    assert solve_circuit(circuit, start=from_rest).steps <= 2
     builder = CircuitBuilder()
     builder.add_voltage_source("far", 0, 1e6, name="v")
     builder.add_resistors("far", "near", 1e-3)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from mho.elements import CurrentSource
 from mho.errors import MhoError
 from mho.learning import CrossEntropy, EnergyNudge, SquaredError
+from mho.networks import LayeredDrive
 from mho.precision import double
-from mho.steady import kirchhoff_residual, load, operating_point, settle
+from mho.steady import Auto, kirchhoff_residual, solve
 from random_circuits import BATCH, CLASSES, STRUCTURES, Structure, random_network, random_nudges, random_samples
 
 FLOAT32_RTOL = 1e-4
@@ -39,13 +40,15 @@ def sources_of(network, inputs):
 def total_energy(network, sources, voltages, nudge):
     """The energy with the nudging in it, in the output layer's scale, and its gradient: (batch,) and by layer."""
 
+    drive = LayeredDrive(sources, sources, ())
+
     def energy(v):
         scale = network.scales()[-1]
         if isinstance(nudge, EnergyNudge):
             extra = nudge.strength[:, 0] * nudge.cost.value(network.prediction(v), nudge.target)
         else:
             extra = jnp.sum(nudge.co_content(v[-1]), -1)
-        return network.energy(sources, v) / scale + extra
+        return network.energy(drive, v) / scale + extra
 
     return energy(voltages), jax.grad(lambda v: jnp.sum(energy(v)))(voltages)
 
@@ -62,12 +65,12 @@ def test_state_obeys_kirchhoff_is_the_minimum_and_the_only_one(name, seed):
     start = zeros(network)
     for phase, nudge in phases(structure, network, seed).items():
         # The nudged phases begin where training begins them: at the free state, out of balance at the outputs alone.
-        point = operating_point(network, inputs, nudge=nudge, start=start)
+        point = solve(network, inputs, attached=nudge, start=start)
         start = point.voltages if phase == "free" else start
         assert kirchhoff_residual(network, sources, point.voltages, nudge).max() <= 1e-10, phase
 
         elsewhere = tuple(rng.normal(0, 5, v.shape) for v in point.voltages)
-        other = operating_point(network, inputs, nudge=nudge, start=elsewhere)
+        other = solve(network, inputs, attached=nudge, start=elsewhere)
         for there, here in zip(other.voltages, point.voltages, strict=True):
             np.testing.assert_allclose(there, here, rtol=1e-8, atol=1e-9, err_msg=phase)
 
@@ -88,9 +91,9 @@ def test_state_obeys_kirchhoff_is_the_minimum_and_the_only_one(name, seed):
 def test_free_phase_without_a_nudge_is_that_with_none():
     structure = STRUCTURES["drn"]
     network, (inputs, _) = random_network(structure, 0), random_samples(structure, 0)
-    free = operating_point(network, inputs)
+    free = solve(network, inputs)
     nudge = CurrentSource(np.zeros((BATCH, CLASSES)))
-    same = operating_point(network, inputs, nudge=nudge, start=zeros(network))
+    same = solve(network, inputs, attached=nudge, start=zeros(network))
     for a, b in zip(free.voltages, same.voltages, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -99,7 +102,7 @@ def test_residual_sees_a_wrong_state():
     """A thousandth of the voltage off is a thousandth of the current off, at the least, at some node."""
     structure = STRUCTURES["drn"]
     network, (inputs, _) = random_network(structure, 1), random_samples(structure, 1)
-    point, sources = operating_point(network, inputs), sources_of(network, inputs)
+    point, sources = solve(network, inputs), sources_of(network, inputs)
     for layer in range(len(point.voltages)):
         wrong = tuple(v * 1.001 if k == layer else v for k, v in enumerate(point.voltages))
         assert kirchhoff_residual(network, sources, wrong).max() > 1e-4
@@ -114,9 +117,9 @@ def test_too_strong_negative_nudging_is_refused():
     for strength in (-1.01, -10.0):
         nudge = EnergyNudge(SquaredError(), np.full((BATCH, 1), strength * conductance), targets, False)
         with pytest.raises(MhoError, match="3 of 3 operating points above the tolerance"):
-            operating_point(network, inputs, nudge=nudge, max_sweeps=50)
+            solve(network, inputs, attached=nudge, solver=Auto(1e-13, 50))
     nudge = EnergyNudge(SquaredError(), np.full((BATCH, 1), -0.99 * conductance), targets, False)
-    assert operating_point(network, inputs, nudge=nudge, max_sweeps=50).residual.max() <= 1e-13
+    assert solve(network, inputs, attached=nudge, solver=Auto(1e-13, 50)).residual.max() <= 1e-13
 
 
 @pytest.mark.parametrize("name", ["paper", "paper-deep", "linear"])
@@ -129,11 +132,11 @@ def test_float32_comes_to_the_same_states_in_steps(name, seed, gain):
     inputs, _ = random_samples(structure, seed)
     _, energy = random_nudges(structure, network, seed)
     nudge = EnergyNudge(CrossEntropy(gain), np.abs(energy.strength), energy.target, energy.paired)
-    exact = operating_point(network, inputs, nudge=nudge).voltages
+    exact = solve(network, inputs, attached=nudge).voltages
     single = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), (network, inputs, nudge))
     point = _float32_settled(*single)
     settled = np.asarray(point.residual) <= FLOAT32_RTOL
-    assert settled.all(), (point.residual, point.sweeps)
+    assert settled.all(), (point.residual, point.steps)
     for here, there in zip(point.voltages, exact, strict=True):
         scale = np.abs(there).max(1) + 0.1
         assert (np.abs(here - there).max(1) <= 0.02 * scale).all()
@@ -141,4 +144,4 @@ def test_float32_comes_to_the_same_states_in_steps(name, seed, gain):
 
 @eqx.filter_jit
 def _float32_settled(network, inputs, nudge):
-    return settle(network, load(network, inputs), nudge=nudge, rtol=FLOAT32_RTOL, max_sweeps=300)
+    return Auto(FLOAT32_RTOL, 300).solve(network, network.drive(inputs), attached=nudge)

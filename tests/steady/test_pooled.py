@@ -9,7 +9,7 @@ from mho.elements import IdealDiode, PiecewiseDiode
 from mho.learning import EnergyNudge, SquaredError
 from mho.networks import Layer, LayeredNetwork, convolutional_network
 from mho.precision import double
-from mho.steady import coordinate_descent, kirchhoff_residual, load, pooled
+from mho.steady import PooledSweeps, Sweeps, kirchhoff_residual
 from random_circuits import STRUCTURES, random_network
 
 BATCH = 4
@@ -41,8 +41,8 @@ def network(element: str, filters: tuple[int, ...]) -> LayeredNetwork:
 
 @double
 def settled(method, network, inputs, nudge, phases, start=None):
-    driven = load(network, jnp.asarray(inputs)).repeated(phases)
-    return method.settle(network, driven, nudge=nudge, start=start, rtol=1e-13, max_sweeps=3000)
+    driven = network.drive(jnp.asarray(inputs)).repeated(phases)
+    return method(1e-13, 3000).solve(network, driven, attached=nudge, start=start)
 
 
 @pytest.mark.parametrize("element", ["ideal", "piecewise", "linear"])
@@ -50,19 +50,19 @@ def settled(method, network, inputs, nudge, phases, start=None):
 def test_states_are_those_of_plain_sweeps(element, filters):
     """All phases together from 0 V, in half the sweeps at the most, and from elsewhere."""
     subject = network(element, filters)
-    assert pooled.suits(subject)
+    assert PooledSweeps().suits(subject)
     rng = np.random.default_rng(0)
     inputs, targets = rng.normal(size=(BATCH, 90)), np.eye(3)[rng.integers(3, size=BATCH)]
     strength = np.repeat([0.0, 0.1, -0.1], BATCH)[:, None]
     nudge = EnergyNudge(SquaredError(), strength, np.tile(targets, (3, 1)), False)
-    ours = settled(pooled, subject, inputs, nudge, 3)
-    plain = settled(coordinate_descent, subject, inputs, nudge, 3)
+    ours = settled(PooledSweeps, subject, inputs, nudge, 3)
+    plain = settled(Sweeps, subject, inputs, nudge, 3)
     assert max(ours.residual.max(), plain.residual.max()) <= 1e-13
-    assert ours.sweeps <= plain.sweeps / 2
+    assert ours.steps <= plain.steps / 2
     sources = np.tile(inputs, (3, 1)) * subject.input_gain
     assert kirchhoff_residual(subject, sources, ours.voltages, nudge).max() <= 1e-10
     elsewhere = tuple(rng.normal(0, 5, v.shape) for v in ours.voltages)
-    again = settled(pooled, subject, inputs, nudge, 3, elsewhere)
+    again = settled(PooledSweeps, subject, inputs, nudge, 3, elsewhere)
     for a, b, c in zip(ours.voltages, plain.voltages, again.voltages, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(a, c, rtol=1e-9, atol=1e-9)
@@ -75,12 +75,12 @@ def test_nodes_in_the_dark_are_in_balance_too():
     inputs[:, 3:5, 3:5] = np.random.default_rng(0).uniform(size=(BATCH, 2, 2))
     inputs = inputs.reshape(BATCH, -1)
     residual = {}
-    for method in (pooled, coordinate_descent):
-        settle = jax.jit(lambda n, x, m=method: m.settle(n, load(n, x), rtol=1e-5, max_sweeps=100))
+    for method in (PooledSweeps, Sweeps):
+        settle = jax.jit(lambda n, x, m=method: m(1e-5, 100).solve(n, n.drive(x)))
         voltages = settle(subject, inputs).voltages
         residual[method] = kirchhoff_residual(subject, inputs * subject.input_gain, voltages).max()
-    assert residual[pooled] < 1e-4 < residual[coordinate_descent]
-    point = settled(pooled, subject, inputs, None, 1)
+    assert residual[PooledSweeps] < 1e-4 < residual[Sweeps]
+    point = settled(PooledSweeps, subject, inputs, None, 1)
     dark = np.abs(point.voltages[1]).min(0).argmin()
     moved = point.voltages[1].copy()
     moved[:, dark] *= 1.001
@@ -90,10 +90,10 @@ def test_nodes_in_the_dark_are_in_balance_too():
 
 def test_what_it_is_not_for():
     """Nodes that are solved in a few steps from where they stand, nodes that pool and carry an element, and no pooling."""
-    assert pooled.suits(random_network(STRUCTURES["pooled"], 0))
+    assert PooledSweeps().suits(random_network(STRUCTURES["pooled"], 0))
     for name in ("convolutional", "drn"):
-        assert not pooled.suits(random_network(STRUCTURES[name], 0))
+        assert not PooledSweeps().suits(random_network(STRUCTURES[name], 0))
     subject = network("ideal", (2,))
     first, pooling, *rest = subject.layers
     element = IdealDiode(np.ones(pooling.crossbar.shape[1]))
-    assert not pooled.suits(LayeredNetwork((first, Layer(pooling.crossbar, element), *rest)))
+    assert not PooledSweeps().suits(LayeredNetwork((first, Layer(pooling.crossbar, element), *rest)))

@@ -6,16 +6,15 @@ import pytest
 from test_mean_field import deep_network
 
 from mho.precision import double
-from mho.steady import coordinate_descent, load
+from mho.steady import Sweeps
 from mho_benchmarks import rivals
 
 
 @double
 @eqx.filter_jit
 def states(network, inputs, settle):
-    driven, settings = load(network, inputs), {"rtol": 1e-10, "max_sweeps": 1000}
-    methods = (settle, coordinate_descent.settle)
-    return [method(network, driven, **settings) for method in methods]
+    driven = network.drive(inputs)
+    return settle(network, driven, rtol=1e-10, max_steps=1000), Sweeps(1e-10, 1000).solve(network, driven)
 
 
 @pytest.mark.parametrize("settle", [rivals.anderson, rivals.newton_krylov])

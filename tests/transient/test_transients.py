@@ -17,7 +17,7 @@ from mho.netlists.writing.layered_netlist import layered_netlist, node_names
 from mho.networks import layered_network
 from mho.ngspice.simulator import transient
 from mho.precision import double
-from mho.steady import operating_point
+from mho.steady import solve
 from mho.transient.settling import settling
 from referee import require_ngspice
 
@@ -178,7 +178,7 @@ def test_a_network_settles_as_in_ngspice() -> None:
     ours = dict(zip(nodes[:5], np.concatenate(free.voltages, 1)[late].T, strict=True))
     assert_as_ngspice(free.times[late], ours, "\n".join(cards) + "\n" + TIGHT)
 
-    ends = operating_point(network, sample[None]).voltages
+    ends = solve(network, sample[None]).voltages
     swing = max(np.abs(v).max() for v in ends)
     for phase in (free, nudged):
         at = [np.array([np.interp(phase.time, phase.times, v) for v in layer.T]) for layer in phase.voltages]

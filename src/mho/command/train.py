@@ -21,7 +21,7 @@ from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.progress import Show, progress
 from mho.experiments.record import told_error
 from mho.experiments.registry import EXPERIMENTS, experiment
-from mho.experiments.run import CHANGEABLE, new_folder, read_configuration
+from mho.experiments.run import may_change, new_folder, read_configuration
 
 if TYPE_CHECKING:
     from mho.experiments.devices import Devices
@@ -120,10 +120,10 @@ def _resume(folder: Path, name: str | None, given: list[str]) -> None:
     changed = _configuration(options, type(configuration))
     for field in dataclasses.fields(configuration):
         before, now = getattr(configuration, field.name), getattr(changed, field.name)
-        if field.name not in CHANGEABLE and now != before:
+        if not may_change(field.name, before, now):
             raise InputError(
                 f"{option(field.name)} {_shown(now)}: {folder} was begun with {_shown(before)}, "
-                "and a resumed run may change --epochs and --data-dir alone"
+                "and a resumed run may change --epochs and --data-dir, and where its own data are, alone"
             )
     from mho.experiments.training import resume
 
@@ -133,6 +133,8 @@ def _resume(folder: Path, name: str | None, given: list[str]) -> None:
                 folder,
                 epochs=changed.epochs,
                 data_dir=changed.data_dir,
+                dataset=changed.dataset,
+                test_dataset=changed.test_dataset,
                 checkpoint_minutes=options.checkpoint_minutes,
                 devices=devices,
                 show=show,

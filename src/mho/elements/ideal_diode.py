@@ -18,7 +18,7 @@ class IdealDiode(TwoTerminal):
     """+1 or −1."""
 
     def current(self, voltage: Array) -> Array:
-        """0 A: on the allowed side the diode blocks; at v = 0 the circuit decides the current (see `mismatch`)."""
+        """0 A: on the allowed side the diode blocks; at v = 0 the circuit decides the current (see `law_residual`)."""
         return jnp.zeros_like(voltage)
 
     def slope(self, voltage: Array) -> Array:
@@ -29,7 +29,7 @@ class IdealDiode(TwoTerminal):
         """0 W on the allowed side, infinite on the other."""
         return jnp.where(self.polarity * voltage >= 0, 0.0, jnp.inf)
 
-    def mismatch(self, voltage: Array, current: Array) -> Array:
+    def law_residual(self, voltage: Array, current: Array) -> Array:
         """All the current where the diode blocks, the part of wrong sign where it conducts."""
         return jnp.where(
             self.polarity * voltage > 0, current, self.polarity * jnp.maximum(self.polarity * current, 0.0)
@@ -72,9 +72,9 @@ class IdealDiodeDeviation(TwoTerminal):
         """The diode's, at v + δ."""
         return self.diode.slope(self.rest + voltage)
 
-    def mismatch(self, voltage: Array, current: Array) -> Array:
+    def law_residual(self, voltage: Array, current: Array) -> Array:
         """The diode's, with what it carries."""
-        return self.diode.mismatch(self.rest + voltage, self.carried + current)
+        return self.diode.law_residual(self.rest + voltage, self.carried + current)
 
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
         """The linear deviation, clamped where v + δ = 0."""

@@ -49,7 +49,7 @@ def _diode_root(excess: Callable[[Array], tuple[Array, Array]], bound: Array, la
     # The root lies between 0 V and the conduction bound. A few steps from the node's last voltage, or from the bound if that
     # lies outside: exact once the neighbours have settled, and while those still move more would be lost. A step that
     # leaves the bracket is cut back at the end. Whatever is left shows in the steady state's residual, which is the law's
-    # own mismatch. In float64, where no circuit may be too hard, nodes that are not yet where Newton's method squares the
+    # own residual. In float64, where no circuit may be too hard, nodes that are not yet where Newton's method squares the
     # error, within a part of the thermal voltage, are solved to rounding.
     side = jnp.sign(bound)
 

@@ -91,7 +91,7 @@ class TwoTerminal(eqx.Module):
         xp = namespace(voltage)
         return xp.isfinite(self.current(voltage))
 
-    def mismatch(self, voltage: Array, current: Array) -> Array:
+    def law_residual(self, voltage: Array, current: Array) -> Array:
         """How far a current [A] is from what the law allows at a voltage [V]."""
         return current - self.current(voltage)
 

@@ -1,5 +1,6 @@
 """Analog networks as learners: a configuration becomes a circuit and its learning rule."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -18,8 +19,8 @@ from mho.experiments.rule import configured_cost, learning_rule
 from mho.learning import Gradient, optimizer
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
-from mho.ngspice.layered_simulation import SimulatedNetwork
-from mho.steady import Settle, load, settle
+from mho.ngspice.layered_simulation import Ngspice
+from mho.steady import Auto, Solver
 
 
 def hidden_element(configuration: AnalogConfiguration, nodes: int) -> TwoTerminal | None:
@@ -48,11 +49,19 @@ def hidden_element(configuration: AnalogConfiguration, nodes: int) -> TwoTermina
             return None
 
 
-def analog_network(configuration: AnalogConfiguration, features: int, classes: int) -> LayeredNetwork:
+def analog_network(
+    configuration: AnalogConfiguration, features: int, outputs: int, image: tuple[int, int, int] | None = None
+) -> LayeredNetwork:
     """The network of a configuration before training.
 
+    Args:
+        configuration: the configuration.
+        features: of the inputs.
+        outputs: classes, or values to predict.
+        image: height, width and channels of the inputs; if None, they are square images of one channel for convolutions.
+
     Raises:
-        InputError: if there are convolutions and the features are no square image, or one too small.
+        InputError: if there are convolutions and the features are no image, or one too small.
     """
     key = jax.random.fold_in(jax.random.key(configuration.seed), 0)
     settings: dict[str, Any] = {
@@ -66,21 +75,26 @@ def analog_network(configuration: AnalogConfiguration, features: int, classes: i
     }
     if not configuration.filters:
         elements = [hidden_element(configuration, nodes) for nodes in configuration.hidden]
-        widths = (features, *configuration.hidden, classes)
+        widths = (features, *configuration.hidden, outputs)
         return layered_network(widths, key, elements=elements, bias_line=configuration.bias_line, **settings)
-    side = math.isqrt(features)
-    if side**2 != features:
-        raise InputError(f"--filters: {configuration.dataset} has {features} features, which are no square image")
+    if image is None:
+        side = math.isqrt(features)
+        if side**2 != features:
+            raise InputError(
+                f"--filters: {configuration.dataset} has {features} features, which are no square image; others come in "
+                "FILE.npz, as (samples, height, width) or with channels behind, or in a folder of pictures"
+            )
+        image = (side, side, 1)
     try:
-        planes = image_planes((side, side), configuration.filters, configuration.window, configuration.pooling)
+        planes = image_planes(image, configuration.filters, configuration.window, configuration.pooling)
     except InputError as problem:
         raise InputError(f"--window {configuration.window} --pooling {configuration.pooling}: {problem}") from problem
     convolutions = planes[:: 1 if configuration.pooling == 1 else 2]
     nodes = [n * math.prod(p.steps) for n, p in zip(configuration.filters, convolutions, strict=True)]
     return convolutional_network(
-        (side, side),
+        image,
         configuration.filters,
-        (*configuration.hidden, classes),
+        (*configuration.hidden, outputs),
         key,
         window=configuration.window,
         pooling=configuration.pooling,
@@ -98,24 +112,29 @@ def layer_rates(configuration: AnalogConfiguration, network: LayeredNetwork) -> 
     return result
 
 
-def analog_learner(configuration: AnalogConfiguration, features: int, classes: int, steps_per_epoch: int) -> Learner:
+def analog_learner(
+    configuration: AnalogConfiguration,
+    features: int,
+    outputs: int,
+    steps_per_epoch: int,
+    image: tuple[int, int, int] | None = None,
+) -> Learner:
     """The learner of a configuration, for inputs of that many features.
 
     Raises:
         InputError: where its settings do not fit together.
     """
-    network = analog_network(configuration, features, classes)
-    steady: Settle = settle
-    simulated: SimulatedNetwork | None = None
+    network = analog_network(configuration, features, outputs, image)
+    solver: Solver = Auto(configuration.rtol, configuration.max_sweeps)
+    simulated: Ngspice | None = None
     if configuration.simulator == "ngspice":
         nudged_by = configured_cost(configuration) if configuration.nudging == "energy" else None
-        simulated = SimulatedNetwork(network, nudged_by, processes=configuration.processes)
-        steady = simulated.settle
+        simulated = solver = Ngspice(network, nudged_by, processes=configuration.processes, rtol=configuration.rtol)
     trained = configuration.trained
     # What is not trained is the same for all steps; as constants XLA can compute with it beforehand.
     constants = jax.tree.map(_shared, eqx.filter(network, trained_part(network, trained), inverse=True))
 
-    rule = learning_rule(configuration, trained, settle=steady)
+    rule = learning_rule(configuration, solver)
 
     def frozen(network: LayeredNetwork) -> LayeredNetwork:
         """The network as it trains: with what is not trained as it was at the start."""
@@ -124,14 +143,15 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
         return eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
 
     def gradient(
-        network: LayeredNetwork, inputs: Array, targets: Array, key: Array, beta: float | Array = configuration.beta
+        network: LayeredNetwork, inputs: Array, targets: Array, key: Array, beta: float | Array | None = None
     ) -> Gradient:
-        return rule(frozen(network), inputs, targets, key, beta)
+        used = rule if beta is None else dataclasses.replace(rule, beta=beta)
+        return used.gradient(frozen(network), inputs, targets, trained=trained, key=key)
 
     def predict(network: LayeredNetwork, inputs: Array) -> tuple[Array, Array]:
         network = frozen(network)
-        point = steady(network, load(network, inputs), rtol=configuration.rtol, max_sweeps=configuration.max_sweeps)
-        return network.prediction(point.voltages), point.residual <= configuration.rtol
+        point = solver.solve(network, network.drive(inputs))
+        return network.prediction(point.voltages), point.residual <= solver.rtol
 
     return Learner(
         network=network,
@@ -147,6 +167,7 @@ def analog_learner(configuration: AnalogConfiguration, features: int, classes: i
         tolerance=configuration.tolerance,
         weights=_conductances,
         weight_name="conductance [S]",
+        target_voltage=configuration.target_voltage,
         traceable=simulated is None,
         close=(lambda: None) if simulated is None else simulated.close,
     )

@@ -63,7 +63,7 @@ def baseline_learner(
             prediction=logits,
             residual=jnp.zeros(()),
             unconverged=jnp.int32(0),
-            sweeps=jnp.int32(0),
+            steps=jnp.int32(0),
         )
 
     def predict(network: Perceptron, inputs: Array) -> tuple[Array, Array]:

@@ -5,7 +5,7 @@ An archive's members carry checksums, so a damaged file is known for one.
 
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Bookmark:
     """Classes of the data set, or values to predict."""
     configuration: dict[str, Any]
     """What was trained, as in config.json."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """What it was trained on, without the samples: a `mho.experiments.data.form.DataForm`."""
 
 
 def checkpoint_path(folder: Path, bookmark: Bookmark) -> Path:
@@ -117,8 +119,8 @@ def _check(bookmark: Bookmark) -> None:
             raise ValueError(f"{name} is no count")
     if not isinstance(bookmark.seconds, int | float) or not 0 <= bookmark.seconds < 2**63:
         raise ValueError("seconds is no duration")
-    if not isinstance(bookmark.configuration, dict):
-        raise ValueError("configuration is no object")
+    if not isinstance(bookmark.configuration, dict) or not isinstance(bookmark.data, dict):
+        raise ValueError("configuration or data is no object")
     if not isinstance(bookmark.metrics, list) or len(bookmark.metrics) != bookmark.epochs_done:
         raise ValueError("metrics is not a record an epoch")
     for number, record in enumerate(bookmark.metrics, start=1):

@@ -7,25 +7,25 @@ from mho.experiments.configuration import (
     CircuitConfiguration,
     Configuration,
     NetlistConfiguration,
+    NetworkConfiguration,
     UnlayeredConfiguration,
 )
 from mho.experiments.data import Dataset
 from mho.experiments.learner import Learner
 from mho.experiments.netlist_circuits import configured_network
 from mho.experiments.rule import learning_rule
-from mho.learning import optimizer
-from mho.learning.gradient import trained_part
+from mho.learning import Gradient, optimizer, trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
-from mho.steady import load, settle
 
 _TRAINED = ("conductance",)
 
 
 def output_columns(configuration: Configuration, dataset: Dataset) -> int | None:
-    """How many outputs tell a classification's classes: one each, or 1 of a netlist for two; None for a regression."""
+    """How many outputs tell a classification's classes: one each, or 1 where one output tells two; None for a regression."""
     alone = isinstance(configuration, NetlistConfiguration) and len(configuration.outputs) == 1
+    alone |= isinstance(configuration, NetworkConfiguration) and configuration.outputs == 1
     return 1 if alone and dataset.classes == 2 else dataset.classes
 
 
@@ -68,10 +68,13 @@ def circuit_learner(
     Raises:
         InputError: where its settings do not fit together.
     """
+    rule = learning_rule(configuration)
+
+    def gradient(network: Circuit, inputs: Array, targets: Array, key: Array) -> Gradient:
+        return rule.gradient(network, inputs, targets, trained=_TRAINED, key=key)
 
     def predict(network: Circuit, inputs: Array) -> tuple[Array, Array]:
-        driven = load(network, inputs)
-        point = settle(network, driven, rtol=configuration.rtol, max_sweeps=configuration.max_sweeps)
+        point = rule.solver.solve(network, network.drive(inputs))
         return network.prediction(point.voltages), point.residual <= configuration.rtol
 
     return Learner(
@@ -83,7 +86,7 @@ def circuit_learner(
             decay=configuration.decay,
             steps_per_epoch=steps_per_epoch,
         ),
-        gradient=learning_rule(configuration, _TRAINED),
+        gradient=gradient,
         predict=predict,
         tolerance=configuration.tolerance,
         weights=lambda network: {b.name: b.element.conductance for b in network.branches if b.programmable},

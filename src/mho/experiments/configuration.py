@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mho.errors import InputError
+from mho.experiments.data_fields import DataFields
 
 _MOST = 2**31
 """What whole numbers must be below: steps are counted in 32 bits."""
@@ -24,15 +25,9 @@ OptimizerName = Literal["sgd", "momentum", "adam", "rmsprop"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Configuration:
+class Configuration(DataFields):
     """What all kinds have in common."""
 
-    dataset: str = "mnist"
-    """Data set: mnist, fashion-mnist, digits, iris, wine or xor; for a circuit diabetes, linear or allosteric, too."""
-    data_dir: str | None = None
-    """Folder that holds the files of mnist or fashion-mnist; they are downloaded and cached if it is not given."""
-    validation: int = 0
-    """Training samples to hold out and test on in place of the test set, for tuning; 0 for none."""
     epochs: int = 10
     """Epochs. Each ends with a test, a line of metrics.jsonl and a checkpoint."""
     passes: int = 1
@@ -54,11 +49,11 @@ class Configuration:
             for number in value if isinstance(value, tuple) else (value,):
                 if isinstance(number, int) and not -_MOST < number < _MOST:
                     raise InputError(f"{option(field.name)} {_brief(number)}: must be below {_MOST}")
+        super().__post_init__()
         positive = {name: getattr(self, name) for name in ("epochs", "passes", "batch_size", "decay")}
         _check_positive(positive | {f"learning_rates[{i}]": rate for i, rate in enumerate(self.learning_rates)})
-        for name, value in {"validation": self.validation, "seed": self.seed}.items():
-            if value < 0:
-                raise InputError(f"{option(name)} {value}: must not be negative")
+        if self.seed < 0:
+            raise InputError(f"--seed {self.seed}: must not be negative")
         if len(self.learning_rates) not in (1, self.layers):
             expected = "one" if self.layers == 1 else f"one for each of {self.layers} layers, or one for all"
             raise InputError(f"--learning-rates: {len(self.learning_rates)} given, expected {expected}")
@@ -93,7 +88,11 @@ class LayeredConfiguration(Configuration):
 
 @dataclass(frozen=True, kw_only=True)
 class RuleConfiguration(Configuration):
-    """How a network that settles learns, and to which tolerance it settles."""
+    """How a network that settles learns, and to which tolerance it settles.
+
+    On a regression's data set, `train_error` and `test_error` are fractions of variance unexplained: Σ (p − y)² over
+    Σ (y − ȳ)², ȳ the mean of all targets of the training, or of the test set.
+    """
 
     cost: Literal["squared", "cross-entropy"] = "squared"
     """Cost: squared error to the targets [V], one-hot in a classification; or cross-entropy."""
@@ -107,6 +106,8 @@ class RuleConfiguration(Configuration):
     """Equilibrium propagation: cost added to the energy, or current sources held at their values of the free phase."""
     beta: float = 1.0
     """Equilibrium propagation: nudging factor β [S, for a squared error]."""
+    target_voltage: float = 1.0
+    """Volts at an output that stand for a target of 1."""
     eta: float = 0.1
     """Coupled learning: part η of the way to the targets at which the outputs are clamped."""
     rtol: float = 1e-5
@@ -118,7 +119,8 @@ class RuleConfiguration(Configuration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_positive({name: getattr(self, name) for name in ("logit_gain", "beta", "eta", "rtol", "max_sweeps")})
+        names = ("logit_gain", "beta", "eta", "target_voltage", "rtol", "max_sweeps")
+        _check_positive({name: getattr(self, name) for name in names})
         if self.eta > 1:
             raise InputError(f"--eta {self.eta}: must be at most 1")
         if self.rule == "coupled-learning" and self.cost != "squared":
@@ -250,14 +252,8 @@ class BaselineConfiguration(LayeredConfiguration):
 
 @dataclass(frozen=True, kw_only=True)
 class UnlayeredConfiguration(RuleConfiguration):
-    """What circuits without layers have in common. Computed in float64.
+    """What circuits without layers have in common. Computed in float64."""
 
-    On a regression's data set, `train_error` and `test_error` are fractions of variance unexplained: Σ (p − y)² over
-    Σ (y − ȳ)², ȳ the mean of all targets of the training, or of the test set.
-    """
-
-    target_voltage: float = 1.0
-    """Volts at an output that stand for a target of 1."""
     lower: float = 1e-6
     """Smallest conductance [S]."""
     upper: float = math.inf
@@ -270,7 +266,7 @@ class UnlayeredConfiguration(RuleConfiguration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_positive({name: getattr(self, name) for name in ("target_voltage", "lower")})
+        _check_positive({"lower": self.lower})
         _check_range(self, _DOUBLE)
         if not self.upper > self.lower:
             raise InputError(f"--upper {self.upper}: must be above the lower conductance bound, {self.lower} S")
@@ -350,11 +346,44 @@ class NetlistConfiguration(UnlayeredConfiguration):
                 raise InputError(f"--input-gain {gain}: must be finite and not 0")
 
 
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfiguration(RuleConfiguration):
+    """A network that a Python program made, and how it learns: what `mho.fit` trains."""
+
+    trained: tuple[str, ...] = ("conductance",)
+    """Kinds of parameters that learn."""
+    target_voltage: float = 1.0
+    """Volts at an output that stand for a target of 1."""
+    precision: Literal["float32", "float64"] = "float32"
+    """In which it is computed."""
+    outputs: int = 1
+    """The network's outputs."""
+    layers_of_weights: int = 1
+    """How many learning rates there may be."""
+    own: tuple[str, ...] = ()
+    """What is not mho's own, or set otherwise than these fields can tell: rule, cost, optimizer."""
+
+    @property
+    def layers(self) -> int:
+        """How many learning rates there may be."""
+        return self.layers_of_weights
+
+    @property
+    def tolerance(self) -> float:
+        """In float64 a hundred times `rtol` where that is less, as for circuits."""
+        return super().tolerance if self.precision == "float32" else min(100.0 * self.rtol, super().tolerance)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_positive({"target_voltage": self.target_voltage})
+
+
 KINDS: dict[str, type[Configuration]] = {
     "analog": AnalogConfiguration,
     "baseline": BaselineConfiguration,
     "circuit": CircuitConfiguration,
     "netlist": NetlistConfiguration,
+    "network": NetworkConfiguration,
 }
 """Configurations by the name that config.json gives to their kind."""
 
@@ -459,7 +488,7 @@ def _is_of(value: object, expected: Any) -> bool:
         return isinstance(value, str) and value in parts
     if typing.get_origin(expected) is tuple:
         return isinstance(value, tuple) and all(_is_of(v, parts[0]) for v in value)
-    if isinstance(expected, types.UnionType):
+    if typing.get_origin(expected) in (types.UnionType, typing.Union):
         return any(_is_of(value, part) for part in parts)
     if expected is float:
         # An integer that is no float64 would be none of float32 either.

@@ -142,7 +142,7 @@ def train_step(
         state.tally.loss + gradient.cost,
         state.tally.error + jnp.sum(sample_errors(gradient.prediction, expected, learner.target_voltage)),
         state.tally.unconverged + gradient.unconverged.astype(jnp.int32),
-        state.tally.sweeps + gradient.sweeps,
+        state.tally.sweeps + gradient.steps,
         jnp.maximum(state.tally.residual, gradient.residual),
     )
     moved = TrainingState(apply_updates(state.network, updates), optimizer_state, state.step + 1, tally)

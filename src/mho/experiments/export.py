@@ -3,26 +3,22 @@
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from mho.errors import InputError, MhoError
+from mho.errors import InputError
 from mho.experiments.circuits import output_columns
-from mho.experiments.configuration import AnalogConfiguration, Configuration, UnlayeredConfiguration
+from mho.experiments.configuration import AnalogConfiguration, Configuration, RuleConfiguration, UnlayeredConfiguration
 from mho.experiments.data import Dataset
 from mho.experiments.error import target_voltages
-from mho.experiments.rule import first_nudge
-from mho.experiments.training import experiment_data, trained_network
+from mho.experiments.rule import learning_rule
+from mho.experiments.training import run_data, run_form, trained_network
 from mho.netlists.writing.dialects import Simulator
 from mho.netlists.writing.layered_netlist import node_names
 from mho.netlists.writing.network_netlist import write_netlist
 from mho.netlists.writing.nudging_cards import Nudge
-from mho.networks import Circuit, LayeredNetwork
+from mho.networks import LayeredNetwork
 from mho.precision import double
-from mho.steady import operating_point
-from mho.steady.dense_newton import load_circuit, settle_circuit
-from mho.steady.newton import solve_circuit
+from mho.steady import Auto, solve
 
 Phase = Literal["free", "nudged"]
 
@@ -37,7 +33,7 @@ def trained_netlist(run: Path, *, sample: int = 0, phase: Phase = "free", simula
         run: the run's folder, whose last checkpoint counts, or one of its checkpoints.
         sample: which sample of the run's test set (its validation split where it has one; its training set where it is
             tested on no other), counted from 0.
-        phase: "free", or what the run's rule does to its outputs: see `mho.experiments.rule.first_nudge`.
+        phase: "free", or what the run's rule does to its outputs: see `mho.learning.Rule.attachment`.
         simulator: whose dialect to write.
 
     Raises:
@@ -48,7 +44,7 @@ def trained_netlist(run: Path, *, sample: int = 0, phase: Phase = "free", simula
     configuration, network = trained_network(run)
     if not isinstance(configuration, AnalogConfiguration | UnlayeredConfiguration):
         raise InputError(f"{run}: trains a network in software, which has no circuit; analog networks can be exported")
-    dataset = experiment_data(configuration)
+    dataset = run_data(configuration, run, run_form(run))
     part, samples = _held_set(dataset), len(dataset.test_inputs)
     if not 0 <= sample < samples:
         raise InputError(f"--sample {sample}: the {part} set of {run} has samples 0 to {samples - 1}")
@@ -80,33 +76,18 @@ def node_voltages(network: Any, inputs: np.ndarray, nudge: Nudge | None) -> dict
     Raises:
         MhoError: if mho finds no operating point.
     """
+    solver = None if nudge is None or isinstance(network, LayeredNetwork) else Auto(_RTOL, _STEPS)
+    voltages = solve(network, inputs, solver=solver, attached=nudge).voltages
     if isinstance(network, LayeredNetwork):
-        layers = operating_point(network, inputs, nudge=nudge).voltages
-        named = zip(node_names(network), layers, strict=True)
+        named = zip(node_names(network), voltages, strict=True)
         return {name: float(v) for names, row in named for name, v in zip(names, np.asarray(row)[0], strict=True)}
-    if nudge is None:
-        voltages = solve_circuit(network, inputs[0]).voltages
-    else:
-        voltages = _nudged(network, inputs, nudge)
-    return {network.node_names[k]: float(voltages[k]) for k in range(1, network.nodes)}
-
-
-def _nudged(network: Circuit, inputs: np.ndarray, nudge: Nudge) -> np.ndarray:
-    def settled(network: Circuit, inputs: Any, nudge: Nudge) -> tuple[Any, Any]:
-        driven = load_circuit(network, jnp.asarray(inputs))
-        point = settle_circuit(network, driven, nudge=nudge, rtol=_RTOL, max_sweeps=_STEPS)
-        return point.voltages[0], point.residual[0]
-
-    voltages, residual = double(jax.jit(settled))(network, inputs, nudge)
-    if not residual <= _RTOL:
-        raise MhoError(f"the nudged phase has no operating point; its residual is {float(residual):.3g}")
-    return np.asarray(voltages)
+    return {network.node_names[k]: float(voltages[0, k]) for k in range(1, network.nodes)}
 
 
 def held_sample(configuration: Configuration, dataset: Dataset, sample: int) -> tuple[np.ndarray, np.ndarray]:
     """The inputs, (1, features), and what the outputs are to be [V], (1, outputs), of a sample of the test set."""
     inputs = np.asarray(dataset.test_inputs[sample : sample + 1], np.float64) * dataset.scale
-    unit = configuration.target_voltage if isinstance(configuration, UnlayeredConfiguration) else 1.0
+    unit = configuration.target_voltage if isinstance(configuration, RuleConfiguration) else 1.0
     expected: Any = dataset.test_targets[sample : sample + 1]
     columns = output_columns(configuration, dataset)
     return inputs, np.asarray(double(lambda t: target_voltages(t, columns, unit))(expected))
@@ -123,11 +104,11 @@ def phase_nudge(
     """
 
     def prediction() -> np.ndarray:
-        if isinstance(network, Circuit):
-            return network.prediction(solve_circuit(network, inputs).voltages)  # type: ignore[arg-type]
-        return double(network.prediction)(operating_point(network, inputs).voltages)
+        return np.asarray(double(network.prediction)(solve(network, inputs).voltages))
 
-    return first_nudge(configuration, prediction, target, network.paired_outputs)
+    if configuration.rule == "implicit":
+        raise InputError("--phase nudged: the run learns by --rule implicit, which nudges nothing; export --phase free")
+    return learning_rule(configuration).attachment(prediction, target, network.paired_outputs)  # type: ignore[return-value]
 
 
 def _held_set(dataset: Dataset) -> str:

@@ -153,7 +153,7 @@ def judge(
         for phase in phases:
             residuals.append(_residuals(network, phase))
             deviating |= phase.deviation is not None
-            in_turn |= phase.nudge is not None and len(phase.sources) == batch
+            in_turn |= phase.attached is not None and len(phase.sources) == batch
         if phases:
             free, moved = _predictions(network, phases, batch)
             goal = np.asarray(target_voltages(jnp.asarray(targets[rows]), classes, learner.target_voltage), np.float64)
@@ -256,7 +256,7 @@ def _residuals(network: Any, phase: Phase) -> np.ndarray:
             part = jax.tree.map(
                 lambda leaf, r=rows: leaf[r] if jnp.ndim(leaf) and len(leaf) == samples else leaf, phase
             )
-        found.append(kirchhoff_residual(network, part.sources, part.voltages, part.nudge, part.deviation))
+        found.append(kirchhoff_residual(network, part.sources, part.voltages, part.attached, part.deviation))
     return np.concatenate(found)
 
 

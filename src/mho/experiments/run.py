@@ -17,15 +17,26 @@ from mho.errors import InputError, MhoError
 from mho.experiments.atomic_file import remove_partial, write_atomically
 from mho.experiments.checkpoint_names import at_start, checkpoints
 from mho.experiments.configuration import Configuration, from_json, to_json
+from mho.experiments.data_fields import is_file
 from mho.experiments.record import Metrics, check_record
+from mho.experiments.structure import Structure, built
 
 _SESSION_START = 1
 """`SessionLog.START` of TensorBoard's events."""
 
 _CONFIG, _METRICS, _CHECKPOINTS, _LOCK = "config.json", "metrics.jsonl", "checkpoints", ".lock"
+_NETWORK = "network.json"
 
 CHANGEABLE = ("epochs", "data_dir")
 """Fields of its configuration in which a resumed run may differ from what it began with."""
+_MOVABLE = ("dataset", "test_dataset")
+"""Fields that may name other files, as long as the same is in them."""
+
+
+def may_change(field: str, before: object, now: object) -> bool:
+    """Whether a resumed run may have another value of a field of its configuration than it began with."""
+    files = isinstance(before, str) and isinstance(now, str) and is_file(before) and is_file(now)
+    return before == now or field in CHANGEABLE or (field in _MOVABLE and files)
 
 
 def checkpoint_folder(folder: Path) -> Path:
@@ -56,8 +67,14 @@ def new_folder(name: str, configuration: Configuration) -> Path:
     return folder
 
 
-def create_run(folder: Path, name: str, configuration: Configuration) -> list[Path]:
+def create_run(folder: Path, name: str, configuration: Configuration, structure: Structure | None = None) -> list[Path]:
     """Make the folder of a new run; a failure leaves no part of it.
+
+    Args:
+        folder: where it goes.
+        name: the experiment's.
+        configuration: what is trained.
+        structure: of a network that no configuration can make.
 
     Returns:
         The folders that had to be made, innermost first.
@@ -76,6 +93,8 @@ def create_run(folder: Path, name: str, configuration: Configuration) -> list[Pa
             for left in checkpoints(folder / _CHECKPOINTS):  # of a run that was killed at its start
                 left.unlink()
             write_configuration(folder, name, configuration)
+            if structure is not None:
+                _write_json(folder / _NETWORK, structure)
     except OSError as problem:
         _remove(folder, absent)
         raise InputError(f"--out {folder}: cannot be made: {problem.strerror}") from problem
@@ -97,7 +116,7 @@ def _remove(folder: Path, made: list[Path]) -> None:
     """Remove what mho writes in a folder, and the folders that it made for it as far as they are empty then."""
     saved = checkpoints(folder / _CHECKPOINTS)
     events = folder.glob("events.out.tfevents.*")
-    for path in (*saved, *events, folder / _METRICS, folder / _CONFIG, folder / _LOCK):
+    for path in (*saved, *events, folder / _METRICS, folder / _CONFIG, folder / _NETWORK, folder / _LOCK):
         with contextlib.suppress(OSError):
             path.unlink()
     for emptied in (folder / _CHECKPOINTS, *made):
@@ -115,8 +134,29 @@ def _refuse_to_overwrite(folder: Path) -> None:
 
 def write_configuration(folder: Path, name: str, configuration: Configuration) -> None:
     """Write config.json."""
-    content = json.dumps({"experiment": name} | to_json(configuration), indent=2) + "\n"
-    write_atomically(folder / _CONFIG, lambda file: file.write(content.encode()))
+    _write_json(folder / _CONFIG, {"experiment": name} | to_json(configuration))
+
+
+def _write_json(path: Path, fields: dict[str, Any]) -> None:
+    content = json.dumps(fields, indent=2) + "\n"
+    write_atomically(path, lambda file: file.write(content.encode()))
+
+
+def read_structure(folder: Path) -> Any:
+    """The network of a run of `mho.fit`, with zeros for its arrays.
+
+    Raises:
+        InputError: if network.json is not one that mho wrote, or names a class that is not there.
+    """
+    path = folder / _NETWORK
+    try:
+        return built(json.loads(path.read_text()))
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
+    except InputError as problem:
+        raise InputError(f"{path}: {problem}") from problem
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
+        raise InputError(f"{path}: is not what mho wrote: {problem}") from problem
 
 
 def read_configuration(folder: Path) -> tuple[str, Configuration]:

@@ -124,8 +124,8 @@ def sweep(
     steps = passes * (samples // batch_size)
     # Rates, decay and nudging factor are each member's own, so the learner that all share has none.
     template = dataclasses.replace(configuration, learning_rates=(1.0,), decay=1.0)
-    common = learner(template, features, outputs, steps)
-    networks = [untrained_network(member, features, outputs) for member in members]
+    common = learner(template, features, outputs, steps, data.image_shape)
+    networks = [untrained_network(member, features, outputs, data.image_shape) for member in members]
     rates = np.array([_rates(member, common.network) for member in members], np.float32)
     decays = np.array([member.decay for member in members], np.float32)
     betas = np.array([getattr(member, "beta", 1.0) for member in members], np.float32)

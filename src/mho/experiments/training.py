@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,11 +32,14 @@ from mho.experiments.configuration import (
     AnalogConfiguration,
     BaselineConfiguration,
     Configuration,
+    NetworkConfiguration,
+    RuleConfiguration,
     UnlayeredConfiguration,
     from_json,
     to_json,
 )
-from mho.experiments.data import Dataset, load_dataset, split_validation
+from mho.experiments.data import Dataset, configured_data
+from mho.experiments.data.form import DataForm
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.diagnosis import divergence, guessing_error, warnings
 from mho.experiments.epoch import (
@@ -57,28 +61,31 @@ from mho.experiments.progress import Quiet, Show, Standing
 from mho.experiments.record import Metrics, told_error
 from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.run import (
-    CHANGEABLE,
     MetricsLog,
     checkpoint_folder,
     create_run,
     discard_unbegun,
     exclusive,
+    may_change,
     read_configuration,
+    read_structure,
     write_configuration,
 )
+from mho.experiments.structure import Structure
 from mho.interruption import deferred
-from mho.steady import load
 
 _PIECE_SECONDS = 0.5
 """How long the compiled loop may run before the caller has its say."""
 _ATTEMPTS = 20
 """Readings of the last checkpoint of a run that is being trained, until it is given up."""
-_SPLIT_SEED = 0
-"""Draws the validation samples: the same ones for every seed of the training."""
 
 
 class Interrupted(KeyboardInterrupt):
     """Training was interrupted and a checkpoint written, from which `resume` goes on."""
+
+
+MakeLearner = Callable[[int, int, int], Learner]
+"""Makes a learner for inputs of so many features, so many outputs and so many steps an epoch."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,8 @@ class Finished:
     metrics: list[Metrics]
     trained: bool
     """Whether there was anything left to do."""
+    network: Any = None
+    """What was trained; None where nothing was left to do."""
 
 
 def experiment_data(configuration: Configuration) -> Dataset:
@@ -99,20 +108,21 @@ def experiment_data(configuration: Configuration) -> Dataset:
             validation split.
         MhoError: if it cannot be fetched.
     """
-    dataset = load_dataset(configuration.dataset, configuration.data_dir)
-    if dataset.classes is None and not isinstance(configuration, UnlayeredConfiguration):
-        raise InputError(f"--dataset {configuration.dataset}: has no classes, and a layered network learns classes")
-    if (
-        dataset.classes is None
-        and isinstance(configuration, UnlayeredConfiguration)
-        and configuration.cost != "squared"
-    ):
+    dataset = configured_data(configuration)
+    check_data(configuration, dataset)
+    return dataset
+
+
+def check_data(configuration: Configuration, dataset: Dataset) -> None:
+    """Refuse data that a configuration cannot learn.
+
+    Raises:
+        InputError: for a regression where the network or its cost cannot learn one, or a set smaller than a batch.
+    """
+    if dataset.classes is None and isinstance(configuration, BaselineConfiguration):
+        raise InputError(f"--dataset {configuration.dataset}: has no classes, and a software baseline learns classes")
+    if dataset.classes is None and isinstance(configuration, RuleConfiguration) and configuration.cost != "squared":
         raise InputError(f"--cost {configuration.cost}: {configuration.dataset} has no classes; its cost is squared")
-    if configuration.validation:
-        try:
-            dataset = split_validation(dataset, configuration.validation, _SPLIT_SEED)
-        except InputError as problem:
-            raise InputError(f"--validation {configuration.validation}: {problem}") from problem
     for part, targets in (("training", dataset.train_targets), ("test", dataset.test_targets)):
         if error_scale(targets) == 0.0:
             raise InputError(
@@ -121,14 +131,40 @@ def experiment_data(configuration: Configuration) -> Dataset:
     samples = len(dataset.train_inputs)
     if configuration.batch_size > samples:
         raise InputError(f"--batch-size {configuration.batch_size}: must not exceed the {samples} training samples")
+
+
+def run_data(configuration: Configuration, run: Path, form: DataForm | None) -> Dataset:
+    """The data of a run; see `experiment_data`.
+
+    Args:
+        configuration: the run's.
+        run: where it is, for errors.
+        form: the data that it began with; None for a run that knows none.
+
+    Raises:
+        InputError: if a file of them has changed since.
+    """
+    dataset = experiment_data(configuration)
+    for field, digest in (form.sha256 if form is not None else {}).items():
+        if dataset.sha256.get(field) != digest:
+            raise InputError(
+                f"{getattr(configuration, field)}: is not what {run} was trained on: its sha256 is "
+                f"{dataset.sha256.get(field, 'unknown')}, expected {digest}"
+            )
     return dataset
 
 
-def learner(configuration: Configuration, features: int, outputs: int, steps_per_epoch: int) -> Learner:
+Image = tuple[int, int, int] | None
+"""Height, width and channels of inputs that are images."""
+
+
+def learner(
+    configuration: Configuration, features: int, outputs: int, steps_per_epoch: int, image: Image = None
+) -> Learner:
     """The learner of a configuration of any kind, with an output a class or a value to predict."""
     match configuration:
         case AnalogConfiguration():
-            return analog_learner(configuration, features, outputs, steps_per_epoch)
+            return analog_learner(configuration, features, outputs, steps_per_epoch, image)
         case UnlayeredConfiguration():
             return circuit_learner(configuration, features, outputs, steps_per_epoch)
         case BaselineConfiguration():
@@ -136,14 +172,14 @@ def learner(configuration: Configuration, features: int, outputs: int, steps_per
     raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
 
 
-def untrained_network(configuration: Configuration, features: int, outputs: int) -> Any:
+def untrained_network(configuration: Configuration, features: int, outputs: int, image: Image = None) -> Any:
     """The network of a configuration of any kind, before training."""
     match configuration:
         case UnlayeredConfiguration():
             with jax.enable_x64(True):
                 return circuit(configuration, features, outputs)
         case AnalogConfiguration():
-            return analog_network(configuration, features, outputs)
+            return analog_network(configuration, features, outputs, image)
         case BaselineConfiguration():
             return perceptron(configuration, features, outputs)
     raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
@@ -185,7 +221,13 @@ def train(
     dataset = experiment_data(configuration)
     devices = devices or one_device()
     training = _Training(name, configuration, dataset, folder, checkpoint_minutes, devices, show or Quiet())
-    made = create_run(folder, name, configuration) if devices.leads else []
+    return begin(training)
+
+
+def begin(training: "_Training", structure: Structure | None = None) -> Finished:
+    """Make the folder of a run and train it; `structure` is of a network that no configuration can make."""
+    folder, devices = training.folder, training.devices
+    made = create_run(folder, training.name, training.configuration, structure) if devices.leads else []
     with _advising(folder):
         try:
             with _held(folder, devices):
@@ -201,6 +243,8 @@ def resume(
     *,
     epochs: int | None = None,
     data_dir: str | None = None,
+    dataset: str | None = None,
+    test_dataset: str | None = None,
     checkpoint_minutes: float = 10.0,
     devices: Devices | None = None,
     show: Show | None = None,
@@ -213,6 +257,8 @@ def resume(
         folder: the run's folder.
         epochs: epochs to train in all; what the run was begun with if None.
         data_dir: where the data set's files are now; what the run was begun with if None.
+        dataset: where the user's own data are now, which must be the same; what the run was begun with if None.
+        test_dataset: where those to test on are now.
         checkpoint_minutes: see `train`.
         devices: see `train`.
         show: see `train`.
@@ -225,15 +271,45 @@ def resume(
     """
     _check_interval(checkpoint_minutes)
     name, configuration = read_configuration(folder)
-    changes = {k: v for k, v in {"epochs": epochs, "data_dir": data_dir}.items() if v is not None}
-    changed = dataclasses.replace(configuration, **changes)
+    if isinstance(configuration, NetworkConfiguration):
+        raise InputError(f"--resume {folder}: is a run of mho.fit; go on with it by mho.fit(..., resume=True)")
+    given = {"epochs": epochs, "data_dir": data_dir, "dataset": dataset, "test_dataset": test_dataset}
+    changed = dataclasses.replace(configuration, **{k: v for k, v in given.items() if v is not None})
+    for field in given:
+        if not may_change(field, getattr(configuration, field), getattr(changed, field)):
+            began = getattr(configuration, field)
+            raise InputError(f"--{field.replace('_', '-')} {given[field]}: {folder} was begun with {began}")
     devices = devices or one_device()
+
+    def training(form: DataForm | None) -> _Training:
+        data = run_data(changed, folder, form)
+        return _Training(name, changed, data, folder, checkpoint_minutes, devices, show or Quiet())
+
+    return go_on(folder, configuration, changed, devices, training)
+
+
+def go_on(
+    folder: Path,
+    configuration: Configuration,
+    changed: Configuration,
+    devices: Devices,
+    training: "Callable[[DataForm | None], _Training]",
+) -> Finished:
+    """Go on with a run from its last checkpoint; see `resume`.
+
+    Args:
+        folder: the run's folder.
+        configuration: what it was begun with.
+        changed: what it is to end with.
+        devices: to train on.
+        training: makes what is under way, given the form of the data that it began with, once there is something left to do.
+    """
     with _held(folder, devices), _advising(folder):
         saved = checkpoints(checkpoint_folder(folder))
         if not saved:
             raise InputError(
-                f"--resume {folder}: has no checkpoint to go on from; begin it anew by mho train {name} --out "
-                + shlex.quote(str(folder))
+                f"--resume {folder}: has no checkpoint to go on from; begin it anew by "
+                f"mho train {read_configuration(folder)[0]} --out {shlex.quote(str(folder))}"
             )
         bookmark = read_bookmark(saved[0])
         _refuse_if_edited(folder, configuration, bookmark)
@@ -242,13 +318,12 @@ def resume(
             raise InputError(f"--epochs {changed.epochs}: {folder} is in epoch {under_way} already")
         if bookmark.epochs_done == changed.epochs and (folder / "histograms.png").exists():
             return Finished(folder, bookmark.metrics, trained=False)
-        dataset = experiment_data(changed)
-        training = _Training(name, changed, dataset, folder, checkpoint_minutes, devices, show or Quiet())
+        made = training(_form(bookmark))
         if devices.leads:
             if changed != configuration:
-                write_configuration(folder, name, changed)
+                write_configuration(folder, made.name, changed)
             checkpoint_folder(folder).mkdir(exist_ok=True)
-        return training.run(saved[0])
+        return made.run(saved[0])
 
 
 def trained_network(run: Path) -> tuple[Configuration, Any]:
@@ -266,7 +341,8 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
             raise InputError(f"{run}: no such checkpoint")
         folder = run.absolute().parent.parent
     _, configuration = read_configuration(folder)
-    double = isinstance(configuration, UnlayeredConfiguration)
+    fitted = isinstance(configuration, NetworkConfiguration)
+    double = isinstance(configuration, UnlayeredConfiguration) or (fitted and configuration.precision == "float64")
 
     def read(checkpoint: Path) -> tuple[Configuration, Any]:
         # Once: a run that is being trained removes its older checkpoints.
@@ -274,7 +350,12 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
         bookmark = stored.bookmark
         _refuse_if_edited(folder, configuration, bookmark)
         refuse_if_too_large(configuration, bookmark.features, bookmark.outputs)
-        template = untrained_network(configuration, bookmark.features, bookmark.outputs)
+        if fitted:
+            template = read_structure(folder)
+        else:
+            form = _form(bookmark)
+            image = None if form is None else form.image_shape
+            template = untrained_network(configuration, bookmark.features, bookmark.outputs, image)
         with jax.enable_x64(True) if double else nullcontext():
             return configuration, stored.state(template, part="network")
 
@@ -289,6 +370,27 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
     raise MhoError(f"{folder}: its checkpoints change faster than they can be read; name one of them")
 
 
+def run_form(run: Path) -> DataForm | None:
+    """The form of the data that a run was trained on; None for a run that knows none.
+
+    Args:
+        run: the run's folder, whose last checkpoint counts, or one of its checkpoints.
+
+    Raises:
+        InputError: if there is no checkpoint that can be read.
+    """
+    if run.suffix == ".npz":
+        return _form(read_bookmark(run))
+    saved = checkpoints(checkpoint_folder(run))
+    if not saved:
+        raise InputError(f"{run}: has no checkpoint yet")
+    return _form(read_bookmark(saved[0]))
+
+
+def _form(bookmark: Bookmark) -> DataForm | None:
+    return DataForm.from_json(bookmark.data) if bookmark.data else None
+
+
 def _refuse_if_edited(folder: Path, configuration: Configuration, bookmark: Bookmark) -> None:
     try:
         trained = from_json(bookmark.configuration)
@@ -296,11 +398,10 @@ def _refuse_if_edited(folder: Path, configuration: Configuration, bookmark: Book
         raise InputError(f"{checkpoint_folder(folder)}: a checkpoint of another version of mho: {problem}") from problem
     for field in dataclasses.fields(configuration):
         before, now = getattr(trained, field.name, None), getattr(configuration, field.name)
-        if field.name not in CHANGEABLE and now != before:
+        if not may_change(field.name, before, now):
             raise InputError(
                 f"{folder / 'config.json'}: {field.name} is {_brief(now)}, but the run was trained with {_brief(before)}: "
-                "put that back, "
-                "or begin a new run"
+                "put that back, or begin a new run"
             )
 
 
@@ -344,10 +445,12 @@ class _Training:
         checkpoint_minutes: float,
         devices: Devices,
         show: Show,
+        make: MakeLearner | None = None,
+        keep: bool = True,
     ) -> None:
         self.name, self.configuration, self.dataset = name, configuration, dataset
         devices.check_batch(configuration.batch_size)
-        self.folder, self.devices = folder, devices
+        self.folder, self.devices, self.keep = folder, devices, keep
         self.show = show if devices.leads else Quiet()
         self.interval = 60.0 * checkpoint_minutes
         self.samples, self.features = dataset.train_inputs.shape
@@ -359,7 +462,8 @@ class _Training:
             raise InputError(
                 f"--passes {configuration.passes}: an epoch of {self.steps} steps; there may be {2**31 - 1}"
             )
-        self.learner = learner(configuration, self.features, self.outputs, self.steps)
+        make = make or partial(learner, configuration, image=dataset.image_shape)
+        self.learner = make(self.features, self.outputs, self.steps)
         if not self.learner.traceable and devices.mesh.size > 1:
             self.learner.close()
             raise InputError(f"--devices {devices.mesh.size}: with another simulator there is nothing to share out")
@@ -387,7 +491,7 @@ class _Training:
         state = self.devices.placed(state)
         if saved is None:
             self._checkpoint(state, 0)  # so that a run can be gone on with whenever it is killed
-        log = MetricsLog(self.folder, self.metrics) if self.devices.leads else None
+        log = MetricsLog(self.folder, self.metrics) if self.devices.leads and self.keep else None
         try:
             state = self.devices.together(lambda: self._epochs(state, log))
         finally:
@@ -395,10 +499,10 @@ class _Training:
                 log.close()
             self.learner.close()
         network = self.devices.gathered(state.network)
-        if self.devices.leads:
+        if self.devices.leads and self.keep:
             plot_curves(self.metrics, self.folder / "curves.png")
             plot_histograms(self.learner.weights(network), self.learner.weight_name, self.folder / "histograms.png")
-        return Finished(self.folder, self.metrics, trained=True)
+        return Finished(self.folder, self.metrics, trained=True, network=network)
 
     def _epochs(self, state: TrainingState, log: MetricsLog | None) -> TrainingState:
         configuration, dataset, devices = self.configuration, self.dataset, self.devices
@@ -585,8 +689,8 @@ class _Training:
     def _refuse(self, what: str, epoch: int, step: int) -> NoReturn:
         conductance = None
         if isinstance(self.configuration, AnalogConfiguration):
-            start = untrained_network(self.configuration, self.features, self.outputs)
-            conductance = float(jnp.min(load(start, jnp.zeros((1, self.features))).conductances[-1]))
+            start = untrained_network(self.configuration, self.features, self.outputs, self.dataset.image_shape)
+            conductance = float(jnp.min(start.drive(jnp.zeros((1, self.features))).conductances[-1]))
         cause = divergence(self.configuration, self.own, epoch=epoch, conductance=conductance)
         saved = [path for path in checkpoints(checkpoint_folder(self.folder)) if not at_start(path)]
         kept = f"the checkpoint {saved[0]} stands" if saved else "there is no checkpoint yet"
@@ -595,6 +699,8 @@ class _Training:
         )
 
     def _checkpoint(self, state: TrainingState, step: int) -> None:
+        if not self.keep:
+            return
         state = self.devices.gathered(state)
         if not self.devices.leads:
             return
@@ -606,6 +712,7 @@ class _Training:
             features=self.features,
             outputs=self.outputs,
             configuration=to_json(self.configuration),
+            data=self.dataset.form.to_json(),
         )
         folder = checkpoint_folder(self.folder)
         try:

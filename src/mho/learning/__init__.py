@@ -1,26 +1,29 @@
-"""Learning: costs, nudging, gradients and updates."""
+"""Learning: costs, nudging, rules and updates."""
 
 from mho.learning.cost import Cost, CrossEntropy, SquaredError
-from mho.learning.coupled_learning import coupled_learning
-from mho.learning.equilibrium_propagation import equilibrium_propagation
-from mho.learning.gradient import PARAMETERS, Gradient
-from mho.learning.implicit_gradient import implicit_gradient
+from mho.learning.coupled_learning import CoupledLearning
+from mho.learning.equilibrium_propagation import EquilibriumPropagation
+from mho.learning.gradient import Gradient, Phase, trained_part
+from mho.learning.implicit_gradient import ImplicitGradient
 from mho.learning.nudging import EnergyNudge, held_nudge
+from mho.learning.rule import Rule
 from mho.learning.update import OPTIMIZERS, apply_updates, coordinate_slope, optimizer
 
 __all__ = [
     "OPTIMIZERS",
-    "PARAMETERS",
     "Cost",
+    "CoupledLearning",
     "CrossEntropy",
     "EnergyNudge",
+    "EquilibriumPropagation",
     "Gradient",
+    "ImplicitGradient",
+    "Phase",
+    "Rule",
     "SquaredError",
     "apply_updates",
     "coordinate_slope",
-    "coupled_learning",
-    "equilibrium_propagation",
     "held_nudge",
-    "implicit_gradient",
     "optimizer",
+    "trained_part",
 ]

@@ -4,57 +4,66 @@ At a steady state ∂E/∂v = 0, so dC/dθ = −∂C/∂vᵀ (∂²E/∂v²)⁻�
 currents −∂C/∂v at the outputs, that is ζᵀ ∂²E/∂v∂θ: equilibrium propagation in the limit of small β.
 """
 
+from collections.abc import Callable
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from mho.learning.cost import Cost
-from mho.learning.gradient import Gradient, Phase, energy_slope, trained_part
-from mho.learning.nudging import at_outputs
-from mho.steady import Network, linear_response, load, settle
+from mho.errors import InputError
+from mho.learning.cost import Cost, SquaredError
+from mho.learning.gradient import Gradient, Phase, energy_gradient, trained_part
+from mho.learning.rule import Rule
+from mho.networks import Network
+from mho.steady import Attached, Auto, Solver
 
 
-def implicit_gradient(
-    network: Network,
-    inputs: Array,
-    targets: Array,
-    cost: Cost,
-    *,
-    trained: tuple[str, ...] = ("conductance", "bias"),
-    rtol: float = 1e-5,
-    max_sweeps: int = 1000,
-) -> Gradient:
-    """Gradient of a batch's mean cost by implicit differentiation.
+class ImplicitGradient(Rule):
+    """Gradient of a batch's mean cost by implicit differentiation of the steady state."""
 
-    Args:
-        network: the network.
-        inputs: (batch, features).
-        targets: (batch, outputs).
-        cost: the cost of a sample.
-        trained: kinds of parameters to differentiate by; see `mho.learning.gradient.trained_part`.
-        rtol: tolerance of the residuals of the steady state and of its linear response.
-        max_sweeps: sweeps, or Newton's steps, at the most for each of the two.
-    """
-    trained_part(network, trained)  # refuses what cannot be trained before the work
-    driven = load(network, inputs)
-    free = settle(network, driven, rtol=rtol, max_sweeps=max_sweeps)
-    prediction = network.prediction(free.voltages)
-    pull = -at_outputs(cost.gradient(prediction, targets), network.paired_outputs)
-    response = linear_response(network, driven, free.voltages, pull, rtol=rtol, max_sweeps=max_sweeps)
-    change = jax.tree.map(lambda v: v / inputs.shape[0], response.voltages)
+    cost: Cost = eqx.field(default_factory=SquaredError)
+    """Of a sample."""
+    solver: Solver = eqx.field(default_factory=Auto, kw_only=True)
+    """Its tolerance is that of the linear response, too."""
 
-    def difference(varied: Network) -> Array:
-        energies = jax.jvp(lambda v: driven.energy(varied, v), (free.voltages,), (change,))[1]
-        return jnp.sum(energies)
+    def gradient(
+        self,
+        network: Network,
+        inputs: Array,
+        targets: Array,
+        *,
+        trained: tuple[str, ...] = ("conductance",),
+        key: Array | None = None,
+    ) -> Gradient:
+        """See `Rule.gradient`."""
+        trained_part(network, trained)  # refuses what cannot be trained before the work
+        drive = network.drive(inputs)
+        free = self.solver.solve(network, drive)
+        prediction = network.prediction(free.voltages)
+        weight = network.output_weight
+        pull = jax.tree.map(
+            lambda force: -weight * force, network.output_forces(self.cost.gradient(prediction, targets))
+        )
+        response = self.solver.respond(network, drive, free.voltages, pull)
+        change = jax.tree.map(lambda v: v / inputs.shape[0], response.voltages)
 
-    slope = energy_slope(network, trained, driven, free.voltages, change, difference)
-    residual = jnp.concatenate([free.residual, response.residual])
-    return Gradient(
-        by_parameter=slope,
-        cost=jnp.mean(cost.value(prediction, targets)),
-        prediction=prediction,
-        residual=jnp.max(residual),
-        unconverged=jnp.sum(~(residual <= rtol)),
-        sweeps=free.sweeps + response.sweeps,
-        phases=(Phase(driven.sources, free.voltages),),
-    )
+        def difference(varied: Network) -> Array:
+            return jnp.sum(jax.jvp(lambda v: varied.energy(drive, v), (free.voltages,), (change,))[1])
+
+        gradient = energy_gradient(network, trained, drive, free.voltages, change, difference)
+        residual = jnp.concatenate([free.residual, response.residual])
+        return Gradient(
+            by_parameter=gradient,
+            cost=jnp.mean(self.cost.value(prediction, targets)),
+            prediction=prediction,
+            residual=jnp.max(residual),
+            unconverged=jnp.sum(~(residual <= self.solver.rtol)),
+            steps=free.steps + response.steps,
+            phases=(Phase(drive.sources, free.voltages),),
+        )
+
+    def attachment(self, prediction: Callable[[], np.ndarray], target: np.ndarray, paired: bool) -> Attached:
+        """None: see `Rule.attachment`."""
+        raise InputError("implicit differentiation has the free phase alone: it nudges nothing")

@@ -9,8 +9,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jax import Array
 
-from mho.elements import CurrentSource, TwoTerminal
+from mho.elements import CurrentSource
 from mho.learning.cost import Cost
+from mho.steady import Attachment
 
 
 def at_outputs(gradient: Array, paired: bool) -> Array:
@@ -23,10 +24,10 @@ def held_nudge(cost: Cost, strength: Array, prediction: Array, target: Array, pa
     return CurrentSource(-strength * at_outputs(cost.gradient(prediction, target), paired))
 
 
-class EnergyNudge(TwoTerminal):
+class EnergyNudge(Attachment):
     """The current β ∂C/∂v(v) out of each output node: β C added to the energy.
 
-    It is no two-terminal element where the cost couples the outputs, but it has the same part in a node's equation.
+    The cost may join the outputs.
     """
 
     cost: Cost

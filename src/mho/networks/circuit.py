@@ -10,20 +10,44 @@ with p_k the elements' co-contents, x the voltages of the free groups of nodes a
 an element and the sources (Kendall et al. 2020, sections 3 and 4). Circuits with controlled sources have no energy.
 """
 
+from typing import Any
+
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
 from mho.arrays import Values, added_at, namespace
+from mho.elements import CurrentSource, ProgrammableResistor
 from mho.errors import InputError, MhoError
 from mho.networks.branches import Amplifiers, Behavioural, Branches, Controlled, Names
+from mho.networks.network import Drive, Network, unmarked, without_polarities
 from mho.networks.ties import Ties
 
 
-class Circuit(eqx.Module):
-    """A circuit, as `CircuitBuilder` makes it. Node 0 is ground."""
+class CircuitDrive(Drive):
+    """What all phases of a batch share: the sources."""
+
+    sources: Values
+    """Their voltages [V], (batch, sources)."""
+
+    def repeated(self, times: int) -> "CircuitDrive":
+        """The same drive for `times` batches stacked into one."""
+        return CircuitDrive(jnp.concatenate([self.sources] * times))
+
+
+class Circuit(Network):
+    """A circuit, as `CircuitBuilder` makes it. Node 0 is ground.
+
+    What of it learns: conductances of programmable resistors, current sources, parameters of all other elements. Not
+    amplifier gains: they decide which nodes' voltages are the unknowns, and the circuit holds what follows from them.
+    Node voltages are one array, (batch, nodes).
+    """
+
+    parameters = ("conductance", "bias", "element")
+    local_parameters = ("conductance",)
 
     branches: tuple[Branches, ...]
     source_plus: Values
@@ -99,8 +123,55 @@ class Circuit(eqx.Module):
         padded = xp.concatenate([free, xp.zeros((*free.shape[:-1], 1), free.dtype)], -1)
         return ties.factor * padded[..., ties.group] + offsets
 
-    def energy(self, voltages: Values) -> Values:
-        """E = Σ w p(v_a − v_b) [W], (...), of node voltages of shape (..., nodes).
+    def drive(self, inputs: Array) -> CircuitDrive:
+        """Drive the sources with inputs of shape (batch, features)."""
+        return CircuitDrive(self.sources(inputs))
+
+    def held(self, drive: CircuitDrive) -> Values:
+        """What the sources add to the nodes' voltages [V], (batch, nodes)."""
+        return self.offsets(drive.sources)
+
+    @property
+    def output_weight(self) -> Values:
+        """Π 1/A² over the amplifiers before the outputs."""
+        return namespace(self.tied.scale).asarray(self.tied.scale)[self.output[0]]
+
+    def output_forces(self, gradient: Array) -> Array:
+        """At the outputs and, with the other sign, at their reference nodes; see `Network.output_forces`."""
+        there = added_at(gradient, self.output, self.nodes)
+        return there - added_at(gradient, self.reference, self.nodes)
+
+    def kind_of(self, branches: Branches) -> str | None:
+        """Which kind of parameter a group of elements has; None for resistors that are not programmable."""
+        if isinstance(branches.element, ProgrammableResistor):
+            return "conductance" if branches.programmable else None
+        return "bias" if isinstance(branches.element, CurrentSource) else "element"
+
+    def marked(self, kinds: tuple[str, ...]) -> Any:
+        """Which leaves are parameters of these kinds: the circuit's structure with True and False."""
+        marked = unmarked(self)
+        for index, branches in enumerate(self.branches):
+            if self.kind_of(branches) in kinds:
+                real = jax.tree.map(lambda x: bool(jnp.issubdtype(x.dtype, jnp.inexact)), branches.element)
+                marked = eqx.tree_at(lambda c, i=index: c.branches[i].element, marked, real)
+        return without_polarities(marked)
+
+    def local_gradient(self, kinds: tuple[str, ...], drive: CircuitDrive, mean: Array, change: Array) -> Any:
+        """By what stands across each resistor, and no more; see `Network.local_gradient`."""
+        result: Any = jax.tree.map(lambda _: None, self)
+        for index, (branches, weight) in enumerate(zip(self.branches, self.tied.weights, strict=True)):
+            if "conductance" not in kinds or self.kind_of(branches) != "conductance":
+                continue
+            drop = mean[:, branches.first] - mean[:, branches.second]
+            moved = change[:, branches.first] - change[:, branches.second]
+            product = weight / self.output_weight * jnp.sum(drop * moved, 0)
+            result = eqx.tree_at(
+                lambda c, i=index: c.branches[i].element.conductance, result, product, is_leaf=lambda x: x is None
+            )
+        return result
+
+    def energy(self, drive: CircuitDrive | None, voltages: Values) -> Values:
+        """E = Σ w p(v_a − v_b) [W], (...), of node voltages of shape (..., nodes), those of the sources included.
 
         Raises:
             MhoError: if the circuit has no energy.

@@ -17,11 +17,11 @@ from mho.networks.crossbar import Crossbar, DenseCrossbar
 from mho.networks.layered import Layer, LayeredNetwork, random_resistors
 
 
-def image_planes(image: tuple[int, int], filters: Sequence[int], window: int, pooling: int) -> list[Planes]:
+def image_planes(image: Sequence[int], filters: Sequence[int], window: int, pooling: int) -> list[Planes]:
     """Where the windows of each convolution, and of the pooling behind it, lie: one after the other.
 
     Args:
-        image: height and width of the input.
+        image: height and width of the input, and its channels if it has more than one.
         filters: of each convolution.
         window: width of the convolutions' windows, which lie at every place.
         pooling: width of the pooling windows; 1 for no pooling.
@@ -31,7 +31,9 @@ def image_planes(image: tuple[int, int], filters: Sequence[int], window: int, po
     """
     if pooling < 1:
         raise InputError(f"pooling {pooling}: must be positive; 1 is none")
-    planes, (height, width), channels = [], image, 1
+    if len(image) not in (2, 3):
+        raise InputError(f"image {tuple(image)}: expected height and width, or height, width and channels")
+    planes, (height, width, channels) = [], (*image, 1)[:3]
     for count in filters:
         planes.append(Planes(channels, height, width, window, 1))
         (height, width), channels = planes[-1].steps, count
@@ -42,7 +44,7 @@ def image_planes(image: tuple[int, int], filters: Sequence[int], window: int, po
 
 
 def convolutional_network(
-    image: tuple[int, int],
+    image: Sequence[int],
     filters: Sequence[int],
     widths: Sequence[int],
     key: Array,
@@ -62,7 +64,8 @@ def convolutional_network(
     """A convolutional network with random conductances.
 
     Args:
-        image: height and width of the inputs, flattened row by row.
+        image: height and width of the inputs, or height, width and channels; flattened plane by plane, a plane a channel,
+            and each row by row.
         filters: of each convolution; one at the least.
         widths: nodes of the dense layers behind; outputs, the last, count once a class, paired or not.
         key: JAX random key.

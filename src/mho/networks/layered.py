@@ -8,7 +8,8 @@ Kendall et al. (antiparallel diodes, amplifiers, paired outputs) and the deep re
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -18,6 +19,7 @@ from jax import Array, lax
 from mho.elements import BidirectionalAmplifier, CurrentSource, ProgrammableResistor, TwoTerminal
 from mho.errors import InputError
 from mho.networks.crossbar import Crossbar, DenseCrossbar, MirroredCrossbar
+from mho.networks.network import Drive, Network, unmarked, without_polarities
 
 Voltages = tuple[Array, ...]
 """Node voltages of every layer [V], each of shape (batch, nodes)."""
@@ -51,8 +53,36 @@ class Layer(eqx.Module):
         return total
 
 
-class LayeredNetwork(eqx.Module):
-    """A layered nonlinear resistive network; the last layer's nodes are the outputs."""
+class LayeredDrive(Drive):
+    """What all phases of a batch share: the sources' currents and the conductances at the nodes."""
+
+    sources: Array
+    """Voltages of the positive sources [V], (batch, pairs)."""
+    input_current: Array
+    """From the sources into the first layer's grounded nodes [A], (batch, nodes)."""
+    conductances: tuple[Array, ...]
+    """Total conductance at the nodes of each layer [S], (nodes,)."""
+    phases: int = eqx.field(static=True, default=1)
+    """How often the same samples stand in the batch, one set after the other."""
+
+    def repeated(self, times: int) -> "LayeredDrive":
+        """The same drive for `times` batches stacked into one."""
+        return LayeredDrive(
+            jnp.concatenate([self.sources] * times),
+            jnp.concatenate([self.input_current] * times),
+            self.conductances,
+            times * self.phases,
+        )
+
+
+class LayeredNetwork(Network):
+    """A layered nonlinear resistive network; the last layer's nodes are the outputs.
+
+    What of it learns: conductances, bias currents, parameters of the nodes' elements but their polarities, amplifier gains.
+    """
+
+    parameters = ("conductance", "bias", "element", "gain")
+    local_parameters = ("conductance", "bias")
 
     layers: tuple[Layer, ...]
     input_gain: float = eqx.field(static=True, default=1.0)
@@ -89,16 +119,31 @@ class LayeredNetwork(eqx.Module):
         line = jnp.full((inputs.shape[0], 1), self.bias_line, drive.dtype)
         return jnp.concatenate([drive, line], 1)
 
-    def drives(self, sources: Array, voltages: Voltages) -> list[Array]:
+    def drive(self, inputs: Array) -> LayeredDrive:
+        """Drive the sources with inputs of shape (batch, features)."""
+        sources = self.source_voltages(inputs)
+        input_current, first = self.layers[0].crossbar.load(sources)
+        conductances = [first]
+        for layer in self.layers[1:]:
+            conductances[-1] = conductances[-1] + layer.crossbar.row_conductance()
+            conductances.append(layer.crossbar.column_conductance())
+        return LayeredDrive(sources, input_current, tuple(conductances))
+
+    def row_voltages(self, sources: Array, voltages: Voltages) -> list[Array]:
         """What stands at the rows of each layer's crossbar [V]."""
         behind = [layer.amplified(v) for layer, v in zip(self.layers[:-1], voltages[:-1], strict=True)]
         return [sources, *behind]
 
-    def energy(self, sources: Array, voltages: Voltages) -> Array:
-        """E of each sample [W], (batch,), given source and node voltages [V]."""
-        drives = self.drives(sources, voltages)
-        terms = zip(self.scales(), self.layers, drives, voltages, strict=True)
+    def energy(self, drive: LayeredDrive, voltages: Voltages) -> Array:
+        """E of each sample [W], (batch,), given the sources and the node voltages [V]."""
+        rows = self.row_voltages(drive.sources, voltages)
+        terms = zip(self.scales(), self.layers, rows, voltages, strict=True)
         return jnp.sum(jnp.stack([s * layer.energy(u, v) for s, layer, u, v in terms]), 0)
+
+    def held(self, drive: LayeredDrive) -> Voltages:
+        """Nothing: the sources stand at no node of a layer."""
+        batch = drive.sources.shape[0]
+        return tuple(jnp.zeros((batch, layer.crossbar.shape[1]), drive.sources.dtype) for layer in self.layers)
 
     def prediction(self, voltages: Voltages) -> Array:
         """Output voltages, or their differences where outputs are paired [V], (batch, classes)."""
@@ -107,6 +152,54 @@ class LayeredNetwork(eqx.Module):
             return output
         half = output.shape[-1] // 2
         return output[..., :half] - output[..., half:]
+
+    @property
+    def output_weight(self) -> Array | float:
+        """The last layer's scale."""
+        return self.scales()[-1]
+
+    def at_outputs(self, gradient: Array) -> Array:
+        """∂C/∂v at the output nodes from ∂C/∂p, (batch, outputs): both signs where outputs are paired."""
+        return jnp.concatenate([gradient, -gradient], -1) if self.paired_outputs else gradient
+
+    def output_forces(self, gradient: Array) -> tuple[Array | None, ...]:
+        """At the last layer's nodes alone; see `Network.output_forces`."""
+        return (*[None] * (len(self.layers) - 1), self.at_outputs(gradient))
+
+    def marked(self, kinds: tuple[str, ...]) -> Any:
+        """Which leaves are parameters of these kinds: the network's structure with True and False."""
+        marked = unmarked(self)
+
+        def mark(kind: str, part: Callable) -> None:
+            nonlocal marked
+            if kind in kinds and jax.tree.leaves(part(marked)):
+                marked = eqx.tree_at(part, marked, replace_fn=lambda _: True)
+
+        mark("conductance", lambda n: jax.tree.leaves([layer.crossbar for layer in n.layers]))
+        mark("bias", lambda n: jax.tree.leaves([layer.bias for layer in n.layers]))
+        mark("element", lambda n: jax.tree.leaves([layer.element for layer in n.layers]))
+        mark("gain", lambda n: jax.tree.leaves([layer.amplifier for layer in n.layers]))
+        return without_polarities(marked)
+
+    def local_gradient(self, kinds: tuple[str, ...], drive: LayeredDrive, mean: Voltages, change: Voltages) -> Any:
+        """By each crossbar's product of voltages; see `Network.local_gradient`."""
+        scales = self.scales()
+        rows = self.row_voltages(drive.sources, mean)
+        row_changes = [None, *self.row_voltages(drive.sources, change)[1:]]
+        result: Any = eqx.filter(self, self.marked(kinds))
+        for index, layer in enumerate(self.layers):
+            # One scale for both: equal layers' ratio is 1, and XLA drops the product.
+            scale = scales[index] / scales[-1]
+            weighted = change[index] * scale
+            if "conductance" in kinds:
+                behind = row_changes[index]
+                product = layer.crossbar.drop_product(
+                    rows[index], mean[index], None if behind is None else behind * scale, weighted
+                )
+                result = eqx.tree_at(lambda n, i=index: n.layers[i].crossbar, result, product)
+            if "bias" in kinds and layer.bias is not None:
+                result = eqx.tree_at(lambda n, i=index: n.layers[i].bias.injected, result, -jnp.sum(weighted, 0))
+        return result
 
 
 _DRAWN_AT_ONCE = 2**22

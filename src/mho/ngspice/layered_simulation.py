@@ -6,40 +6,58 @@ follows the outputs by behavioural sources whose factor and targets are the volt
 are sources' values, too.
 """
 
-from typing import Self
+from typing import Any, Self
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from mho.elements import CurrentSource, TwoTerminal
+from mho.elements import CurrentSource
 from mho.errors import InputError
 from mho.learning.cost import Cost
 from mho.learning.nudging import EnergyNudge
 from mho.netlists.writing.dialects import LEAST_GMIN
 from mho.netlists.writing.layered_netlist import network_cards, node_names, prediction_ends, source_nodes
 from mho.netlists.writing.nudging_cards import energy_nudge_cards
-from mho.networks import LayeredNetwork, Voltages
+from mho.networks import LayeredDrive, LayeredNetwork, Network, Voltages
 from mho.ngspice.simulator import NgspicePool
-from mho.steady import Load, OperatingPoint, kirchhoff_residual
+from mho.steady import Attached, Solution, Solver, kirchhoff_residual
 
 
-class SimulatedNetwork:
-    """A layered network's circuit in kept-alive ngspice processes. As a context manager it leaves none behind.
+class Ngspice(Solver):
+    """ngspice as the solver of one layered network, in processes that are kept alive. As a context manager it leaves none.
 
     Args:
         network: the network; its conductances and bias currents may change from one call to the next, its elements'
             parameters and gains may not.
         cost: the cost whose energy nudges; None where held current sources do.
         processes: the number of ngspice processes; None stands for one a CPU.
+        rtol: residual up to which ngspice's operating points are counted as converged.
 
     Raises:
         InputError: ngspice is missing or refuses the circuit, or there are fewer than one process.
         SpiceError: ngspice dies.
     """
 
-    def __init__(self, network: LayeredNetwork, cost: Cost | None = None, *, processes: int | None = None) -> None:
+    traceable = False
+
+    _cost: Cost | None = eqx.field(static=True, kw_only=True)
+    _widths: list[int] = eqx.field(static=True, kw_only=True)
+    _fixed: list[Array] = eqx.field(kw_only=True)
+    _classes: int = eqx.field(static=True, kw_only=True)
+    _pool: NgspicePool = eqx.field(static=True, kw_only=True)
+
+    def __init__(
+        self,
+        network: LayeredNetwork,
+        cost: Cost | None = None,
+        *,
+        processes: int | None = None,
+        rtol: float = 1e-5,
+    ) -> None:
+        self.rtol, self.max_steps = rtol, 0
         layers = node_names(network)
         self._cost = cost
         self._widths = [len(nodes) for nodes in layers]
@@ -69,61 +87,63 @@ class SimulatedNetwork:
         nodes = [node for names in layers for node in names]
         self._pool = NgspicePool(text, elements, nodes, processes=processes, gmin=LEAST_GMIN)
 
-    def settle(
+    def suits(self, network: Network) -> bool:
+        """Layered networks of the circuit that it was given; `solve` tells."""
+        return isinstance(network, LayeredNetwork)
+
+    def solve(
         self,
         network: LayeredNetwork,
-        load: Load,
+        drive: LayeredDrive,
         *,
-        nudge: TwoTerminal | None = None,
+        attached: Attached | None = None,
         start: Voltages | None = None,
-        rtol: float,
-        max_sweeps: int,
-    ) -> OperatingPoint:
-        """Operating points, in the manner of `mho.steady.settle`; not to be traced by JAX.
+    ) -> Solution:
+        """Operating points, as `Solver.solve`; not to be traced by JAX.
 
-        Args:
-            network: the network, as it now is.
-            load: its sources, from `mho.steady.load`.
-            nudge: what the nudging attaches to the output nodes; None in the free phase.
-            start: unused: ngspice starts from the operating point before.
-            rtol: unused: ngspice converges to 1e-9 or fails.
-            max_sweeps: unused.
+        `start` is not used: ngspice starts from the operating point before, and converges to 1e-9 or fails.
 
         Returns:
-            Voltages in the load's precision; Kirchhoff's residual of ngspice's own, which is infinite, and the voltages
-            NaN, where negative nudging leaves no stable state; 0 sweeps.
+            Voltages in the drive's precision; Kirchhoff's residual of ngspice's own, which is infinite, and the voltages
+            NaN, where negative nudging leaves no stable state; 0 steps.
 
         Raises:
-            InputError: the circuit is another than it was, but for its conductances and bias currents, or its nudging
+            InputError: the circuit is another than it was, but for its conductances and bias currents, or what is attached
                 is of another kind.
             SpiceError: a sample does not converge, or ngspice dies.
         """
-        del start, rtol, max_sweeps
+        del start
         for before, now in zip(self._fixed, _fixed_parameters(network), strict=True):
             if not np.array_equal(before, now):
                 raise InputError("an element's parameter has changed, and ngspice's models stay as they were parsed")
-        batch = load.sources.shape[0]
+        batch = drive.sources.shape[0]
         shared = np.concatenate(_network_values(network))
-        drive = np.asarray(load.sources, np.float64)
+        sources = np.asarray(drive.sources, np.float64)
         if network.layers[0].crossbar.mirrored:
-            drive = np.concatenate([drive, -drive], 1)
-        values = [drive, np.broadcast_to(shared, (batch, len(shared))), self._nudge_values(nudge, batch)]
+            sources = np.concatenate([sources, -sources], 1)
+        values = [sources, np.broadcast_to(shared, (batch, len(shared))), self._nudge_values(attached, batch)]
         # A sample's phases follow each other: then only the nudging is altered, and ngspice starts close by.
-        order = np.argsort(np.unique(drive, axis=0, return_inverse=True)[1].reshape(-1), kind="stable")
+        order = np.argsort(np.unique(sources, axis=0, return_inverse=True)[1].reshape(-1), kind="stable")
         found = np.empty((batch, sum(self._widths)))
         found[order] = self._pool.operating_points(np.concatenate(values, 1)[order])
         voltages = tuple(np.split(found, np.cumsum(self._widths)[:-1], 1))
-        residual = np.asarray(kirchhoff_residual(network, load.sources, voltages, nudge))  # type: ignore[arg-type]
-        if isinstance(nudge, EnergyNudge):
+        residual = np.asarray(kirchhoff_residual(network, drive.sources, voltages, attached))  # type: ignore[arg-type]
+        if isinstance(attached, EnergyNudge):
             rest = jnp.zeros((batch, self._widths[-1]))
-            nudged = np.asarray(nudge.node_voltage(load.conductances[-1], rest, rest))
+            nudged = np.asarray(attached.node_voltage(drive.conductances[-1], rest, rest))
             unstable = np.logical_not(np.isfinite(nudged).all(axis=1))
             residual = np.where(unstable, np.inf, residual)
             voltages = tuple(np.where(unstable.reshape(-1, 1), np.nan, v) for v in voltages)
-        dtype = load.sources.dtype
-        return OperatingPoint(
-            tuple(jnp.asarray(v, dtype) for v in voltages), jnp.asarray(residual, dtype), jnp.int32(0)
-        )
+        dtype = drive.sources.dtype
+        return Solution(tuple(jnp.asarray(v, dtype) for v in voltages), jnp.asarray(residual, dtype), jnp.int32(0))
+
+    def respond(self, network: LayeredNetwork, drive: LayeredDrive, voltages: Voltages, forces: Any) -> Solution:
+        """Not offered.
+
+        Raises:
+            NotImplementedError: always; mho's own solvers respond.
+        """
+        raise NotImplementedError("ngspice gives no linear response; use one of mho's own solvers")
 
     def close(self) -> None:
         """End the processes; twice does no harm."""
@@ -135,15 +155,17 @@ class SimulatedNetwork:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _nudge_values(self, nudge: TwoTerminal | None, batch: int) -> np.ndarray:
-        if nudge is None:
+    def _nudge_values(self, attached: Attached | None, batch: int) -> np.ndarray:
+        if attached is None:
             count = self._widths[-1] if self._cost is None else 1 + self._classes
             return np.zeros((batch, count))
-        if isinstance(nudge, CurrentSource) and self._cost is None:
-            return np.broadcast_to(np.asarray(nudge.injected, np.float64), (batch, self._widths[-1]))
-        if isinstance(nudge, EnergyNudge) and nudge.cost == self._cost:
-            return np.concatenate([np.asarray(nudge.strength, np.float64), np.asarray(nudge.target, np.float64)], 1)
-        raise InputError(f"the circuit was not parsed with a {type(nudge).__name__} of this cost at its outputs")
+        if isinstance(attached, CurrentSource) and self._cost is None:
+            return np.broadcast_to(np.asarray(attached.injected, np.float64), (batch, self._widths[-1]))
+        if isinstance(attached, EnergyNudge) and attached.cost == self._cost:
+            return np.concatenate(
+                [np.asarray(attached.strength, np.float64), np.asarray(attached.target, np.float64)], 1
+            )
+        raise InputError(f"the circuit was not parsed with a {type(attached).__name__} of this cost at its outputs")
 
 
 def _network_values(network: LayeredNetwork) -> list[np.ndarray]:

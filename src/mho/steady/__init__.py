@@ -1,24 +1,26 @@
 """Steady states: the node voltages at which a network obeys Kirchhoff's laws."""
 
-from mho.steady.clamp import Clamp
-from mho.steady.coordinate_descent import Load, OperatingPoint, Settle
-from mho.steady.deviation import settle_deviation
-from mho.steady.layered import settles_by_mean_field
-from mho.steady.phase import Network, linear_response, load, settle
+from mho.steady.attachment import Attached, Attachment, Clamp
+from mho.steady.auto import Auto
+from mho.steady.coordinate_descent import Sweeps
+from mho.steady.dense_newton import DenseNewton
+from mho.steady.mean_field import MeanFieldSweeps
+from mho.steady.pooled import PooledSweeps
 from mho.steady.residual import kirchhoff_residual
-from mho.steady.solve import operating_point
+from mho.steady.solve import solve
+from mho.steady.solver import Solution, Solver
 
 __all__ = [
+    "Attached",
+    "Attachment",
+    "Auto",
     "Clamp",
-    "Load",
-    "Network",
-    "OperatingPoint",
-    "Settle",
+    "DenseNewton",
+    "MeanFieldSweeps",
+    "PooledSweeps",
+    "Solution",
+    "Solver",
+    "Sweeps",
     "kirchhoff_residual",
-    "linear_response",
-    "load",
-    "operating_point",
-    "settle",
-    "settle_deviation",
-    "settles_by_mean_field",
+    "solve",
 ]

@@ -9,111 +9,66 @@ sweep's, so the residual costs no product with the conductances.
 Sources: Scellier 2024, arXiv:2402.11674 (ideal diodes); Tseng 2001 (convergence of block coordinate descent).
 """
 
-from typing import Any, Protocol
+from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 from jax import Array, lax
 
-from mho.elements import TwoTerminal
-from mho.networks import LayeredNetwork, Voltages
+from mho.networks import LayeredDrive, LayeredNetwork, Network, Voltages
+from mho.steady.attachment import Attached
+from mho.steady.linear_response import grounded, linearised
+from mho.steady.solver import Solution, Solver
 
 
-class Load(eqx.Module):
-    """What all phases of a batch share: the sources' currents and the conductances at the nodes."""
+class LayeredSolver(Solver):
+    """Solvers of layered networks; they differ in the order in which nodes are visited."""
 
-    sources: Array
-    """Voltages of the positive sources [V], (batch, pairs)."""
-    input_current: Array
-    """From the sources into the first layer's grounded nodes [A], (batch, nodes)."""
-    conductances: tuple[Array, ...]
-    """Total conductance at the nodes of each layer [S], (nodes,)."""
-    phases: int = eqx.field(static=True, default=1)
-    """How often the same samples stand in the batch, one set after the other."""
+    def suits(self, network: Network) -> bool:
+        """Any layered network, if the method says no more."""
+        return isinstance(network, LayeredNetwork)
 
-    def repeated(self, times: int) -> "Load":
-        """The same load for `times` batches stacked into one."""
-        return Load(
-            jnp.concatenate([self.sources] * times),
-            jnp.concatenate([self.input_current] * times),
-            self.conductances,
-            times * self.phases,
-        )
-
-    def energy(self, network: LayeredNetwork, voltages: Voltages) -> Array:
-        """E of each sample [W], (batch,), given node voltages [V]."""
-        return network.energy(self.sources, voltages)
+    def respond(self, network: LayeredNetwork, drive: LayeredDrive, voltages: Voltages, forces: Any) -> Solution:
+        """By the sweeps of the linearised network; see `Solver.respond`."""
+        return self.solve(linearised(network, voltages, forces), grounded(drive))
 
 
-class OperatingPoint(eqx.Module):
-    """Node voltages and how well they obey Kirchhoff's current law."""
+class Sweeps(LayeredSolver):
+    """Plain sweeps from the inputs to the outputs."""
 
-    voltages: Any
-    """Of each layer's nodes [V], (batch, nodes); of all nodes in one array where there are no layers."""
-    residual: Array
-    """Largest current imbalance at a node of each sample, relative to the largest current that neighbours drive into a node
-    of the same layer (at a pooling node, see `mho.steady.pooled.settle`, at that node); (batch,)."""
-    sweeps: Array
-    """Sweeps made; Newton's steps where they are the method."""
-    kept: Any = None
-    """What the method keeps beside the voltages for another phase of the same sources, voltages included."""
-
-    @property
-    def start(self) -> Any:
-        """For another phase of the same sources to begin with."""
-        return self.voltages if self.kept is None else self.kept
-
-
-class Settle(Protocol):
-    """How a batch settles: `settle`, or another simulator in its place. See `settle` for the arguments."""
-
-    def __call__(
+    def solve(
         self,
-        network: Any,
-        load: Any,
+        network: LayeredNetwork,
+        drive: LayeredDrive,
         *,
-        nudge: TwoTerminal | None = None,
-        start: Any = None,
-        rtol: float,
-        max_sweeps: int,
-    ) -> OperatingPoint:
-        """Operating points of a batch."""
-        ...
-
-
-def load(network: LayeredNetwork, inputs: Array) -> Load:
-    """Drive a network's sources with inputs of shape (batch, features)."""
-    sources = network.source_voltages(inputs)
-    input_current, first = network.layers[0].crossbar.load(sources)
-    conductances = [first]
-    for layer in network.layers[1:]:
-        conductances[-1] = conductances[-1] + layer.crossbar.row_conductance()
-        conductances.append(layer.crossbar.column_conductance())
-    return Load(sources, input_current, tuple(conductances))
+        attached: Attached | None = None,
+        start: Voltages | None = None,
+    ) -> Solution:
+        """Steady states; see `Solver.solve`."""
+        return settle(network, drive, attached=attached, start=start, rtol=self.rtol, max_steps=self.max_steps)
 
 
 def settle(
     network: LayeredNetwork,
-    load: Load,
+    drive: LayeredDrive,
     *,
-    nudge: TwoTerminal | None = None,
+    attached: Attached | None = None,
     start: Voltages | None = None,
     rtol: float,
-    max_sweeps: int,
-) -> OperatingPoint:
-    """Sweep until every sample's residual is at most `rtol`, or `max_sweeps` times.
+    max_steps: int,
+) -> Solution:
+    """Sweep until every sample's residual is at most `rtol`, or `max_steps` times.
 
     Args:
         network: the network.
-        load: its sources, from `load`.
-        nudge: what the nudging attaches to the output nodes; None in the free phase.
+        drive: its sources.
+        attached: what is attached to the output nodes; None in the free phase.
         start: voltages to begin with; 0 V if None.
-        rtol: tolerance of the residual; see `OperatingPoint`.
-        max_sweeps: sweeps at the most. Samples above the tolerance by then are the caller's to count or to refuse. The
+        rtol: tolerance of the residual; see `Solution`.
+        max_steps: sweeps at the most. Samples above the tolerance by then are the caller's to count or to refuse. The
             first from 0 V never settles a network, and its residual is not computed.
     """
     layers, last = network.layers, len(network.layers) - 1
-    batch, dtype = load.input_current.shape[0], load.input_current.dtype
+    batch, dtype = drive.input_current.shape[0], drive.input_current.dtype
 
     def ahead(index: int, before: Array) -> Array:
         # Into a layer's grounded nodes, from the nodes of the layer before or, into the first, from the sources.
@@ -122,29 +77,29 @@ def settle(
         return current if bias is None else current + bias.injected
 
     def solved(index: int, current: Array, before: Array) -> Array:
-        element = nudge if index == last else layers[index].element
-        return node_voltage(element, load.conductances[index], current, before)
+        element = attached if index == last else layers[index].element
+        return node_voltage(element, drive.conductances[index], current, before)
 
     def first_sweep() -> tuple[Voltages, Voltages]:
         # From 0 V nothing flows back yet, so hidden layers stand alike in all phases; and none is settled.
-        signal, voltages = load.input_current[: batch // load.phases], []
+        signal, voltages = drive.input_current[: batch // drive.phases], []
         for index in range(last):
             current = ahead(index, signal)
             signal = solved(index, current, jnp.zeros_like(current))
             voltages.append(signal)
         drawn = [drawn_back(network, index, v) for index, v in enumerate(voltages[1:])]
-        current, *voltages = (jnp.concatenate([x] * load.phases) for x in (ahead(last, signal), *voltages))
-        outputs = solved(last, current, current / load.conductances[last])
-        drawn = [jnp.concatenate([x] * load.phases) for x in drawn]
+        current, *voltages = (jnp.concatenate([x] * drive.phases) for x in (ahead(last, signal), *voltages))
+        outputs = solved(last, current, current / drive.conductances[last])
+        drawn = [jnp.concatenate([x] * drive.phases) for x in drawn]
         if last > 0:
             drawn.append(drawn_back(network, last - 1, outputs))
         return (*voltages, outputs), tuple(drawn)
 
     def sweep(state: tuple[Voltages, Voltages, Array, Array]) -> tuple[Voltages, Voltages, Array, Array]:
         voltages, drawn, sweeps = list(state[0]), list(state[1]), state[3]
-        residual, before = jnp.zeros(batch, dtype), load.input_current
+        residual, before = jnp.zeros(batch, dtype), drive.input_current
         for index in range(last + 1):
-            driven = ahead(index, voltages[index - 1] if index > 0 else load.input_current)
+            driven = ahead(index, voltages[index - 1] if index > 0 else drive.input_current)
             current = driven if index == last else driven + drawn[index]
             voltages[index] = solved(index, current, voltages[index])
             if index > 0:
@@ -154,17 +109,17 @@ def settle(
                     residual, out_of_balance(index - 1, before + drawn[index - 1], voltages[index - 1])
                 )
             before = driven
-        if last == 0 or (nudge is not None and not nudge.exact):
+        if last == 0 or (attached is not None and not attached.exact):
             residual = jnp.maximum(residual, out_of_balance(last, before, voltages[last]))
         return tuple(voltages), tuple(drawn), residual, sweeps + 1
 
     def out_of_balance(index: int, current: Array, voltage: Array) -> Array:
-        element = nudge if index == last else layers[index].element
-        out, total = imbalance(element, load.conductances[index], current, voltage)
+        element = attached if index == last else layers[index].element
+        out, total = imbalance(element, drive.conductances[index], current, voltage)
         return out / total
 
     def unsettled(state: tuple[Voltages, Voltages, Array, Array]) -> Array:
-        return jnp.any(~(state[2] <= rtol)) & (state[3] < max_sweeps)
+        return jnp.any(~(state[2] <= rtol)) & (state[3] < max_steps)
 
     if start is None:
         begin = (*first_sweep(), jnp.full(batch, jnp.inf, dtype), jnp.int32(1))
@@ -172,7 +127,7 @@ def settle(
         drawn = tuple(drawn_back(network, index, v) for index, v in enumerate(start[1:]))
         begin = (start, drawn, jnp.full(batch, jnp.inf, dtype), jnp.int32(0))
     voltages, _, residual, sweeps = lax.while_loop(unsettled, sweep, begin)
-    return OperatingPoint(voltages, residual, sweeps)
+    return Solution(voltages, residual, sweeps)
 
 
 def drawn_back(network: LayeredNetwork, index: int, following: Array) -> Array:
@@ -180,15 +135,15 @@ def drawn_back(network: LayeredNetwork, index: int, following: Array) -> Array:
     return network.layers[index].drawn(network.layers[index + 1].crossbar.reverse_current(following))
 
 
-def node_voltage(element: TwoTerminal | None, conductance: Array, current: Array, start: Array) -> Array:
+def node_voltage(element: Any, conductance: Array, current: Array, start: Array) -> Array:
     """Voltages of nodes [V] with an element to ground, or none."""
     return current / conductance if element is None else element.node_voltage(conductance, current, start)
 
 
-def imbalance(element: TwoTerminal | None, conductance: Array, current: Array, voltage: Array) -> tuple[Array, Array]:
+def imbalance(element: Any, conductance: Array, current: Array, voltage: Array) -> tuple[Array, Array]:
     """Largest current out of balance in a layer, and largest that its neighbours drive into it [A], (batch,) each."""
     surplus = current - conductance * voltage
-    out, driven = largest(surplus if element is None else element.mismatch(voltage, surplus), current)
+    out, driven = largest(surplus if element is None else element.law_residual(voltage, surplus), current)
     return out, driven + jnp.finfo(voltage.dtype).tiny
 
 

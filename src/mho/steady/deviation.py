@@ -13,33 +13,36 @@ import equinox as eqx
 import jax.numpy as jnp
 from jax import Array
 
-from mho.elements import TwoTerminal
-from mho.networks import LayeredNetwork
-from mho.steady.coordinate_descent import Load, OperatingPoint, largest, node_voltage
-from mho.steady.mean_field import Standing, settle
+from mho.networks import LayeredDrive, LayeredNetwork, Voltages
+from mho.steady.attachment import Attached
 
 
-def settle_deviation(
-    network: LayeredNetwork,
-    load: Load,
-    rest: Standing,
-    *,
-    nudge: TwoTerminal,
-    times: int = 1,
-    rtol: float,
-    max_sweeps: int,
-) -> OperatingPoint:
-    """Deviations of the node voltages [V] from a free phase, of networks that `mho.steady.mean_field.suits`.
+class Standing(eqx.Module):
+    """What a phase may begin with: a state of the same sources and the currents that belong to it."""
+
+    voltages: Voltages
+    ahead: tuple[Array, ...]
+    """Currents into each layer but the first from the one before [A]."""
+    driven: tuple[Array, ...]
+    """Currents that neighbours and bias sources drove into each hidden layer's grounded nodes when it was last balanced
+    [A]."""
+
+
+def deviating(
+    network: LayeredNetwork, drive: LayeredDrive, rest: Standing, *, attached: Attached, times: int
+) -> tuple[LayeredNetwork, LayeredDrive, Standing, list[Array]]:
+    """The network that deviations from a free phase obey the laws of.
 
     Args:
         network: the network.
-        load: its sources, from `mho.steady.load`.
-        rest: where the free phase stands: its operating point's `start`.
-        nudge: what the nudging attaches to the output nodes, of deviations: (times · batch, outputs).
-        times: how many nudged phases of the same samples, one set after the other, settle together.
-        rtol: tolerance of the residual, relative to the free phase's currents, and 10,000 times that relative to the
-            deviations' own.
-        max_sweeps: sweeps at the most.
+        drive: its sources.
+        rest: where the free phase stands.
+        attached: what is attached to the output nodes, as a law of deviations: (times · batch, outputs).
+        times: how many phases of the same samples, one set after the other, settle together.
+
+    Returns:
+        That network, its sources, at 0 V, where to begin, and each layer's largest current in the free phase [A], (times ·
+        batch,).
     """
 
     def copies(array: Array) -> Array:
@@ -50,14 +53,15 @@ def settle_deviation(
         element = layer.element
         if element is not None:
             voltage = rest.voltages[index]
-            net = rest.driven[index] - load.conductances[index] * voltage
+            net = rest.driven[index] - drive.conductances[index] * voltage
             element = element.deviating(copies(voltage), copies(net))
         layers.append(eqx.tree_at(lambda k: (k.element, k.bias), layer, (element, None), is_leaf=lambda x: x is None))
-    deviating = eqx.tree_at(lambda n: n.layers, network, tuple(layers))
-    zero = Load(jnp.zeros_like(copies(load.sources)), jnp.zeros_like(copies(load.input_current)), load.conductances)
+    moved = eqx.tree_at(lambda n: n.layers, network, tuple(layers))
+    zero = LayeredDrive(
+        jnp.zeros_like(copies(drive.sources)), jnp.zeros_like(copies(drive.input_current)), drive.conductances
+    )
     # Nothing but the outputs is moved as yet.
     still = tuple(jnp.zeros_like(copies(v)) for v in rest.voltages)
-    outputs = node_voltage(nudge, load.conductances[-1], still[-1], still[-1])
+    outputs = attached.node_voltage(drive.conductances[-1], still[-1], still[-1])
     start = Standing((*still[:-1], outputs), still[1:], still[:-1])
-    scales = [copies(largest(current)[0]) for current in (*rest.driven, rest.ahead[-1])]
-    return settle(deviating, zero, nudge=nudge, start=start, rtol=rtol, max_sweeps=max_sweeps, scales=scales)
+    return moved, zero, start, [copies(jnp.max(jnp.abs(current), 1)) for current in (*rest.driven, rest.ahead[-1])]

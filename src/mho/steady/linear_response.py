@@ -4,14 +4,14 @@ At an operating point every nonlinear element is replaced by its differential co
 per ampere injected then obeys Kirchhoff's laws of that linear network, sources at 0 V.
 """
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax.numpy as jnp
 from jax import Array
 
 from mho.elements import CurrentSource, TwoTerminal
-from mho.networks import LayeredNetwork, Voltages
-from mho.steady.coordinate_descent import Load, OperatingPoint
-from mho.steady.layered import settle_layered
+from mho.networks import LayeredDrive, LayeredNetwork, Voltages
 
 
 class Linearised(TwoTerminal):
@@ -24,7 +24,7 @@ class Linearised(TwoTerminal):
         """g·v; 0 A at the 0 V of a clamped node."""
         return jnp.where(jnp.isinf(self.differential), 0.0, self.differential) * voltage
 
-    def mismatch(self, voltage: Array, current: Array) -> Array:
+    def law_residual(self, voltage: Array, current: Array) -> Array:
         """A clamped node takes any current."""
         return jnp.where(jnp.isinf(self.differential), 0.0, current - self.current(voltage))
 
@@ -33,32 +33,23 @@ class Linearised(TwoTerminal):
         return current / (conductance + self.differential)
 
 
-def layered_response(
-    network: LayeredNetwork, load: Load, voltages: Voltages, injected: Array, *, rtol: float, max_sweeps: int
-) -> OperatingPoint:
-    """Changes of the node voltages per unit of currents injected at the outputs.
+def linearised(network: LayeredNetwork, voltages: Voltages, forces: Sequence[Array | None]) -> LayeredNetwork:
+    """The network of small changes, driven by bias sources alone.
 
     Args:
         network: the network.
-        load: its sources.
         voltages: its steady state [V].
-        injected: currents at the output nodes [A], (batch, outputs).
-        rtol: tolerance of the residual.
-        max_sweeps: sweeps at the most.
+        forces: ∂/∂(node voltages) of something, a layer each, (batch, nodes); None for zeros. Divided by the layer's weight
+            in the energy they are bias currents [A].
     """
+    layers = []
+    for layer, voltage, force, scale in zip(network.layers, voltages, forces, network.scales(), strict=True):
+        element = None if layer.element is None else Linearised(layer.element.slope(voltage))
+        bias = None if force is None else CurrentSource(force / scale)
+        layers.append(eqx.tree_at(lambda k: (k.element, k.bias), layer, (element, bias), is_leaf=lambda x: x is None))
+    return eqx.tree_at(lambda n: n.layers, network, tuple(layers))
 
-    def linearised(layer_element: TwoTerminal | None, voltage: Array) -> TwoTerminal | None:
-        return None if layer_element is None else Linearised(layer_element.slope(voltage))
 
-    layers = tuple(
-        eqx.tree_at(
-            lambda k: (k.element, k.bias),
-            layer,
-            (linearised(layer.element, voltage), None),
-            is_leaf=lambda x: x is None,
-        )
-        for layer, voltage in zip(network.layers, voltages, strict=True)
-    )
-    linear = eqx.tree_at(lambda n: n.layers, network, layers)
-    grounded = Load(jnp.zeros_like(load.sources), jnp.zeros_like(load.input_current), load.conductances)
-    return settle_layered(linear, grounded, nudge=CurrentSource(injected), rtol=rtol, max_sweeps=max_sweeps)
+def grounded(drive: LayeredDrive) -> LayeredDrive:
+    """The same sources at 0 V."""
+    return LayeredDrive(jnp.zeros_like(drive.sources), jnp.zeros_like(drive.input_current), drive.conductances)

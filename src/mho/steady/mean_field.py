@@ -31,9 +31,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jax import Array, lax
 
-from mho.elements import TwoTerminal
-from mho.networks import DenseCrossbar, LayeredNetwork, Voltages
-from mho.steady.coordinate_descent import Load, OperatingPoint, drawn_back, imbalance, largest, node_voltage
+from mho.networks import DenseCrossbar, LayeredDrive, LayeredNetwork, Network, Voltages
+from mho.steady.attachment import Attached
+from mho.steady.coordinate_descent import LayeredSolver, drawn_back, imbalance, largest, node_voltage
+from mho.steady.deviation import Standing, deviating
+from mho.steady.solver import Solution
 
 _LAST_PASSES = 2
 """Passes over the last hidden layer and the outputs in a half sweep."""
@@ -41,26 +43,6 @@ _LAST_PASSES = 2
 _SIGNAL = 1e4
 """By how much deviations may be further from balance, relative to their own currents, than a whole phase relative to its
 own: they are one batch's learning signal, and what is known of their imbalance is an upper bound."""
-
-
-def suits(network: LayeredNetwork) -> bool:
-    """Whether the method can do its work: between two hidden layers or more, dense crossbars throughout.
-
-    A convolution joins its rows to a few columns each, far from what its mean field does.
-    """
-    between = network.layers[1:-1]
-    return bool(between) and all(type(layer.crossbar) is DenseCrossbar for layer in between)
-
-
-class Standing(eqx.Module):
-    """What a phase may begin with: a state of the same sources and the currents that belong to it."""
-
-    voltages: Voltages
-    ahead: tuple[Array, ...]
-    """Currents into each layer but the first from the one before [A]."""
-    driven: tuple[Array, ...]
-    """Currents that neighbours and bias sources drove into each hidden layer's grounded nodes when it was last balanced
-    [A]."""
 
 
 class _State(eqx.Module):
@@ -134,19 +116,59 @@ class _MeanField:
         return forward, back
 
 
+class MeanFieldSweeps(LayeredSolver):
+    """Symmetric sweeps, corrected by the mean field of the crossbars between hidden layers."""
+
+    def suits(self, network: Network) -> bool:
+        """Between two hidden layers or more, dense crossbars throughout.
+
+        A convolution joins its rows to a few columns each, far from what the mean field does.
+        """
+        if not isinstance(network, LayeredNetwork):
+            return False
+        between = network.layers[1:-1]
+        return bool(between) and all(type(layer.crossbar) is DenseCrossbar for layer in between)
+
+    def solve(
+        self,
+        network: LayeredNetwork,
+        drive: LayeredDrive,
+        *,
+        attached: Attached | None = None,
+        start: Voltages | Standing | None = None,
+    ) -> Solution:
+        """Steady states; see `Solver.solve`."""
+        return settle(network, drive, attached=attached, start=start, rtol=self.rtol, max_steps=self.max_steps)
+
+    def deviates(self, network: LayeredNetwork, batch: int) -> bool:
+        """Always: in a deep network a nudge moves the first layers by less than float32 tells apart in their voltages."""
+        return True
+
+    def deviate(
+        self, network: LayeredNetwork, drive: LayeredDrive, rest: Standing, *, attached: Attached, times: int = 1
+    ) -> Solution:
+        """See `Solver.deviate`.
+
+        The tolerance is relative to the free phase's currents, and 10,000 times that relative to the deviations' own.
+        """
+        moved, zero, start, scales = deviating(network, drive, rest, attached=attached, times=times)
+        settings = {"rtol": self.rtol, "max_steps": self.max_steps}
+        return settle(moved, zero, attached=attached, start=start, scales=scales, **settings)
+
+
 def settle(
     network: LayeredNetwork,
-    load: Load,
+    drive: LayeredDrive,
     *,
-    nudge: TwoTerminal | None = None,
+    attached: Attached | None = None,
     start: Voltages | Standing | None = None,
     rtol: float,
-    max_sweeps: int,
+    max_steps: int,
     scales: Sequence[Array] | None = None,
-) -> OperatingPoint:
-    """Sweep backward and forward until every sample's residual is at most `rtol`, or `max_sweeps` times.
+) -> Solution:
+    """Sweep backward and forward until every sample's residual is at most `rtol`, or `max_steps` times.
 
-    For networks that `suits`. All samples take the same steps, so that what is left of the error is the same in both
+    All samples take the same steps, so that what is left of the error is the same in both
     phases of a centred pair and cancels in their difference; every phase is swept through backward and forward once at
     the least, so that what nudges the outputs has come to all layers. Arguments and result are those of
     `mho.steady.coordinate_descent.settle`; from an operating point's own `start` less work is left than from its voltages.
@@ -155,14 +177,14 @@ def settle(
     """
     layers = network.layers
     last = len(layers) - 1
-    batch, dtype = load.input_current.shape[0], load.input_current.dtype
+    batch, dtype = drive.input_current.shape[0], drive.input_current.dtype
     field = _MeanField(network)
     reach = [jnp.max(r) for r in (*field.rows, layers[last].crossbar.row_conductance())]
-    elements = [*(layer.element for layer in layers[:-1]), nudge]
+    elements = [*(layer.element for layer in layers[:-1]), attached]
 
     def driven(index: int, ahead: Sequence[Array]) -> Array:
         """From the layer before and the bias sources [A]."""
-        current = ahead[index - 1] if index else load.input_current
+        current = ahead[index - 1] if index else drive.input_current
         bias = layers[index].bias
         return current if bias is None else current + bias.injected
 
@@ -170,22 +192,22 @@ def settle(
         return layers[index].crossbar.current(layers[index - 1].amplified(voltages[index - 1]))
 
     def balanced(index: int, current: Array, voltage: Array) -> Array:
-        return node_voltage(elements[index], load.conductances[index], current, voltage)
+        return node_voltage(elements[index], drive.conductances[index], current, voltage)
 
     def out_of_balance(index: int, current: Array, voltage: Array) -> tuple[Array, Array]:
-        out, total = imbalance(elements[index], load.conductances[index], current, voltage)
+        out, total = imbalance(elements[index], drive.conductances[index], current, voltage)
         return out, total if scales is None else jnp.clip(scales[index], total, _SIGNAL * total)
 
     def outputs_imbalance(ahead: Sequence[Array], voltages: Sequence[Array]) -> Array:
         """The outputs stand in balance, unless their element is solved by a step at a time."""
-        if nudge is None or nudge.exact:
+        if attached is None or attached.exact:
             return jnp.zeros(batch, dtype)
         out, total = out_of_balance(last, driven(last, ahead), voltages[last])
-        # Where no current comes from the hidden layer, it is the nudge's that flows.
-        return out / jnp.maximum(total, largest(load.conductances[last] * voltages[last])[0])
+        # Where no current comes from the hidden layer, it is the attached's that flows.
+        return out / jnp.maximum(total, largest(drive.conductances[last] * voltages[last])[0])
 
     def compliances(voltages: Sequence[Array]) -> list[Array]:
-        pairs = zip(load.conductances[:-1], elements, voltages, strict=False)
+        pairs = zip(drive.conductances[:-1], elements, voltages, strict=False)
         return [jnp.broadcast_to(1.0 / (a if e is None else a + e.slope(v)), v.shape) for a, e, v in pairs]
 
     def trusting(changes: list[Array], trusted: Array) -> list[Array]:
@@ -201,7 +223,7 @@ def settle(
         stands = stands & jnp.all(found <= rtol)
         for change, columns, current in zip(shift, field.columns, ahead, strict=False):
             stands = stands & jnp.all(jnp.abs(change) * jnp.max(columns) <= rtol * largest(current)[0])
-        back: list[Array] = [load.input_current] * last
+        back: list[Array] = [drive.input_current] * last
         for index in range(last - 1, -1, -1):
             for turn in range(_LAST_PASSES if index + 1 == last else 1):
                 if index + 1 == last:
@@ -268,7 +290,7 @@ def settle(
         return lax.cond(stands, stand, on)
 
     def unsettled(state: _State) -> Array:
-        return ((state.sweeps == begun) | jnp.any(~(state.residual <= rtol))) & (state.sweeps < max_sweeps)
+        return ((state.sweeps == begun) | jnp.any(~(state.residual <= rtol))) & (state.sweeps < max_steps)
 
     unknown = jnp.full(batch, jnp.inf, dtype)
     everyone = jnp.ones(batch, bool)
@@ -280,7 +302,7 @@ def settle(
     else:
         begun = 1
         if start is None:
-            here = tuple(jnp.zeros((batch, *a.shape), dtype) for a in load.conductances)
+            here = tuple(jnp.zeros((batch, *a.shape), dtype) for a in drive.conductances)
             back = here[:-1]
         else:
             here, back = start, [drawn_back(network, index, v) for index, v in enumerate(start[1:])]
@@ -288,4 +310,4 @@ def settle(
         voltages, ahead, balanced_with, residual = forward(here, back, [jnp.zeros(batch, dtype)] * len(used))
     first = _State(voltages, ahead, balanced_with, tuple(used), residual, unknown, everyone, jnp.int32(begun))
     end = lax.while_loop(unsettled, sweep, first)
-    return OperatingPoint(end.voltages, end.residual, end.sweeps, Standing(end.voltages, end.ahead, end.driven))
+    return Solution(end.voltages, end.residual, end.sweeps, Standing(end.voltages, end.ahead, end.driven))

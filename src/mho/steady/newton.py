@@ -27,6 +27,7 @@ from mho.steady.modified_system import modified_system
 from mho.steady.reduced_system import branch_currents, node_voltages, reduced_system
 from mho.steady.residual_descent import damped
 from mho.steady.separated import separated_solver
+from mho.steady.solver import Solution
 from mho.steady.source_stepping import continued, gmin_stepped, grounded, held, pseudo_transient, source_stepped
 
 _LIMITED_STEPS = 60
@@ -46,25 +47,23 @@ _HOLD = 1e6
 Attempt = Callable[[], Pair | None]
 
 
-class CircuitSolution(eqx.Module):
-    """An operating point, or a batch of them in the leading axis."""
+class CircuitSolution(Solution):
+    """An operating point, or a batch of them in the leading axis: node voltages [V], (..., nodes).
 
-    voltages: np.ndarray
-    """Node voltages [V], (..., nodes)."""
-    source_currents: np.ndarray
+    The residual is the largest imbalance of Kirchhoff's current law at a node, relative to the largest branch current there,
+    (...); steps are linear circuits solved, (...).
+    """
+
+    source_currents: np.ndarray = eqx.field(kw_only=True)
     """Through each of `Circuit.branch_names`: independent voltage sources, then E and H sources [A], from the positive node
     through the source to the negative node, as SPICE counts it; (..., branches)."""
-    amplifier_currents: np.ndarray
+    amplifier_currents: np.ndarray = eqx.field(kw_only=True)
     """Into the far side of each amplifier, from the far node through it to ground [A], (..., amplifiers)."""
-    residual: np.ndarray
-    """Largest imbalance of Kirchhoff's current law at a node, relative to the largest branch current there; (...)."""
-    error_bound: np.ndarray
+    error_bound: np.ndarray = eqx.field(kw_only=True)
     """Of each node's voltage [V], (..., nodes); see `mho.steady.certificate`."""
-    iterations: np.ndarray
-    """Linear circuits solved, (...)."""
-    factorisations: np.ndarray
+    factorisations: np.ndarray = eqx.field(kw_only=True)
     """Matrices factored for them, dense ones not counted, (...)."""
-    gradient_steps: np.ndarray
+    gradient_steps: np.ndarray = eqx.field(kw_only=True)
     """Steps of conjugate gradients for them, (...)."""
 
 
@@ -131,9 +130,9 @@ def _solve(
         voltages=stacked(lambda p: p.voltages),
         source_currents=stacked(lambda p: p.currents[: len(circuit.branch_names)]),
         amplifier_currents=stacked(lambda p: p.currents[len(circuit.branch_names) :]),
-        residual=stacked(lambda p: p.residual),
+        residual=stacked(lambda p: p.residual),  # type: ignore[arg-type]
         error_bound=stacked(lambda p: p.bounds),
-        iterations=stacked(lambda p: p.iterations),
+        steps=stacked(lambda p: p.iterations),  # type: ignore[arg-type]
         factorisations=stacked(lambda p: p.work.factorisations),
         gradient_steps=stacked(lambda p: p.work.gradient_steps),
     )

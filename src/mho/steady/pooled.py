@@ -14,38 +14,23 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from mho.elements import TwoTerminal
-from mho.networks import LayeredNetwork, PoolingCrossbar, Voltages
-from mho.steady.coordinate_descent import Load, OperatingPoint, drawn_back, imbalance, node_voltage
+from mho.networks import LayeredDrive, LayeredNetwork, Network, PoolingCrossbar, Voltages
+from mho.steady.attachment import Attached
+from mho.steady.coordinate_descent import LayeredSolver, drawn_back, imbalance, node_voltage
+from mho.steady.solver import Solution
 
 _ULPS = 8
 """Of the largest voltage in the next layer: what float arithmetic leaves of these voltages' own equations."""
 
 
-def suits(network: LayeredNetwork) -> bool:
-    """Whether the method can do its work.
-
-    There are pooling layers, of linear nodes, and what stands at the nodes of their windows is solved exactly.
-    """
-    layers = network.layers
-    pooling = [index for index, layer in enumerate(layers) if isinstance(layer.crossbar, PoolingCrossbar)]
-    return bool(pooling) and all(
-        0 < index < len(layers) - 1
-        and index - 1 not in pooling
-        and layers[index].element is None
-        and ((element := layers[index - 1].element) is None or element.exact)
-        for index in pooling
-    )
-
-
 class _Nodes:
     """A layer whose nodes settle each on its own."""
 
-    def __init__(self, network: LayeredNetwork, index: int, load: Load, nudge: TwoTerminal | None) -> None:
+    def __init__(self, network: LayeredNetwork, index: int, drive: LayeredDrive, attached: Attached | None) -> None:
         self.head = self.index = index
         """The first and the last layer of what settles together."""
-        self._conductance = load.conductances[index]
-        self._element = nudge if index + 1 == len(network.layers) else network.layers[index].element
+        self._conductance = drive.conductances[index]
+        self._element = attached if index + 1 == len(network.layers) else network.layers[index].element
 
     def arranged(self, ahead: Array) -> Array:
         """Currents into the first layer's nodes from the layer before, in the order in which `follow` takes them."""
@@ -76,8 +61,8 @@ class _Nodes:
 class _Windows:
     """A pooling layer and the nodes of its windows. See `_Nodes`; `voltage` is the pooling nodes', (batch, windows)."""
 
-    def __init__(self, network: LayeredNetwork, index: int, load: Load) -> None:
-        pool, nodes = network.layers[index].crossbar, load.conductances[index - 1]
+    def __init__(self, network: LayeredNetwork, index: int, drive: LayeredDrive) -> None:
+        pool, nodes = network.layers[index].crossbar, drive.conductances[index - 1]
         assert isinstance(pool, PoolingCrossbar)
 
         def by_window(leaf: Array) -> Array:
@@ -85,7 +70,7 @@ class _Windows:
 
         self.head, self.index = index - 1, index
         self._network, self._pool = network, pool
-        self._conductance, self._nodes, self._windows = load.conductances[index], nodes, by_window(nodes)
+        self._conductance, self._nodes, self._windows = drive.conductances[index], nodes, by_window(nodes)
         self._back = network.layers[index].drawn(network.layers[index + 1].crossbar.row_conductance())
         self._element = jax.tree.map(by_window, network.layers[index - 1].element)
 
@@ -137,26 +122,55 @@ def _repeated(ahead: Array, voltage: Array) -> Array:
     return jnp.concatenate([ahead] * (len(voltage) // len(ahead)))
 
 
+class PooledSweeps(LayeredSolver):
+    """Sweeps in which pooling nodes settle together with the nodes of their windows."""
+
+    def suits(self, network: Network) -> bool:
+        """There are pooling layers, of linear nodes, and what stands at the nodes of their windows is solved exactly."""
+        if not isinstance(network, LayeredNetwork):
+            return False
+        layers = network.layers
+        pooling = [index for index, layer in enumerate(layers) if isinstance(layer.crossbar, PoolingCrossbar)]
+        return bool(pooling) and all(
+            0 < index < len(layers) - 1
+            and index - 1 not in pooling
+            and layers[index].element is None
+            and ((element := layers[index - 1].element) is None or element.exact)
+            for index in pooling
+        )
+
+    def solve(
+        self,
+        network: LayeredNetwork,
+        drive: LayeredDrive,
+        *,
+        attached: Attached | None = None,
+        start: Voltages | None = None,
+    ) -> Solution:
+        """Steady states; see `Solver.solve`."""
+        return settle(network, drive, attached=attached, start=start, rtol=self.rtol, max_steps=self.max_steps)
+
+
 def settle(
     network: LayeredNetwork,
-    load: Load,
+    drive: LayeredDrive,
     *,
-    nudge: TwoTerminal | None = None,
+    attached: Attached | None = None,
     start: Voltages | None = None,
     rtol: float,
-    max_sweeps: int,
-) -> OperatingPoint:
-    """Sweep until every sample's residual is at most `rtol`, or `max_sweeps` times.
+    max_steps: int,
+) -> Solution:
+    """Sweep until every sample's residual is at most `rtol`, or `max_steps` times.
 
-    For networks that `suits`; see `mho.steady.coordinate_descent.settle` for the arguments. The windows' nodes are in
+    See `mho.steady.coordinate_descent.settle` for the arguments. The windows' nodes are in
     balance to rounding after each sweep, so the residual is the other nodes'. At a pooling node it is relative to the
     currents at that node, and what rounding of the next layer's voltages explains does not count.
     """
     layers = network.layers
-    batch, dtype = load.input_current.shape[0], load.input_current.dtype
+    batch, dtype = drive.input_current.shape[0], drive.input_current.dtype
     pooling = [index for index, layer in enumerate(layers) if isinstance(layer.crossbar, PoolingCrossbar)]
     parts = [
-        _Windows(network, index, load) if index in pooling else _Nodes(network, index, load, nudge)
+        _Windows(network, index, drive) if index in pooling else _Nodes(network, index, drive, attached)
         for index in range(len(layers))
         if index + 1 not in pooling
     ]
@@ -173,7 +187,7 @@ def settle(
         return drawn_back(network, parts[k].index, following)
 
     # One set of the sources' currents serves all phases.
-    inflow = ahead(0, load.input_current[: batch // load.phases])
+    inflow = ahead(0, drive.input_current[: batch // drive.phases])
     arranged = parts[0].arranged(inflow)
 
     def sweep(state: tuple) -> tuple:
@@ -195,12 +209,12 @@ def settle(
                 out = parts[k - 1].out_of_balance(before + drawn[k - 1], voltages[k - 1], following)
                 residual = jnp.maximum(residual, out)
             before = followed[0]
-        if nudge is not None and not nudge.exact:
+        if attached is not None and not attached.exact:
             residual = jnp.maximum(residual, parts[last].out_of_balance(before, voltages[last], None))
         return tuple(voltages), tuple(drawn), standing, residual, sweeps + 1
 
     def unsettled(state: tuple) -> Array:
-        return jnp.any(~(state[3] <= rtol)) & (state[4] < max_sweeps)
+        return jnp.any(~(state[3] <= rtol)) & (state[4] < max_steps)
 
     if start is None:
         begin = [jnp.zeros((batch, layers[part.index].crossbar.shape[1]), dtype) for part in parts]
@@ -221,4 +235,4 @@ def settle(
             incoming = inflow if k == 0 else ahead(k, voltages[k - 1])
             every.append(part.head_voltage(incoming, voltages[k]))
         every.append(voltages[k])
-    return OperatingPoint(tuple(every), residual, sweeps)
+    return Solution(tuple(every), residual, sweeps)

@@ -14,17 +14,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from mho.elements import TwoTerminal
 from mho.networks import Circuit, DenseCrossbar, LayeredNetwork, MirroredCrossbar, Voltages
 from mho.precision import double
-from mho.steady.clamp import Clamp
+from mho.steady.attachment import Attached
 
 
 def kirchhoff_residual(
     network: LayeredNetwork | Circuit,
     sources: Array,
     voltages: Any,
-    nudge: TwoTerminal | None = None,
+    attached: Attached | None = None,
     deviation: Any = None,
 ) -> Array:
     """Each sample's largest current imbalance at a node, relative to the largest branch current at that node.
@@ -37,7 +36,7 @@ def kirchhoff_residual(
         sources: voltages of the positive sources [V], (batch, pairs); not looked at for a circuit, whose nodes' voltages
             include the sources'.
         voltages: of every layer's nodes [V], or of a circuit's, (batch, nodes).
-        nudge: what the nudging attaches to the output nodes.
+        attached: what is attached to the outputs.
         deviation: of the voltages from those given [V], in their structure; none if None. Added in float64.
 
     Returns:
@@ -45,21 +44,21 @@ def kirchhoff_residual(
     """
     # The conductances of a wide layer are most of the memory: they keep their precision until a row is looked at.
     judged = _circuit_residual if isinstance(network, Circuit) else _residual
-    return double(partial(_judged, partial(judged, network)))(sources, voltages, nudge, deviation)
+    return double(partial(_judged, partial(judged, network)))(sources, voltages, attached, deviation)
 
 
-def _judged(judged: Any, sources: Array, voltages: Any, nudge: TwoTerminal | None, deviation: Any) -> Array:
+def _judged(judged: Any, sources: Array, voltages: Any, attached: Attached | None, deviation: Any) -> Array:
     if deviation is not None:
         voltages = jax.tree.map(jnp.add, voltages, deviation)
-    residual = judged(sources, voltages, nudge)
+    residual = judged(sources, voltages, attached)
     return jnp.where(jnp.isfinite(residual), residual, jnp.inf)
 
 
 @eqx.filter_jit
-def _residual(network: LayeredNetwork, sources: Array, voltages: Voltages, nudge: TwoTerminal | None) -> Array:
+def _residual(network: LayeredNetwork, sources: Array, voltages: Voltages, attached: Attached | None) -> Array:
     network = jax.tree.map(_widened, network, is_leaf=_visited_by_rows)
     layers = network.layers
-    drives = network.drives(sources, voltages)
+    drives = network.row_voltages(sources, voltages)
     worst = jnp.zeros(sources.shape[0])
     reach = [layer.crossbar.largest_branch_current(u, v) for layer, u, v in zip(layers, drives, voltages, strict=True)]
     balances = [layer.crossbar.balance(u, v) for layer, u, v in zip(layers, drives, voltages, strict=True)]
@@ -72,11 +71,11 @@ def _residual(network: LayeredNetwork, sources: Array, voltages: Voltages, nudge
         if index + 1 < len(layers):
             inflow -= layer.drawn(balances[index + 1][0])
             largest = jnp.maximum(largest, jnp.abs(layer.drawn(reach[index + 1][0])))
-        element = nudge if index + 1 == len(layers) else layer.element
+        element = attached if index + 1 == len(layers) else layer.element
         if element is not None:
             # What flows in must leave through the element: that current is a branch current at the node, too.
             largest = jnp.maximum(largest, jnp.abs(inflow))
-            inflow = element.mismatch(voltage, inflow)
+            inflow = element.law_residual(voltage, inflow)
         relative = jnp.abs(inflow) / jnp.maximum(largest, jnp.finfo(largest.dtype).tiny)
         worst = jnp.maximum(worst, relative.max(-1))
     return worst
@@ -90,7 +89,7 @@ def _widened(part: Any) -> Any:
     return part if _visited_by_rows(part) else jnp.asarray(part, float)
 
 
-def _circuit_residual(circuit: Circuit, sources: Array, voltages: Array, nudge: TwoTerminal | None) -> np.ndarray:
+def _circuit_residual(circuit: Circuit, sources: Array, voltages: Array, attached: Attached | None) -> np.ndarray:
     # What sources and amplifiers tie together is one node with one balance, each current by the power that it brings:
     # they carry whatever current is wanted of them. In NumPy: a circuit's groups of elements would take long to compile.
     ties, wide = circuit.tied, np.asarray(voltages)
@@ -107,11 +106,11 @@ def _circuit_residual(circuit: Circuit, sources: Array, voltages: Array, nudge: 
         current = np.asarray(weight * element.current(wide[:, branch.first] - wide[:, branch.second]))
         into(branch.first, -current)
         into(branch.second, current)
-    if nudge is not None:
+    if attached is not None:
         # A clamp carries what the output's other branches bring.
         drawn: Any = total[group[circuit.output]].T / factor[circuit.output]
-        if not isinstance(nudge, Clamp):
-            drawn = np.asarray(ties.scale)[circuit.output] * nudge.current(circuit.prediction(voltages))
+        if not getattr(attached, "holds", False):
+            drawn = np.asarray(ties.scale)[circuit.output] * attached.current(circuit.prediction(voltages))
         into(circuit.output, -drawn)
         into(circuit.reference, drawn)
     relative = np.abs(total) / np.maximum(largest, np.finfo(float).tiny)

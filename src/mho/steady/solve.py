@@ -1,63 +1,138 @@
-"""The one entry to steady states: operating points in float64, refused if they do not obey Kirchhoff's laws."""
+"""The one entry to steady states: `solve`, for any network, by any solver, and what JAX differentiates through."""
 
+from typing import Any
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from jax.core import Tracer
 from numpy.typing import ArrayLike
 
-from mho.elements import TwoTerminal
 from mho.errors import MhoError
-from mho.networks import LayeredNetwork, Voltages
+from mho.networks import Circuit, Network
 from mho.precision import double
-from mho.steady.coordinate_descent import OperatingPoint, load
-from mho.steady.layered import settle_layered
+from mho.steady.attachment import Attached
+from mho.steady.auto import Auto
+from mho.steady.newton import solve_circuit
+from mho.steady.solver import Solution, Solver
 
 
-def operating_point(
-    network: LayeredNetwork,
-    inputs: ArrayLike,
+def solve(
+    network: Network,
+    inputs: ArrayLike | Array | None = None,
     *,
-    nudge: TwoTerminal | None = None,
-    start: Voltages | None = None,
-    rtol: float = 1e-13,
-    max_sweeps: int = 10_000,
-) -> OperatingPoint:
-    """Operating points of a network for a batch of inputs, in float64.
+    solver: Solver | None = None,
+    attached: Attached | None = None,
+    start: Any = None,
+    throw: bool = True,
+) -> Solution:
+    """Steady states of a network that has an energy, one of each sample.
+
+    Called with arrays it computes in float64 whatever JAX's own setting is, and gives NumPy's arrays. Called by a function
+    that JAX traces (`jax.jit`, `jax.grad`, `jax.vmap`) it computes in that function's precision; the derivative of the
+    voltages by the network's parameters and the inputs is that of the implicit function: H·λ = v̄, with H the energy's second
+    derivative, by the solver's `respond`. The derivative of residual and steps is zero.
 
     Args:
-        network: the network.
-        inputs: shape (batch, features); the sources stand at ±`input_gain` times these.
-        nudge: what the nudging attaches to the output nodes; None in the free phase.
-        start: node voltages to begin with [V].
-        rtol: tolerance of the residual.
-        max_sweeps: sweeps at the most.
-
-    Returns:
-        Voltages, residual and sweeps as NumPy arrays.
+        network: the network: layered, convolutional, or a circuit.
+        inputs: (batch, features); None for a circuit whose sources stand at voltages of their own.
+        solver: finds the states. If None, a circuit with nothing attached is solved and certified by
+            `mho.steady.newton.solve_circuit`, whatever is in it; others by `Auto(rtol=1e-13, max_steps=10_000)`, and a
+            traced call by `Auto()`.
+        attached: what is attached to the outputs; None in the free phase.
+        start: voltages to begin with, or an earlier solution's `start`; 0 V if None.
+        throw: whether a sample above the tolerance is an error. A traced call cannot throw: look at `residual`.
 
     Raises:
-        MhoError: if a sample stays above the tolerance.
+        InputError: if the network has no energy and something is attached, or the call is traced.
+        MhoError: if a sample stays above the tolerance, or a circuit's operating point is refused by its certificate.
     """
-    point = _solve(network, np.asarray(inputs, np.float64), nudge, start, rtol, max_sweeps)
-    unconverged = int(np.sum(~(np.asarray(point.residual) <= rtol)))
-    if unconverged:
-        worst = float(np.max(point.residual))
+    traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((network, inputs, attached, start)))
+    if traced:
+        return _differentiable(network, jnp.asarray(inputs), solver or Auto(), attached, start)
+    if solver is None and isinstance(network, Circuit) and attached is None:
+        return solve_circuit(network, inputs, start=start)  # type: ignore[arg-type]
+    solver = solver or Auto(1e-13, 10_000)
+    if solver.traceable:
+        solution = double(_compiled)(network, np.asarray(inputs, np.float64), solver, attached, start)
+    else:
+        solution = double(_solved)(network, np.asarray(inputs, np.float64), solver, attached, start)
+    if throw:
+        require_converged(solution, solver.rtol)
+    return solution
+
+
+def require_converged(solution: Solution, rtol: float) -> None:
+    """Refuse operating points above a tolerance.
+
+    Raises:
+        MhoError: if there is one.
+    """
+    above = int(np.sum(~(np.asarray(solution.residual) <= rtol)))
+    if above:
         raise MhoError(
-            f"{unconverged} of {len(point.residual)} operating points above the tolerance {rtol:g} after "
-            f"{int(point.sweeps)} sweeps; the largest residual is {worst:.3g}"
+            f"{above} of {len(solution.residual)} operating points above the tolerance {rtol:g} after "
+            f"{int(solution.steps)} sweeps; the largest residual is {float(np.max(solution.residual)):.3g}"
         )
-    return point
 
 
-@double
-@jax.jit
-def _solve(
-    network: LayeredNetwork,
-    inputs: ArrayLike,
-    nudge: TwoTerminal | None,
-    start: Voltages | None,
-    rtol: float,
-    max_sweeps: int,
-) -> OperatingPoint:
-    sources = load(network, jnp.asarray(inputs))
-    return settle_layered(network, sources, nudge=nudge, start=start, rtol=rtol, max_sweeps=max_sweeps)
+def _solved(network: Network, inputs: Any, solver: Solver, attached: Attached | None, start: Any) -> Solution:
+    network, inputs = jax.tree.map(jnp.asarray, (network, inputs))
+    return solver.solve(network, network.drive(inputs), attached=attached, start=start)
+
+
+_compiled = eqx.filter_jit(_solved)
+
+
+def _differentiable(network: Network, inputs: Array, solver: Solver, attached: Attached | None, start: Any) -> Solution:
+    network = jax.tree.map(jnp.asarray, network)
+    return _with_response((network, inputs), solver, attached, start)
+
+
+@eqx.filter_custom_vjp
+def _with_response(varied: tuple, solver: Solver, attached: Attached | None, start: Any) -> Solution:
+    network, inputs = varied
+    return solver.solve(network, network.drive(inputs), attached=attached, start=start)
+
+
+@_with_response.def_fwd
+def _forward(
+    perturbed: Any, varied: tuple, solver: Solver, attached: Attached | None, start: Any
+) -> tuple[Solution, Any]:
+    del perturbed
+    network, inputs = varied
+    solution = solver.solve(network, network.drive(inputs), attached=attached, start=start)
+    return solution, solution.voltages
+
+
+@_with_response.def_bwd
+def _backward(
+    voltages: Any,
+    cotangent: Solution,
+    perturbed: Any,
+    varied: tuple,
+    solver: Solver,
+    attached: Attached | None,
+    start: Any,
+) -> Any:
+    del perturbed, start
+    if attached is not None:
+        raise NotImplementedError("only the free phase is differentiated through; attach nothing")
+    network, inputs = varied
+    forces = jax.tree.map(lambda v, g: jnp.zeros_like(v) if g is None else g, voltages, cotangent.voltages)
+    response = solver.respond(network, network.drive(inputs), voltages, forces).voltages
+    still = jax.tree.map(jnp.subtract, voltages, network.held(network.drive(inputs)))
+    free, fixed = eqx.partition(varied, eqx.is_inexact_array)
+
+    def pulled(free: Any) -> Array:
+        """⟨v̄, v⟩ − λ·∂E/∂v, whose derivative by the parameters, the free voltages held, is the one looked for."""
+        network, inputs = eqx.combine(free, fixed)
+        drive = network.drive(inputs)
+        there = jax.tree.map(jnp.add, still, network.held(drive))
+        change = jax.jvp(lambda v: network.energy(drive, v), (there,), (response,))[1]
+        direct = jax.tree.map(lambda f, v: jnp.sum(f * v), forces, there)
+        return sum(jax.tree.leaves(direct)) - jnp.sum(change)
+
+    return jax.grad(pulled)(free)

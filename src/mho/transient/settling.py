@@ -19,7 +19,7 @@ from mho.errors import InputError, MhoError
 from mho.networks import Circuit, LayeredNetwork
 from mho.networks.layered_circuit import layered_circuit
 from mho.precision import double
-from mho.steady import operating_point
+from mho.steady import solve
 from mho.steady.equations import System
 from mho.steady.modified_system import modified_system
 from mho.transient.equations import CircuitInTime
@@ -84,8 +84,8 @@ def settling(
 
     currents = np.asarray(nudging, np.float64)
     rest = tuple(np.zeros((1, n)) for n in network.widths[1:])
-    free = operating_point(network, sample[None]).voltages
-    nudged = operating_point(network, sample[None], nudge=CurrentSource(currents[None])).voltages  # type: ignore[arg-type]
+    free = solve(network, sample[None]).voltages
+    nudged = solve(network, sample[None], attached=CurrentSource(currents[None])).voltages  # type: ignore[arg-type]
     places = _places(circuit, network)
     driven = equations.constant.copy()
     driven[places[-1]] += currents

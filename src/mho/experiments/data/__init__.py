@@ -1,4 +1,4 @@
-"""The data sets that experiments train on, each by its name: `load_dataset`."""
+"""The data sets that experiments train on: by name, `load_dataset`, or of the user's own, `Dataset.from_file`."""
 
 import functools
 from collections.abc import Callable
@@ -7,8 +7,13 @@ from pathlib import Path
 from mho.errors import InputError
 from mho.experiments.data import mnist, small
 from mho.experiments.data.dataset import Dataset, split_validation
+from mho.experiments.data.scaling import scaled
+from mho.experiments.data_fields import DataFields, is_file
 
-__all__ = ["DATASETS", "Dataset", "load_dataset", "split_validation"]
+__all__ = ["DATASETS", "Dataset", "configured_data", "load_dataset", "scaled", "split_validation"]
+
+_VALIDATION_SEED = 0
+"""Draws the validation samples: the same ones for every seed of the training."""
 
 _PUBLISHED: dict[str, Callable[[str | Path | None], Dataset]] = {
     files.name: functools.partial(mnist.load_images, files) for files in (mnist.MNIST, mnist.FASHION_MNIST)
@@ -47,4 +52,32 @@ def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
         if data_dir is not None:
             raise InputError(f"--data-dir {data_dir}: the data set {name} comes with scikit-learn and has no files")
         return _BUILT_IN[name]()
-    raise InputError(f"unknown data set {name!r}: expected one of {', '.join(DATASETS)}")
+    raise InputError(
+        f"unknown data set {name!r}: expected one of {', '.join(DATASETS)}, or FILE.csv, FILE.npz or a folder of pictures"
+    )
+
+
+def configured_data(fields: DataFields) -> Dataset:
+    """The data that the fields of a configuration name: read, split and scaled.
+
+    Raises:
+        InputError: if they cannot be read or are none to learn from, or the fields do not fit them.
+        MhoError: if they cannot be fetched.
+    """
+    if is_file(fields.dataset):
+        dataset = Dataset.from_file(
+            fields.dataset,
+            target=fields.target,
+            test=fields.test_dataset,
+            test_share=fields.test_share,
+            seed=fields.split_seed,
+            task=fields.task,
+        )
+    else:
+        dataset = load_dataset(fields.dataset, fields.data_dir)
+    if fields.validation:
+        try:
+            dataset = split_validation(dataset, fields.validation, _VALIDATION_SEED)
+        except InputError as problem:
+            raise InputError(f"--validation {fields.validation}: {problem}") from problem
+    return scaled(dataset, fields.input_scaling, fields.input_offset)

@@ -147,6 +147,7 @@ def load_images(files: ImageFiles, data_dir: str | Path | None = None) -> Datase
         test_targets=arrays[_TEST_LABELS].astype(np.int32),
         classes=10,
         scale=1 / 255,
+        image_shape=(*train_images.shape[1:], 1),
     )
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mho.experiments.data.dataset import Dataset
+from mho.experiments.data.dataset import Dataset, split
+from mho.experiments.data.scaling import Scaling
 
 _TEST_SHARE = 0.2
 _SPLIT_SEED = 0
@@ -31,6 +32,7 @@ def load_digits() -> Dataset:
         digits,
         train_inputs=digits.train_inputs.astype(np.uint8),
         test_inputs=digits.test_inputs.astype(np.uint8),
+        image_shape=(8, 8, 1),
     )
 
 
@@ -101,25 +103,19 @@ def load_allosteric() -> Dataset:
 
 def _split(name: str, samples: Any, classes: int | None, scale: float = 1.0) -> Dataset:
     """Split scikit-learn's pair of inputs and targets into a training and a test set."""
-    from sklearn.model_selection import train_test_split
-
     inputs, targets = map(np.asarray, samples)
     targets = targets.reshape(-1, 1) if classes is None else targets.astype(np.int32)
-    train, test = train_test_split(
-        np.arange(len(inputs)),
-        test_size=_TEST_SHARE,
-        random_state=_SPLIT_SEED,
-        stratify=None if classes is None else targets,
-    )
+    train, test = split(targets, _TEST_SHARE, _SPLIT_SEED, by_class=classes is not None)
     return Dataset(name, inputs[train], targets[train], inputs[test], targets[test], classes, scale)
 
 
 def _standardise(dataset: Dataset) -> Dataset:
     """Standardise the inputs, and a regression's targets, by the training set's mean and deviation."""
-    standardised: dict[str, np.ndarray] = {}
+    standardised: dict[str, Any] = {}
     for part in ["inputs"] if dataset.classes is not None else ["inputs", "targets"]:
         train, test = getattr(dataset, f"train_{part}"), getattr(dataset, f"test_{part}")
         mean, deviation = train.mean(axis=0), train.std(axis=0)
         standardised[f"train_{part}"] = (train - mean) / deviation
         standardised[f"test_{part}"] = (test - mean) / deviation
+        standardised[f"{part[:-1]}_scaling"] = Scaling(tuple(mean.tolist()), tuple(deviation.tolist()))
     return replace(dataset, **standardised)

@@ -1,0 +1,65 @@
+"""NumPy archives: FILE.npz with arrays `x` and `y`, or with those to train and to test on."""
+
+import io
+from typing import Any
+
+import numpy as np
+
+from mho.errors import InputError
+
+_TRAIN = (("x", "y"), ("train_x", "train_y"), ("x_train", "y_train"))
+_TEST = (("test_x", "test_y"), ("x_test", "y_test"))
+
+Pair = tuple[Any, Any]
+"""Inputs and targets, as an archive has them."""
+
+
+def read_archive(content: bytes, origin: str, *, targets: bool = True) -> tuple[Pair, Pair | None]:
+    """The arrays to train on and, if there are any, to test on.
+
+    Args:
+        content: the file's.
+        origin: the file's name, for errors.
+        targets: whether there must be targets; where they lack, they are None if not.
+
+    Raises:
+        InputError: if it is no archive, or holds no such arrays or arrays of Python's objects, which are never unpickled.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            known = set(archive.files)
+
+            def taken(pairs: tuple[tuple[str, str], ...]) -> Pair | None:
+                pair = next(((x, y) for x, y in pairs if x in known and (y in known or not targets)), None)
+                return None if pair is None else (_array(archive, pair[0], origin), _maybe(archive, pair[1], origin))
+
+            train, test = taken(_TRAIN), taken(_TEST)
+            if train is None and not targets:
+                train = test
+    except InputError:
+        raise
+    except Exception as problem:  # whatever bytes may be in a file that is none
+        raise InputError(f"{origin}: is no NumPy archive that can be read: {_brief(problem)}") from problem
+    if train is None:
+        expected = "x and y, or train_x, train_y, test_x and test_y"
+        raise InputError(f"{origin}: has the arrays {', '.join(sorted(known)) or 'none'}; expected {expected}")
+    return train, test
+
+
+def _array(archive: Any, name: str, origin: str) -> np.ndarray:
+    try:
+        return archive[name]
+    except ValueError as problem:
+        if "pickle" in str(problem) or "Object" in str(problem):
+            raise InputError(
+                f"{origin}: {name} is an array of Python's objects, which is not read; store numbers or text"
+            ) from problem
+        raise
+
+
+def _maybe(archive: Any, name: str, origin: str) -> np.ndarray | None:
+    return _array(archive, name, origin) if name in archive.files else None
+
+
+def _brief(problem: Exception) -> str:
+    return str(problem).splitlines()[0][:200] if str(problem) else type(problem).__name__
