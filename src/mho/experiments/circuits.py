@@ -3,6 +3,7 @@
 import equinox as eqx
 from jax import Array
 
+from mho.errors import InputError
 from mho.experiments.configuration import (
     CircuitConfiguration,
     Configuration,
@@ -18,6 +19,7 @@ from mho.learning import Gradient, optimizer, trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
+from mho.steady import NodalNewton, Solver
 
 _TRAINED = ("conductance",)
 
@@ -68,7 +70,8 @@ def circuit_learner(
     Raises:
         InputError: where its settings do not fit together.
     """
-    rule = learning_rule(configuration)
+    network = circuit(configuration, features, outputs)
+    rule = learning_rule(configuration, _solver(configuration, network))
 
     def gradient(network: Circuit, inputs: Array, targets: Array, key: Array) -> Gradient:
         return rule.gradient(network, inputs, targets, trained=_TRAINED, key=key)
@@ -78,7 +81,7 @@ def circuit_learner(
         return network.prediction(point.voltages), point.residual <= configuration.rtol
 
     return Learner(
-        network=circuit(configuration, features, outputs),
+        network=network,
         parameters=lambda network: eqx.filter(network, trained_part(network, _TRAINED)),
         optimizer=optimizer(
             configuration.optimizer,
@@ -93,4 +96,21 @@ def circuit_learner(
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
         double=True,
+        traceable=rule.solver.traceable,
     )
+
+
+def _solver(configuration: UnlayeredConfiguration, network: Circuit) -> Solver | None:
+    """What finds a circuit's steady states, where that is not a rule's own choice.
+
+    Raises:
+        InputError: for a rule that compares energies, and a circuit that has none.
+    """
+    if network.ties is not None:
+        return None
+    if configuration.rule != "implicit":
+        raise InputError(
+            f"--rule {configuration.rule}: the circuit has no energy, since it has transistors, controlled or behavioural "
+            "sources; train it by --rule implicit"
+        )
+    return NodalNewton(configuration.rtol, configuration.max_sweeps)

@@ -133,7 +133,9 @@ class Circuit(Network):
 
     @property
     def output_weight(self) -> Values:
-        """Π 1/A² over the amplifiers before the outputs."""
+        """Π 1/A² over the amplifiers before the outputs; 1 of a circuit without an energy, which weighs nothing."""
+        if self.ties is None:
+            return 1.0
         return namespace(self.tied.scale).asarray(self.tied.scale)[self.output[0]]
 
     def output_forces(self, gradient: Array) -> Array:
@@ -159,7 +161,8 @@ class Circuit(Network):
     def local_gradient(self, kinds: tuple[str, ...], drive: CircuitDrive, mean: Array, change: Array) -> Any:
         """By what stands across each resistor, and no more; see `Network.local_gradient`."""
         result: Any = jax.tree.map(lambda _: None, self)
-        for index, (branches, weight) in enumerate(zip(self.branches, self.tied.weights, strict=True)):
+        weights = [1.0] * len(self.branches) if self.ties is None else self.ties.weights
+        for index, (branches, weight) in enumerate(zip(self.branches, weights, strict=True)):
             if "conductance" not in kinds or self.kind_of(branches) != "conductance":
                 continue
             drop = mean[:, branches.first] - mean[:, branches.second]
