@@ -1,6 +1,10 @@
 """Circuits without layers as learners: a configuration becomes a graph of elements and its learning rule."""
 
+import dataclasses
+from typing import Any
+
 import equinox as eqx
+import numpy as np
 from jax import Array
 
 from mho.errors import InputError
@@ -15,7 +19,7 @@ from mho.experiments.data import Dataset
 from mho.experiments.learner import Learner
 from mho.experiments.netlist_circuits import configured_network
 from mho.experiments.rule import learning_rule
-from mho.learning import Gradient, optimizer, trained_part
+from mho.learning import EquilibriumPropagation, Gradient, optimizer, trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
@@ -73,8 +77,12 @@ def circuit_learner(
     network = circuit(configuration, features, outputs)
     rule = learning_rule(configuration, _solver(configuration, network))
 
-    def gradient(network: Circuit, inputs: Array, targets: Array, key: Array) -> Gradient:
-        return rule.gradient(network, inputs, targets, trained=_TRAINED, key=key)
+    def gradient(
+        network: Circuit, inputs: Array, targets: Array, key: Array, beta: float | Array | None = None
+    ) -> Gradient:
+        nudged = isinstance(rule, EquilibriumPropagation) and beta is not None
+        used: Any = dataclasses.replace(rule, beta=beta) if nudged else rule
+        return used.gradient(network, inputs, targets, trained=_TRAINED, key=key)
 
     def predict(network: Circuit, inputs: Array) -> tuple[Array, Array]:
         point = rule.solver.solve(network, network.drive(inputs))
@@ -107,6 +115,14 @@ def _solver(configuration: UnlayeredConfiguration, network: Circuit) -> Solver |
         InputError: for a rule that compares energies, and a circuit that has none.
     """
     if network.ties is not None:
+        ends = np.append(network.output, network.reference)
+        free = np.asarray(network.ties.group)[ends] < network.ties.free
+        scales = np.asarray(network.ties.scale)[ends[free]]
+        if configuration.rule != "implicit" and not np.allclose(scales, scales[:1], rtol=1e-9):
+            raise InputError(
+                f"--rule {configuration.rule}: amplifiers stand between the output nodes, so what nudges one weighs more than "
+                "what nudges another; name outputs behind the same amplifiers, or train by --rule implicit"
+            )
         return None
     if configuration.rule != "implicit":
         raise InputError(

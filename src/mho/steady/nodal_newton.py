@@ -46,13 +46,12 @@ class NodalNewton(Solver):
         if attached is not None:
             raise InputError("to a circuit without an energy nothing can be attached: train it by implicit gradients")
         sources = np.asarray(drive.sources)
-        one_to_one = np.arange(sources.shape[-1])
-        driven = eqx.tree_at(
-            lambda c: (c.source_voltage, c.input_source, c.input_feature, c.input_gain),
-            network,
-            (np.zeros(len(one_to_one)), one_to_one, one_to_one, np.ones(len(one_to_one))),
+        circuit = jax.tree.map(np.asarray, network)
+        each = np.arange(sources.shape[-1])
+        directly = eqx.tree_at(
+            lambda c: (c.input_source, c.input_feature, c.input_gain), circuit, (each, each, np.ones(len(each)))
         )
-        point = solve_circuit(driven, sources, rtol=min(self.rtol, 1e-9))
+        point = solve_circuit(directly, sources - circuit.sources(), rtol=min(self.rtol, 1e-9))
         return Solution(point.voltages, point.residual, np.max(point.steps))  # type: ignore[arg-type]
 
     def respond(self, network: Circuit, drive: CircuitDrive, voltages: Any, forces: Any) -> Solution:
