@@ -21,6 +21,7 @@ from mho.experiments.configuration import Configuration
 from mho.experiments.data import Dataset, load_dataset
 from mho.experiments.devices import Devices, mesh_devices
 from mho.experiments.epoch import TrainingState, compile_epoch, fresh_tally, initial_state, sample_order
+from mho.experiments.learner import with_constants
 from mho.experiments.registry import experiment
 from mho.experiments.training import learner
 
@@ -108,6 +109,7 @@ def run_steps(devices: Devices, configuration: Configuration, data: Dataset, ste
     assert data.classes is not None
     samples, features = data.train_inputs.shape
     subject = learner(configuration, features, data.classes, samples // configuration.batch_size)
+    subject = with_constants(subject, subject.network)
     state = devices.placed(initial_state(subject))
     inputs, labels = devices.replicated(data.train_inputs), devices.replicated(data.train_targets)
     advance = compile_epoch(

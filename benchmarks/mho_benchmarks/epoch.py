@@ -20,6 +20,7 @@ from mho.errors import MhoError
 from mho.experiments.configuration import BaselineConfiguration, Configuration
 from mho.experiments.data import Dataset, load_dataset
 from mho.experiments.epoch import TrainingState, compile_epoch, fresh_tally, initial_state, sample_order
+from mho.experiments.learner import with_constants
 from mho.experiments.registry import experiment
 from mho.experiments.training import learner as learner_of
 
@@ -89,6 +90,7 @@ class JaxTurn:
         assert data.classes is not None
         steps_per_epoch = len(self._labels) // configuration.batch_size
         learner = learner_of(configuration, self._inputs.shape[1], data.classes, steps_per_epoch)
+        learner = with_constants(learner, learner.network)
         self._state = initial_state(learner)
         self._advance = compile_epoch(
             learner,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -9,14 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.core import Tracer
 
 from mho.elements import AntiparallelDiodes, IdealDiode, PiecewiseDiode, TwoTerminal
 from mho.errors import InputError
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.learner import Learner
-from mho.experiments.rule import configured_cost, learning_rule
-from mho.learning import Gradient, optimizer
+from mho.experiments.own_objects import is_own, own_made
+from mho.experiments.rule import configured_cost, configured_optimizer, learning_rule
+from mho.learning import Gradient
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
 from mho.ngspice.layered_simulation import Ngspice
@@ -27,6 +28,8 @@ def hidden_element(configuration: AnalogConfiguration, nodes: int) -> TwoTermina
     """What stands at the nodes of a hidden layer of that many nodes."""
     # Ideal diodes hold the first half at v ≥ 0 and the second half at v ≤ 0 (Scellier 2024, section 4).
     polarity = jnp.where(jnp.arange(nodes) < nodes // 2, 1.0, -1.0)
+    if is_own(configuration.element):
+        return own_made("--element", configuration.element, TwoTerminal, nodes)
     match configuration.element:
         case "ideal":
             return IdealDiode(polarity)
@@ -64,6 +67,8 @@ def analog_network(
         InputError: if there are convolutions and the features are no image, or one too small.
     """
     key = jax.random.fold_in(jax.random.key(configuration.seed), 0)
+    if configuration.network is not None:
+        return _own_network(configuration.network, features, outputs, key)
     settings: dict[str, Any] = {
         "gains": configuration.layer_gains,
         "input_gain": configuration.input_gain,
@@ -103,12 +108,22 @@ def analog_network(
     )
 
 
-def layer_rates(configuration: AnalogConfiguration, network: LayeredNetwork) -> list[float]:
-    """Learning rate of each of the network's layers; of a pooling layer, which does not learn, that of the one before."""
-    rates = iter(configuration.rates)
+def _own_network(name: str, features: int, outputs: int, key: Array) -> LayeredNetwork:
+    network = own_made("--network", name, LayeredNetwork, features, outputs, key)
+    drawn = jax.eval_shape(lambda x: network.prediction(network.held(network.drive(x))), jnp.zeros((1, features)))
+    if drawn.shape[-1] != outputs:
+        raise InputError(f"--network {name}: has {drawn.shape[-1]} outputs, and the data need {outputs}")
+    return network
+
+
+def layer_rates(rates: Sequence[float], network: LayeredNetwork) -> list[float]:
+    """Of one rate, or one for each layer that learns, that of each layer; of a pooling layer that of the one before."""
+    if len(rates) == 1:
+        return [rates[0]] * len(network.layers)
+    left = iter(rates)
     result: list[float] = []
     for layer in network.layers:
-        result.append(result[-1] if isinstance(layer.crossbar, PoolingCrossbar) else next(rates))
+        result.append(result[-1] if isinstance(layer.crossbar, PoolingCrossbar) else next(left))
     return result
 
 
@@ -131,36 +146,26 @@ def analog_learner(
         nudged_by = configured_cost(configuration) if configuration.nudging == "energy" else None
         simulated = solver = Ngspice(network, nudged_by, processes=configuration.processes, rtol=configuration.rtol)
     trained = configuration.trained
-    # What is not trained is the same for all steps; as constants XLA can compute with it beforehand.
-    constants = jax.tree.map(_shared, eqx.filter(network, trained_part(network, trained), inverse=True))
-
     rule = learning_rule(configuration, solver)
-
-    def frozen(network: LayeredNetwork) -> LayeredNetwork:
-        """The network as it trains: with what is not trained as it was at the start."""
-        if simulated is not None:
-            return network
-        return eqx.combine(eqx.filter(network, trained_part(network, trained)), constants)
 
     def gradient(
         network: LayeredNetwork, inputs: Array, targets: Array, key: Array, beta: float | Array | None = None
     ) -> Gradient:
         used = rule if beta is None else dataclasses.replace(rule, beta=beta)
-        return used.gradient(frozen(network), inputs, targets, trained=trained, key=key)
+        return used.gradient(network, inputs, targets, trained=trained, key=key)
 
     def predict(network: LayeredNetwork, inputs: Array) -> tuple[Array, Array]:
-        network = frozen(network)
         point = solver.solve(network, network.drive(inputs))
         return network.prediction(point.voltages), point.residual <= solver.rtol
 
     return Learner(
         network=network,
         parameters=lambda network: eqx.filter(network, trained_part(network, trained)),
-        optimizer=optimizer(
-            configuration.optimizer,
-            layer_rates(configuration, network),
-            decay=configuration.decay,
-            steps_per_epoch=steps_per_epoch,
+        optimizer=configured_optimizer(
+            configuration,
+            layer_rates(configuration.learning_rates, network),
+            steps_per_epoch,
+            layer_rates(configuration.bias_rates, network) if configuration.bias_rates else None,
         ),
         gradient=gradient,
         predict=predict,
@@ -171,14 +176,6 @@ def analog_learner(
         traceable=simulated is None,
         close=(lambda: None) if simulated is None else simulated.close,
     )
-
-
-def _shared(parameter: Array) -> Array | np.ndarray:
-    """One number where all entries of a parameter are equal; while JAX traces the learner itself, they are not known."""
-    if isinstance(parameter, Tracer):
-        return parameter
-    values = np.asarray(parameter)
-    return values.flat[0] if values.size and np.all(values == values.flat[0]) else values
 
 
 def _together(parts: list[np.ndarray]) -> np.ndarray:

@@ -18,8 +18,8 @@ from mho.experiments.configuration import (
 from mho.experiments.data import Dataset
 from mho.experiments.learner import Learner
 from mho.experiments.netlist_circuits import configured_network
-from mho.experiments.rule import learning_rule
-from mho.learning import EquilibriumPropagation, Gradient, optimizer, trained_part
+from mho.experiments.rule import configured_optimizer, learning_rule
+from mho.learning import EquilibriumPropagation, Gradient, trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
@@ -91,12 +91,7 @@ def circuit_learner(
     return Learner(
         network=network,
         parameters=lambda network: eqx.filter(network, trained_part(network, _TRAINED)),
-        optimizer=optimizer(
-            configuration.optimizer,
-            configuration.rates[0],
-            decay=configuration.decay,
-            steps_per_epoch=steps_per_epoch,
-        ),
+        optimizer=configured_optimizer(configuration, configuration.rates[0], steps_per_epoch),
         gradient=gradient,
         predict=predict,
         tolerance=configuration.tolerance,
@@ -120,8 +115,8 @@ def _solver(configuration: UnlayeredConfiguration, network: Circuit) -> Solver |
         scales = np.asarray(network.ties.scale)[ends[free]]
         if configuration.rule != "implicit" and not np.allclose(scales, scales[:1], rtol=1e-9):
             raise InputError(
-                f"--rule {configuration.rule}: amplifiers stand between the output nodes, so what nudges one weighs more than "
-                "what nudges another; name outputs behind the same amplifiers, or train by --rule implicit"
+                f"--rule {configuration.rule}: amplifiers stand between the output nodes, so what nudges one weighs more "
+                "than what nudges another; name outputs behind the same amplifiers, or train by --rule implicit"
             )
         return None
     if configuration.rule != "implicit":

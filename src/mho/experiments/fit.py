@@ -42,8 +42,9 @@ from mho.networks import Circuit, LayeredNetwork, Network
 from mho.networks.convolution import PoolingCrossbar
 from mho.steady import Auto
 
-_STEP, _NUDGE = 0.03, 0.1
-"""Adam's rate as a share of the mean conductance, and β as a share of the outputs' conductance, where none is given."""
+_STEP, _NUDGE, _LEAST = 0.03, 0.1, 0.25
+"""Adam's rate as a share of the mean conductance, β as a share of the outputs' mean conductance, and the largest share of
+their least one that it may be, where none is given."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,9 +85,9 @@ def fit(
     Args:
         network: the network; NumPy's arrays will do. It is left as it is.
         data: a `Dataset`, the name of one of mho's, or arrays `(x, y)` or `(x, y, test_x, test_y)`: see
-            `mho.Dataset.from_arrays`. Arrays' features are standardised for a layered network, left as they are for a circuit.
+            `mho.Dataset.from_arrays`. Arrays' features are standardised for a layered network, not for a circuit.
         rule: gives the gradients: one of mho's rules or any object with a method `gradient` as `mho.Rule.gradient`.
-            Equilibrium propagation if None, β a tenth of the outputs' mean conductance.
+            Equilibrium propagation if None, β a tenth of the outputs' mean conductance, at most a quarter of their least.
         optimizer: "sgd", "momentum", "adam" or "rmsprop", or any of Optax's transformations, its learning rate included.
         learning_rates: of a named optimizer: one, or of a layered network one for each layer [S/S]. 3 % of the mean
             conductance if None, which suits Adam alone.
@@ -244,7 +245,9 @@ def _default_rule(network: Any, wide: bool) -> Rule:
     scale = _mean_conductance(network)
     if isinstance(network, LayeredNetwork):
         features = _features(network)
-        scale = float(np.mean(network.drive(jnp.zeros((1, features))).conductances[-1]))
+        outputs = np.asarray(network.drive(jnp.zeros((1, features))).conductances[-1])
+        # Where −β pulls harder than an output's conductance holds, the energy has no minimum.
+        scale = min(float(np.mean(outputs)), float(np.min(outputs)) * _LEAST / _NUDGE)
     return EquilibriumPropagation(beta=float(f"{_NUDGE * scale:.2g}"), solver=Auto(1e-8 if wide else 1e-5))
 
 

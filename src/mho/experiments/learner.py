@@ -1,9 +1,12 @@
 """What an epoch needs to know of a network and of how it learns."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import equinox as eqx
+import jax
+import numpy as np
 import optax
 from jax import Array
 from numpy.typing import ArrayLike
@@ -40,3 +43,37 @@ class Learner:
     """Whether JAX can compile `gradient` and `predict`; they call another simulator if not."""
     close: Callable[[], None] = lambda: None
     """Ends what the learner has started."""
+
+
+def with_constants(learner: Learner, network: Any) -> Learner:
+    """The learner for one network's training: what is not trained is that of `network`, as constants.
+
+    It is the same for all steps, and XLA can compute with constants beforehand. Of a network that the functions are given
+    they take the trained part alone, so the learner serves no other network.
+
+    Args:
+        learner: the learner; one that calls another simulator, or trains a network in float64, stays as it is.
+        network: the network as its training begins, or goes on, its arrays on this machine.
+    """
+    if not learner.traceable or learner.double:
+        return learner
+    constants = jax.tree.map(_shared, eqx.filter(network, _is_trained(learner, network), inverse=True))
+
+    def whole(network: Any) -> Any:
+        return eqx.combine(learner.parameters(network), constants)
+
+    return replace(
+        learner,
+        gradient=lambda network, *given, **options: learner.gradient(whole(network), *given, **options),
+        predict=lambda network, inputs: learner.predict(whole(network), inputs),
+    )
+
+
+def _is_trained(learner: Learner, network: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf is not None, learner.parameters(network), is_leaf=lambda leaf: leaf is None)
+
+
+def _shared(parameter: Array) -> np.ndarray:
+    """One number where all entries of a parameter are equal."""
+    values = np.asarray(parameter)
+    return values.flat[0] if values.size and np.all(values == values.flat[0]) else values

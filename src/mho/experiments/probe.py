@@ -147,9 +147,10 @@ def judge(
     """
     residuals, signals, reached, largest = [], [], [], 0.0
     deviating = in_turn = False
+    finite = np.finfo(np.float64 if learner.double else np.float32)
     for rows, settled in zip(sample.rows, sample.settled, strict=True):
         batch = len(rows)
-        phases = [_driven(network, phase, inputs[rows], scale) for phase in settled]
+        phases = [_driven(network, phase, inputs[rows], scale, finite.dtype) for phase in settled]
         for phase in phases:
             residuals.append(_residuals(network, phase))
             deviating |= phase.deviation is not None
@@ -162,7 +163,6 @@ def judge(
             for change in moved:
                 way = goal - free
                 reached.append(float(np.sum(change * way) / max(np.sum(way * way), np.finfo(float).tiny)))
-    finite = np.finfo(np.float64 if learner.double else np.float32)
     precision = finite.tiny if deviating else max(finite.eps, 0.1 * rtol if in_turn else 0.0)
     return Probe(
         residuals=np.concatenate(residuals) if residuals else np.zeros(0),
@@ -174,13 +174,13 @@ def judge(
     )
 
 
-def _driven(network: Any, phase: Phase, inputs: np.ndarray, scale: float) -> Phase:
+def _driven(network: Any, phase: Phase, inputs: np.ndarray, scale: float, kind: Any) -> Phase:
     """The phase with its sources, once for each set of the batch's samples."""
     voltages = jax.tree.leaves(phase.voltages)[0]
     if isinstance(network, Circuit):
         sources = np.asarray(network.sources(np.asarray(inputs, np.float64) * scale))
     else:
-        sources = np.asarray(network.source_voltages(np.asarray(inputs, np.float32) * np.float32(scale)))
+        sources = np.asarray(network.source_voltages(np.asarray(inputs, kind) * kind.type(scale)))
     return dataclasses.replace(phase, sources=np.tile(sources, (len(voltages) // len(inputs), 1)))
 
 

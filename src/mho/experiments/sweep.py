@@ -42,7 +42,7 @@ from mho.experiments.epoch import (
     train_step,
 )
 from mho.experiments.error import error_scale
-from mho.experiments.learner import Learner
+from mho.experiments.learner import Learner, with_constants
 from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.training import experiment_data, learner, next_piece, untrained_network
 from mho.learning.update import scale_by_layer
@@ -121,6 +121,8 @@ def sweep(
         and "beta" in values
     ):
         raise InputError(f"--beta: --rule {configuration.rule} has no nudging factor β")
+    if getattr(configuration, "bias_rates", ()) or configuration.schedule != "constant" or configuration.warm_up:
+        raise InputError("sweeps have one rate a layer and no schedule but --decay; run mho train for each setting")
     if isinstance(configuration, AnalogConfiguration):
         if configuration.simulator != "mho":
             raise InputError(f"--simulator {configuration.simulator}: sweeps are computed by mho's own solver")
@@ -174,6 +176,7 @@ def _together(
     # Rates, decay and nudging factor are each member's own, so the learner that all share has none.
     template = dataclasses.replace(configuration, learning_rates=(1.0,), decay=1.0, seed=members[0].seed)
     common = learner(template, features, outputs, steps, data.image_shape)
+    common = with_constants(common, common.network)
     if not common.traceable:
         common.close()
         raise InputError("a sweep's networks train in one compiled program, which a circuit without an energy cannot")
@@ -244,7 +247,7 @@ def _together(
 def _rates(configuration: Configuration, network: Any) -> list[float]:
     """Learning rate of each layer of the network."""
     if isinstance(configuration, AnalogConfiguration):
-        return layer_rates(configuration, network)
+        return layer_rates(configuration.learning_rates, network)
     return list(configuration.rates)
 
 
