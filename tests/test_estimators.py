@@ -16,14 +16,15 @@ from mho.estimators import CircuitClassifier, CircuitRegressor
 @pytest.fixture
 def compiled_in_haste() -> Iterator[None]:
     """The checks fit a hundred times, and each shape of data is compiled anew."""
-    before = jax.config.jax_disable_most_optimizations
     jax.config.update("jax_disable_most_optimizations", True)
     yield
-    jax.config.update("jax_disable_most_optimizations", before)
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.mark.usefixtures("compiled_in_haste")
-@parametrize_with_checks([CircuitClassifier(hidden=()), CircuitRegressor(hidden=())])
+@parametrize_with_checks(
+    [CircuitClassifier(hidden=(), epochs=4, batch_size=4), CircuitRegressor(hidden=(), epochs=4, batch_size=4)]
+)
 def test_they_are_estimators_of_scikit_learn(estimator: Any, check: Any) -> None:
     check(estimator)
 

@@ -32,6 +32,8 @@ _PUBLIC = {
         "ImplicitGradient",
         "Rule",
         "SquaredError",
+        "trained_parameters",
+        "updated",
     ),
     "mho.netlists": ("read_netlist",),
     "mho.netlists.circuits.network": ("netlist_network",),
@@ -82,6 +84,8 @@ if TYPE_CHECKING:
         ImplicitGradient,
         Rule,
         SquaredError,
+        trained_parameters,
+        updated,
     )
     from mho.netlists import read_netlist
     from mho.netlists.circuits.network import netlist_network

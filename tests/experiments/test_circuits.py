@@ -72,6 +72,15 @@ def test_xor_is_trained_resumed_and_read_back(tmp_path: Path, capsys: pytest.Cap
         theirs = batch_voltages(netlist, tmp_path)
         for k in range(1, trained.nodes):
             assert theirs[trained.node_names[k]] == pytest.approx(solved[sample, k], rel=1e-6, abs=1e-6)
+        assert main(["predict", str(whole), "--sample", str(sample), "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told["prediction"] == told["expected"] == str(data.test_targets[sample])
+        assert told["nodes"].keys() == theirs.keys()
+        for name, volts in told["nodes"].items():
+            assert theirs[name] == pytest.approx(volts, rel=1e-6, abs=1e-6)
+    (tmp_path / "rows.csv").write_text("-1,1\n1,1\n")
+    assert main(["predict", str(whole), str(tmp_path / "rows.csv")]) == 0
+    assert capsys.readouterr().out == "-1,1,1\n1,1,0\n"
     assert main(["export", str(whole), "--sample", "4", "-o", "-"]) == 2
     assert f"--sample 4: the training set of {whole} has samples 0 to 3" in capsys.readouterr().err
 

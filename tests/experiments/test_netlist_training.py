@@ -88,6 +88,10 @@ def test_xor_is_learned_from_the_command_and_from_python_alike_and_resumed(folde
     data = load_dataset("xor")
     found = circuit.prediction(solve_circuit(circuit, data.test_inputs).voltages)
     np.testing.assert_allclose(found[:, 0], 0.1 * data.test_targets, atol=0.01)
+    (tmp_path / "rows.csv").write_text("a,b,class\n-1,1,1\n1,1,0\n")
+    assert main(["predict", str(run), str(tmp_path / "rows.csv"), "--scores", "-o", str(tmp_path / "out.csv")]) == 0
+    header, *rows = (tmp_path / "out.csv").read_text().splitlines()
+    assert header == "a,b,class,predicted_class,volts_1" and [row[:8] for row in rows] == ["-1,1,1,1", "1,1,0,0,"]
 
 
 @pytest.mark.parametrize("phase", ["free", "nudged"])

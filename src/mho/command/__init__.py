@@ -19,8 +19,10 @@ SUBCOMMANDS = {
     "train": ("mho.command.train", "train a named experiment, or go on with a run"),
     "solve": ("mho.command.solve", "compute the DC operating point of a SPICE netlist"),
     "transient": ("mho.command.transient", "follow the voltages of a SPICE netlist in time"),
+    "predict": ("mho.command.predict", "add a trained network's predictions to a table, or show a sample's voltages"),
     "export": ("mho.command.export", "write a trained network as a SPICE netlist"),
     "sweep": ("mho.command.sweep", "train an experiment over seeds and hyperparameters, all at once"),
+    "show": ("mho.command.show", "print an experiment as a file to edit and train"),
     "list": ("mho.command.list_experiments", "name the experiments"),
     "bench": ("mho.command.bench", "measure against peers, as ratios"),
 }

@@ -70,7 +70,7 @@ def run(arguments: Sequence[str]) -> None:
         values["learning_rates"] = [tuple(_numbers("--learning-rates", rates, ":")) for rates in each]
     seeds = _seeds(options.seeds)
 
-    folder = Path(options.out) if options.out is not None else Path("sweeps", options.experiment)
+    folder = Path(options.out) if options.out is not None else Path("sweeps", Path(options.experiment).stem)
     if (folder / "results.jsonl").exists():
         raise InputError(f"--out {folder}: holds a sweep already; name another folder")
     from mho.experiments.sweep import settings_of, sweep

@@ -17,6 +17,7 @@ import tyro
 from mho.command.options import parse
 from mho.errors import InputError
 from mho.experiments.configuration import Configuration, NetlistConfiguration, option
+from mho.experiments.experiment_file import SUFFIX
 from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.progress import Show, progress
 from mho.experiments.record import told_error
@@ -30,12 +31,13 @@ _NETLISTS = (".cir", ".ckt", ".net", ".sp", ".spice")
 """How the names of netlists end."""
 
 _HELP = """usage: mho train EXPERIMENT [options]
+       mho train FILE.toml [options]
        mho train FILE.cir --inputs vx1,vx2 --outputs out --programmable 'r*' --dataset NAME [options]
        mho train --resume DIR [--epochs N] [--data-dir DIR] [--checkpoint-minutes M]
 
-Train a named experiment, or a netlist of one's own. The run's folder then holds config.json, metrics.jsonl (a line an
-epoch), TensorBoard events, checkpoints and plots. Ctrl-C (or SIGTERM) stops with a checkpoint; --resume goes on as if
-nothing had happened.
+Train a named experiment, one of one's own (`mho show EXPERIMENT` prints a file to begin with), or a netlist. The run's
+folder then holds config.json, metrics.jsonl (a line an epoch), TensorBoard events, checkpoints and plots. Ctrl-C (or
+SIGTERM) stops with a checkpoint; --resume goes on as if nothing had happened.
 
 experiments:
 {experiments}
@@ -78,7 +80,7 @@ def run(arguments: Sequence[str]) -> None:
     elif start is None or name is None:
         raise InputError(f"mho train needs an experiment before {arguments[0]}, or --resume DIR")
     else:
-        _train(name, start.configuration, given)
+        _train(Path(name).stem if name.lower().endswith(SUFFIX) else name, start.configuration, given)
 
 
 def _train(name: str, default: Configuration, given: list[str]) -> None:

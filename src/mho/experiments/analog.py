@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -14,8 +15,9 @@ from mho.elements import AntiparallelDiodes, IdealDiode, PiecewiseDiode, TwoTerm
 from mho.errors import InputError
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.learner import Learner
-from mho.experiments.rule import configured_cost, learning_rule
-from mho.learning import Gradient, optimizer
+from mho.experiments.own_objects import is_own, own_made
+from mho.experiments.rule import configured_cost, configured_optimizer, learning_rule
+from mho.learning import Gradient
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
 from mho.ngspice.layered_simulation import Ngspice
@@ -26,6 +28,8 @@ def hidden_element(configuration: AnalogConfiguration, nodes: int) -> TwoTermina
     """What stands at the nodes of a hidden layer of that many nodes."""
     # Ideal diodes hold the first half at v ≥ 0 and the second half at v ≤ 0 (Scellier 2024, section 4).
     polarity = jnp.where(jnp.arange(nodes) < nodes // 2, 1.0, -1.0)
+    if is_own(configuration.element):
+        return own_made("--element", configuration.element, TwoTerminal, nodes)
     match configuration.element:
         case "ideal":
             return IdealDiode(polarity)
@@ -63,6 +67,8 @@ def analog_network(
         InputError: if there are convolutions and the features are no image, or one too small.
     """
     key = jax.random.fold_in(jax.random.key(configuration.seed), 0)
+    if configuration.network is not None:
+        return _own_network(configuration.network, features, outputs, key)
     settings: dict[str, Any] = {
         "gains": configuration.layer_gains,
         "input_gain": configuration.input_gain,
@@ -102,12 +108,22 @@ def analog_network(
     )
 
 
-def layer_rates(configuration: AnalogConfiguration, network: LayeredNetwork) -> list[float]:
-    """Learning rate of each of the network's layers; of a pooling layer, which does not learn, that of the one before."""
-    rates = iter(configuration.rates)
+def _own_network(name: str, features: int, outputs: int, key: Array) -> LayeredNetwork:
+    network = own_made("--network", name, LayeredNetwork, features, outputs, key)
+    drawn = jax.eval_shape(lambda x: network.prediction(network.held(network.drive(x))), jnp.zeros((1, features)))
+    if drawn.shape[-1] != outputs:
+        raise InputError(f"--network {name}: has {drawn.shape[-1]} outputs, and the data need {outputs}")
+    return network
+
+
+def layer_rates(rates: Sequence[float], network: LayeredNetwork) -> list[float]:
+    """Of one rate, or one for each layer that learns, that of each layer; of a pooling layer that of the one before."""
+    if len(rates) == 1:
+        return [rates[0]] * len(network.layers)
+    left = iter(rates)
     result: list[float] = []
     for layer in network.layers:
-        result.append(result[-1] if isinstance(layer.crossbar, PoolingCrossbar) else next(rates))
+        result.append(result[-1] if isinstance(layer.crossbar, PoolingCrossbar) else next(left))
     return result
 
 
@@ -145,11 +161,11 @@ def analog_learner(
     return Learner(
         network=network,
         parameters=lambda network: eqx.filter(network, trained_part(network, trained)),
-        optimizer=optimizer(
-            configuration.optimizer,
-            layer_rates(configuration, network),
-            decay=configuration.decay,
-            steps_per_epoch=steps_per_epoch,
+        optimizer=configured_optimizer(
+            configuration,
+            layer_rates(configuration.learning_rates, network),
+            steps_per_epoch,
+            layer_rates(configuration.bias_rates, network) if configuration.bias_rates else None,
         ),
         gradient=gradient,
         predict=predict,

@@ -8,7 +8,8 @@ from jax import Array
 
 from mho.experiments.configuration import BaselineConfiguration
 from mho.experiments.learner import Learner
-from mho.learning import Gradient, optimizer
+from mho.experiments.rule import configured_optimizer
+from mho.learning import Gradient
 
 
 class Dense(eqx.Module):
@@ -73,12 +74,7 @@ def baseline_learner(
     return Learner(
         network=perceptron(configuration, features, classes),
         parameters=lambda network: network,
-        optimizer=optimizer(
-            configuration.optimizer,
-            configuration.rates,
-            decay=configuration.decay,
-            steps_per_epoch=steps_per_epoch,
-        ),
+        optimizer=configured_optimizer(configuration, configuration.rates, steps_per_epoch),
         gradient=gradient,
         predict=predict,
         tolerance=None,

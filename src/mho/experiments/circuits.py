@@ -13,8 +13,8 @@ from mho.experiments.configuration import (
 from mho.experiments.data import Dataset
 from mho.experiments.learner import Learner
 from mho.experiments.netlist_circuits import configured_network
-from mho.experiments.rule import learning_rule
-from mho.learning import Gradient, optimizer, trained_part
+from mho.experiments.rule import configured_optimizer, learning_rule
+from mho.learning import Gradient, trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
@@ -80,12 +80,7 @@ def circuit_learner(
     return Learner(
         network=circuit(configuration, features, outputs),
         parameters=lambda network: eqx.filter(network, trained_part(network, _TRAINED)),
-        optimizer=optimizer(
-            configuration.optimizer,
-            configuration.rates[0],
-            decay=configuration.decay,
-            steps_per_epoch=steps_per_epoch,
-        ),
+        optimizer=configured_optimizer(configuration, configuration.rates[0], steps_per_epoch),
         gradient=gradient,
         predict=predict,
         tolerance=configuration.tolerance,

@@ -5,6 +5,7 @@ A configuration is plain data, so it can be read, checked and shown without load
 """
 
 import dataclasses
+import difflib
 import math
 import reprlib
 import types
@@ -21,7 +22,9 @@ _MOST = 2**31
 _SINGLE, _DOUBLE = (1e-30, 1e18), (1e-150, 1e150)
 """Between what settings in SI units must be: so that their squares are numbers of float32, of float64."""
 
-OptimizerName = Literal["sgd", "momentum", "adam", "rmsprop"]
+OPTIMIZER_NAMES = ("sgd", "momentum", "adam", "rmsprop")
+RULE_NAMES = ("equilibrium-propagation", "coupled-learning", "implicit")
+ELEMENT_NAMES = ("ideal", "shockley", "piecewise", "linear")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +39,16 @@ class Configuration(DataFields):
     """Samples an update. A last batch that is not full is dropped from its pass."""
     seed: int = 0
     """Seed of the initial weights and of the order of the samples."""
-    optimizer: OptimizerName = "sgd"
-    """Optimizer."""
+    optimizer: str = "sgd"
+    """Optimizer: sgd, momentum, adam or rmsprop; or an Optax transformation of one's own, module:name, its rate included."""
     learning_rates: tuple[float, ...] = (0.006,)
     """Learning rate of each layer, or one for all; a circuit without layers has one."""
     decay: float = 1.0
     """Factor on the learning rates after each epoch."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """What else happens to them: nothing, or a fall to 0 by half a cosine over all epochs, step by step."""
+    warm_up: float = 0.0
+    """Epochs in which they first rise from 0 in a straight line."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -52,6 +59,9 @@ class Configuration(DataFields):
         super().__post_init__()
         positive = {name: getattr(self, name) for name in ("epochs", "passes", "batch_size", "decay")}
         _check_positive(positive | {f"learning_rates[{i}]": rate for i, rate in enumerate(self.learning_rates)})
+        if not 0 <= self.warm_up < self.epochs:
+            raise InputError(f"--warm-up {self.warm_up}: must be at least 0 and less than the {self.epochs} epochs")
+        _check_name("optimizer", self.optimizer, OPTIMIZER_NAMES)
         if self.seed < 0:
             raise InputError(f"--seed {self.seed}: must not be negative")
         if len(self.learning_rates) not in (1, self.layers):
@@ -98,8 +108,9 @@ class RuleConfiguration(Configuration):
     """Cost: squared error to the targets [V], one-hot in a classification; or cross-entropy."""
     logit_gain: float = 1.0
     """Factor on the outputs before the softmax of the cross-entropy [1/V]."""
-    rule: Literal["equilibrium-propagation", "coupled-learning", "implicit"] = "equilibrium-propagation"
-    """Gradient by equilibrium propagation, or exactly by implicit differentiation; or the contrast of coupled learning."""
+    rule: str = "equilibrium-propagation"
+    """Gradient by equilibrium-propagation, or exactly by implicit differentiation; or the contrast of coupled-learning; or
+    a rule of one's own, module:name."""
     variant: Literal["positive", "negative", "random-sign", "centred"] = "centred"
     """Equilibrium propagation: sign of the nudging."""
     nudging: Literal["energy", "held"] = "energy"
@@ -121,6 +132,7 @@ class RuleConfiguration(Configuration):
         super().__post_init__()
         names = ("logit_gain", "beta", "eta", "target_voltage", "rtol", "max_sweeps")
         _check_positive({name: getattr(self, name) for name in names})
+        _check_name("rule", self.rule, RULE_NAMES)
         if self.eta > 1:
             raise InputError(f"--eta {self.eta}: must be at most 1")
         if self.rule == "coupled-learning" and self.cost != "squared":
@@ -140,14 +152,20 @@ class RuleConfiguration(Configuration):
 class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
     """A layered analog network, how it learns and how its steady states are found. Computed in float32."""
 
+    bias_rates: tuple[float, ...] = ()
+    """Learning rate of each layer's bias currents, or one for all; those of the layers if not given."""
     filters: tuple[int, ...] = ()
     """Filters of each convolution before the dense layers, over square images; none if empty."""
     window: int = 3
     """Width of the convolutions' windows [nodes]."""
     pooling: int = 1
     """Width of the windows that are averaged behind each convolution [nodes]; 1 for none."""
-    element: Literal["ideal", "shockley", "piecewise", "linear"] = "ideal"
-    """At the hidden nodes: ideal or piecewise diodes (half hold v ≥ 0, half v ≤ 0), Shockley pairs, or nothing."""
+    element: str = "ideal"
+    """At the hidden nodes: ideal or piecewise diodes (half hold v ≥ 0, half v ≤ 0), shockley pairs, or nothing (linear); or
+    an element of one's own, module:name, called with the number of nodes."""
+    network: str | None = None
+    """A network of one's own, module:name, called with the numbers of features and outputs and a JAX random key; then the
+    fields that shape a network mean nothing."""
     saturation_current: float = 1e-9
     """Shockley diodes' saturation current [A]."""
     ideality: float = 1.0
@@ -186,6 +204,12 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
         _check_positive({f"filters[{i}]": value for i, value in enumerate(self.filters)})
         _check_positive({"window": self.window, "pooling": self.pooling})
         _check_range(self, _SINGLE)
+        _check_name("element", self.element, ELEMENT_NAMES)
+        _check_positive({f"bias_rates[{i}]": rate for i, rate in enumerate(self.bias_rates)})
+        if len(self.bias_rates) not in (0, 1, self.layers):
+            raise InputError(
+                f"--bias-rates: {len(self.bias_rates)} given, expected one for each of {self.layers} layers, or one for all"
+            )
         if self.filters and self.bias_line is not None:
             raise InputError(f"--bias-line {self.bias_line}: convolutions have none; use --bias-currents")
         names = ("saturation_current", "ideality", "on_resistance", "off_resistance", "input_gain", "initial", "lower")
@@ -220,7 +244,7 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
         there_is = {
             "conductance": True,
             "bias": self.bias_currents,
-            "element": hidden and self.element in ("shockley", "piecewise"),
+            "element": hidden and self.element not in ("ideal", "linear"),
             "gain": bool(self.gains) and hidden,
         }
         lacking = {
@@ -443,6 +467,14 @@ def _brief(value: object) -> str:
         return "an integer of very many digits"
 
 
+def _check_name(field: str, name: str, known: tuple[str, ...]) -> None:
+    """Refuse what is no name, nor that of a user's own object."""
+    if name not in known and not all(name.partition(":")):
+        close = difflib.get_close_matches(name, known, n=1)
+        told = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}, or module:name"
+        raise InputError(f"{option(field)} {name}: {told}")
+
+
 def _check_positive(values: Mapping[str, float]) -> None:
     for name, value in values.items():
         if not (value > 0 and math.isfinite(value)):
@@ -479,6 +511,34 @@ def _check_range(configuration: Configuration, allowed: tuple[float, float]) -> 
                     f"{option(name)} {number:g}: too {side} for {precision}, in which this network trains: expected "
                     f"{least:g} to {most:g} in magnitude"
                 )
+
+
+def typed(value: Any, expected: Any) -> Any:
+    """A value as it was read from a file, as a field of that type holds it; None if it is of another type."""
+    if isinstance(value, list):
+        value = tuple(value)
+    if not _is_of(value, expected):
+        return None
+    kinds = typing.get_args(expected) or (expected,)
+    if isinstance(value, int) and not isinstance(value, bool) and float in kinds and int not in kinds:
+        return float(value)
+    if isinstance(value, tuple):
+        inner = next((k for k in (expected, *kinds) if typing.get_origin(k) is tuple), None)
+        if inner is not None and float in typing.get_args(inner):
+            return tuple(float(v) for v in value)
+    return value
+
+
+def type_of(expected: Any) -> str:
+    """What a field's type is called in messages."""
+    if typing.get_origin(expected) is Literal:
+        return "one of " + ", ".join(map(str, typing.get_args(expected)))
+    if typing.get_origin(expected) is tuple:
+        inner = typing.get_args(expected)[0]
+        return f"a list of {'numbers' if inner in (int, float) else type_of(inner)}"
+    if isinstance(expected, types.UnionType):
+        return " or ".join(type_of(k) for k in typing.get_args(expected) if k is not types.NoneType)
+    return {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}.get(expected, str(expected))
 
 
 def _is_of(value: object, expected: Any) -> bool:

@@ -17,7 +17,7 @@ from jax import Array, lax
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.error import sample_errors, target_voltages
 from mho.experiments.learner import Learner
-from mho.learning import Gradient, apply_updates, coordinate_slope
+from mho.learning import Gradient, updated
 from mho.learning.gradient import Phase
 
 _SLICED_BATCH = 8
@@ -135,9 +135,7 @@ def train_step(
     inputs, expected = batch
     targets = devices.shared_samples(target_voltages(expected, classes, learner.target_voltage))
     gradient: Any = learner.gradient(state.network, inputs, targets, jax.random.fold_in(key, state.step))
-    updates: Any
-    slope = coordinate_slope(state.network, gradient.by_parameter)
-    updates, optimizer_state = learner.optimizer.update(slope, state.optimizer_state)
+    network, optimizer_state = updated(state.network, gradient.by_parameter, learner.optimizer, state.optimizer_state)
     tally = Tally(
         state.tally.loss + gradient.cost,
         state.tally.error + jnp.sum(sample_errors(gradient.prediction, expected, learner.target_voltage)),
@@ -145,7 +143,7 @@ def train_step(
         state.tally.sweeps + gradient.steps,
         jnp.maximum(state.tally.residual, gradient.residual),
     )
-    moved = TrainingState(apply_updates(state.network, updates), optimizer_state, state.step + 1, tally)
+    moved = TrainingState(network, optimizer_state, state.step + 1, tally)
     return moved, _settled(gradient, len(inputs))
 
 

@@ -45,7 +45,7 @@ def trained_netlist(run: Path, *, sample: int = 0, phase: Phase = "free", simula
     if not isinstance(configuration, AnalogConfiguration | UnlayeredConfiguration):
         raise InputError(f"{run}: trains a network in software, which has no circuit; analog networks can be exported")
     dataset = run_data(configuration, run, run_form(run))
-    part, samples = _held_set(dataset), len(dataset.test_inputs)
+    part, samples = held_set(dataset), len(dataset.test_inputs)
     if not 0 <= sample < samples:
         raise InputError(f"--sample {sample}: the {part} set of {run} has samples 0 to {samples - 1}")
     return network_netlist(configuration, network, dataset, sample=sample, phase=phase, simulator=simulator)
@@ -65,7 +65,7 @@ def network_netlist(
     nudge = phase_nudge(configuration, network, inputs, target) if phase == "nudged" else None
     expected = dataset.test_targets[sample]
     of_class = "" if dataset.classes is None else f" of class {int(expected)}"
-    title = f"{configuration.dataset} {_held_set(dataset)} sample {sample}{of_class}, {phase} phase"
+    title = f"{configuration.dataset} {held_set(dataset)} sample {sample}{of_class}, {phase} phase"
     expected_voltages = node_voltages(network, inputs, nudge)
     return write_netlist(network, inputs[0], nudge=nudge, title=title, expected=expected_voltages, simulator=simulator)
 
@@ -111,5 +111,6 @@ def phase_nudge(
     return learning_rule(configuration).attachment(prediction, target, network.paired_outputs)  # type: ignore[return-value]
 
 
-def _held_set(dataset: Dataset) -> str:
+def held_set(dataset: Dataset) -> str:
+    """Which samples a run is tested on."""
     return "training" if dataset.tests_what_it_trains else "test"

@@ -85,7 +85,7 @@ def fit(
     Args:
         network: the network; NumPy's arrays will do. It is left as it is.
         data: a `Dataset`, the name of one of mho's, or arrays `(x, y)` or `(x, y, test_x, test_y)`: see
-            `mho.Dataset.from_arrays`. Arrays' features are standardised for a layered network, as they are for a circuit.
+            `mho.Dataset.from_arrays`. Arrays' features are standardised for a layered network, not for a circuit.
         rule: gives the gradients: one of mho's rules or any object with a method `gradient` as `mho.Rule.gradient`.
             Equilibrium propagation if None, β a tenth of the outputs' mean conductance, at most a quarter of their least.
         optimizer: "sgd", "momentum", "adam" or "rmsprop", or any of Optax's transformations, its learning rate included.

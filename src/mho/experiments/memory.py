@@ -43,7 +43,7 @@ def needed_memory(
     """
     needed = {"passes": 4 * configuration.passes * samples}
     batch = min(configuration.batch_size, max(1, samples))
-    copies = _COPIES[configuration.optimizer] * members
+    copies = _COPIES.get(configuration.optimizer, 4) * members
     if isinstance(configuration, LayeredConfiguration):
         analog = configuration if isinstance(configuration, AnalogConfiguration) else None
         filters = analog.filters if analog is not None else ()

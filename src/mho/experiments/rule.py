@@ -1,6 +1,11 @@
-"""Learning rules: a configuration becomes the rule that gives a batch's gradient, of any kind of network."""
+"""Rules and optimizers: a configuration becomes the rule that gives a batch's gradient, and what makes a step of it."""
 
-from mho.experiments.configuration import RuleConfiguration
+from collections.abc import Sequence
+
+import optax
+
+from mho.experiments.configuration import Configuration, RuleConfiguration
+from mho.experiments.own_objects import is_own, own_made
 from mho.learning import (
     Cost,
     CoupledLearning,
@@ -9,6 +14,7 @@ from mho.learning import (
     ImplicitGradient,
     Rule,
     SquaredError,
+    optimizer,
 )
 from mho.steady import Auto, Solver
 
@@ -25,6 +31,8 @@ def learning_rule(configuration: RuleConfiguration, solver: Solver | None = None
         configuration: the configuration.
         solver: finds the steady states; the one that suits if None.
     """
+    if is_own(configuration.rule):
+        return own_made("--rule", configuration.rule, Rule)
     solver = solver or Auto(configuration.rtol, configuration.max_sweeps)
     match configuration.rule:
         case "implicit":
@@ -39,3 +47,28 @@ def learning_rule(configuration: RuleConfiguration, solver: Solver | None = None
                 nudging=configuration.nudging,
                 solver=solver,
             )
+    raise TypeError(f"{configuration.rule} is no rule")
+
+
+def configured_optimizer(
+    configuration: Configuration,
+    rates: Sequence[float] | float,
+    steps_per_epoch: int,
+    bias_rates: Sequence[float] | None = None,
+) -> optax.GradientTransformation:
+    """A configuration's optimizer, with one learning rate for each layer or one for all.
+
+    Raises:
+        InputError: for one of the user's own that is not there, or is no transformation of Optax's.
+    """
+    if is_own(configuration.optimizer):
+        return own_made("--optimizer", configuration.optimizer, optax.GradientTransformation)
+    return optimizer(
+        configuration.optimizer,
+        rates,
+        bias_rates=bias_rates,
+        decay=configuration.decay,
+        steps_per_epoch=steps_per_epoch,
+        cosine_epochs=configuration.epochs if configuration.schedule == "cosine" else None,
+        warm_up_epochs=configuration.warm_up,
+    )

@@ -109,6 +109,8 @@ def sweep(
     members = [dataclasses.replace(setting, seed=seed) for setting in settings for seed in seeds]
     if isinstance(configuration, CircuitConfiguration):
         raise InputError("sweeps are of layered networks and software baselines, not of circuits")
+    if getattr(configuration, "bias_rates", ()) or configuration.schedule != "constant" or configuration.warm_up:
+        raise InputError("sweeps have one rate a layer and no schedule but --decay; run mho train for each setting")
     if isinstance(configuration, AnalogConfiguration):
         if configuration.simulator != "mho":
             raise InputError(f"--simulator {configuration.simulator}: sweeps are computed by mho's own solver")
@@ -191,7 +193,7 @@ def sweep(
 def _rates(configuration: Configuration, network: Any) -> list[float]:
     """Learning rate of each layer of the network."""
     if isinstance(configuration, AnalogConfiguration):
-        return layer_rates(configuration, network)
+        return layer_rates(configuration.learning_rates, network)
     return list(configuration.rates)
 
 

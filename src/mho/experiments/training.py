@@ -38,7 +38,8 @@ from mho.experiments.configuration import (
     from_json,
     to_json,
 )
-from mho.experiments.data import Dataset, configured_data
+from mho.experiments.data import DATASETS, Dataset, configured_data
+from mho.experiments.data.files import digest
 from mho.experiments.data.form import DataForm
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.diagnosis import divergence, guessing_error, warnings
@@ -144,14 +145,16 @@ def run_data(configuration: Configuration, run: Path, form: DataForm | None) -> 
     Raises:
         InputError: if a file of them has changed since.
     """
-    dataset = experiment_data(configuration)
-    for field, digest in (form.sha256 if form is not None else {}).items():
-        if dataset.sha256.get(field) != digest:
+    if isinstance(configuration, NetworkConfiguration) and configuration.dataset not in DATASETS:
+        raise InputError(f"{run}: mho.fit trained it on the program's own data, which a run does not keep")
+    for field, expected in (form.sha256 if form is not None else {}).items():
+        actual = digest(Path(getattr(configuration, field)))
+        if actual != expected:
             raise InputError(
-                f"{getattr(configuration, field)}: is not what {run} was trained on: its sha256 is "
-                f"{dataset.sha256.get(field, 'unknown')}, expected {digest}"
+                f"{getattr(configuration, field)}: is not what {run} was trained on: expected sha256 {expected}, actual "
+                f"{actual}"
             )
-    return dataset
+    return experiment_data(configuration)
 
 
 Image = tuple[int, int, int] | None
@@ -626,7 +629,8 @@ class _Training:
         seen = dataset.tests_what_it_trains
         circuit = tolerance is not None
         judged: dict[str, Any] = dict.fromkeys(("residual", "above_tolerance", "probed"))
-        if probe is not None and tolerance is not None:
+        # A rule of the user's own may tell of no phases.
+        if probe is not None and tolerance is not None and len(probe.residuals):
             if not np.isfinite(probe.residuals).all():
                 self._refuse("the voltages of a probe", epoch, self.steps)
             judged = {

@@ -7,7 +7,7 @@ from mho.learning.gradient import Gradient, Phase, trained_part
 from mho.learning.implicit_gradient import ImplicitGradient
 from mho.learning.nudging import EnergyNudge, held_nudge
 from mho.learning.rule import Rule
-from mho.learning.update import OPTIMIZERS, apply_updates, coordinate_slope, optimizer
+from mho.learning.update import OPTIMIZERS, apply_updates, coordinate_slope, optimizer, trained_parameters, updated
 
 __all__ = [
     "OPTIMIZERS",
@@ -25,5 +25,7 @@ __all__ = [
     "coordinate_slope",
     "held_nudge",
     "optimizer",
+    "trained_parameters",
     "trained_part",
+    "updated",
 ]

@@ -11,6 +11,7 @@ from jax import lax
 
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
+from mho.learning.gradient import trained_part
 
 Network = TypeVar("Network")
 
@@ -23,22 +24,42 @@ OPTIMIZERS = {
 """Optax transformations by name, each before its learning rate."""
 
 
-def scale_by_layer(rates: Sequence[float]) -> optax.GradientTransformation:
-    """Multiply each layer's updates by its own rate."""
+def scale_by_layer(rates: Sequence[Any], bias_rates: Sequence[Any] | None = None) -> optax.GradientTransformation:
+    """Multiply each layer's updates by its own rate, and those of its bias sources by another where that is given."""
 
     def scale(updates: Any, _: Any = None) -> Any:
-        layers = tuple(
-            jax.tree.map(lambda u, r=rate: u * r, layer) for rate, layer in zip(rates, updates.layers, strict=True)
-        )
-        return eqx.tree_at(lambda n: n.layers, updates, layers)
+        layers = []
+        for rate, bias_rate, layer in zip(rates, bias_rates or rates, updates.layers, strict=True):
+            scaled = jax.tree.map(lambda u, r=rate: u * r, layer)
+            if bias_rates is not None and layer.bias is not None:
+                bias = jax.tree.map(lambda u, r=bias_rate: u * r, layer.bias)
+                scaled = eqx.tree_at(lambda k: k.bias, scaled, bias)
+            layers.append(scaled)
+        return eqx.tree_at(lambda n: n.layers, updates, tuple(layers))
 
     return optax.stateless(scale)
 
 
 def optimizer(
-    name: str, rates: Sequence[float] | float, *, decay: float = 1.0, steps_per_epoch: int = 1
+    name: str,
+    rates: Sequence[float] | float,
+    *,
+    bias_rates: Sequence[float] | None = None,
+    decay: float = 1.0,
+    steps_per_epoch: int = 1,
+    cosine_epochs: int | None = None,
+    warm_up_epochs: float = 0.0,
 ) -> optax.GradientTransformation:
-    """An optimizer with one learning rate a layer, or one for all, multiplied by `decay` after each epoch.
+    """An optimizer with one learning rate a layer, or one for all, and a schedule that multiplies them.
+
+    Args:
+        name: one of `OPTIMIZERS`.
+        rates: of each layer, or one for all parameters.
+        bias_rates: of each layer's bias sources; those of the layers if None.
+        decay: factor after each epoch.
+        steps_per_epoch: steps that make an epoch.
+        cosine_epochs: epochs in which the rates fall to 0 by half a cosine, step by step; None for no such fall.
+        warm_up_epochs: epochs in which they rise from 0 in a straight line, step by step.
 
     Raises:
         InputError: for an unknown name or a rate that is not positive.
@@ -49,7 +70,8 @@ def optimizer(
     for rate in [rates] if one else rates:
         if not rate > 0:
             raise InputError(f"learning rate {rate}: must be positive")
-    step = optax.scale(-rates) if one else scale_by_layer([-rate for rate in rates])
+    bias = None if bias_rates is None else [-rate for rate in bias_rates]
+    step = optax.scale(-rates) if one else scale_by_layer([-rate for rate in rates], bias)
     stages = [OPTIMIZERS[name](), step]
     if decay != 1.0:
 
@@ -58,7 +80,20 @@ def optimizer(
             return decay ** lax.div(count, jnp.asarray(steps_per_epoch, count.dtype))
 
         stages.append(optax.scale_by_schedule(decayed))
+    warm = round(warm_up_epochs * steps_per_epoch)
+    if cosine_epochs is not None:
+        fall = max(1, cosine_epochs * steps_per_epoch - warm)
+        schedule = optax.cosine_decay_schedule(1.0, fall)
+        stages.append(optax.scale_by_schedule(optax.join_schedules([_rise(warm), schedule], [warm])))
+    elif warm:
+        stages.append(
+            optax.scale_by_schedule(optax.join_schedules([_rise(warm), optax.constant_schedule(1.0)], [warm]))
+        )
     return optax.chain(*stages)
+
+
+def _rise(steps: int) -> optax.Schedule:
+    return lambda count: (count + 1) / (steps + 1)
 
 
 def _restricted(x: Any) -> bool:
@@ -110,3 +145,28 @@ def apply_updates(network: Network, updates: Network) -> Network:
         return new
 
     return jax.tree.map(moved, network, updates, is_leaf=_restricted)
+
+
+def updated(
+    network: Network, gradient: Any, optimizer: optax.GradientTransformation, state: optax.OptState
+) -> tuple[Network, optax.OptState]:
+    """One step against a gradient: by the parameters' coordinates, within their devices' bounds.
+
+    Args:
+        network: the network.
+        gradient: ∂C/∂θ in its structure, None in place of what is not trained: `mho.learning.Gradient.by_parameter`.
+        optimizer: of Optax's, its learning rate included.
+        state: the optimizer's; at first `optimizer.init(trained_parameters(network, kinds))`.
+    """
+    updates: Any
+    updates, state = optimizer.update(coordinate_slope(network, gradient), state)
+    return apply_updates(network, updates), state
+
+
+def trained_parameters(network: Any, trained: Sequence[str]) -> Any:
+    """The parameters of some kinds, None in place of all others: what an optimizer is initialised with.
+
+    Raises:
+        InputError: for a kind that the network has not.
+    """
+    return eqx.filter(network, trained_part(network, tuple(trained)))

@@ -9,6 +9,7 @@ from mho.experiments.data import mnist, small
 from mho.experiments.data.dataset import Dataset, split_validation
 from mho.experiments.data.scaling import scaled
 from mho.experiments.data_fields import DataFields, is_file
+from mho.experiments.own_objects import is_own, own_made
 
 __all__ = ["DATASETS", "Dataset", "configured_data", "load_dataset", "scaled", "split_validation"]
 
@@ -36,7 +37,7 @@ def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load a data set, fetching it into the cache first where it must be.
 
     Args:
-        name: one of `DATASETS`.
+        name: one of `DATASETS`, or the user's own file: see `Dataset.from_file`.
         data_dir: the folder that holds the files of "mnist" or "fashion-mnist" (see `mnist.load_images`); the
             other sets come with scikit-learn and have no files, so it must be None for them.
 
@@ -48,6 +49,8 @@ def load_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     """
     if name in _PUBLISHED:
         return _PUBLISHED[name](data_dir)
+    if is_file(name):
+        return Dataset.from_file(name)
     if name in _BUILT_IN:
         if data_dir is not None:
             raise InputError(f"--data-dir {data_dir}: the data set {name} comes with scikit-learn and has no files")
@@ -64,7 +67,9 @@ def configured_data(fields: DataFields) -> Dataset:
         InputError: if they cannot be read or are none to learn from, or the fields do not fit them.
         MhoError: if they cannot be fetched.
     """
-    if is_file(fields.dataset):
+    if is_own(fields.dataset):
+        dataset = own_made("--dataset", fields.dataset, Dataset)
+    elif is_file(fields.dataset):
         dataset = Dataset.from_file(
             fields.dataset,
             target=fields.target,

@@ -10,6 +10,8 @@ from mho.errors import InputError
 _TRAIN = (("x", "y"), ("train_x", "train_y"), ("x_train", "y_train"))
 _TEST = (("test_x", "test_y"), ("x_test", "y_test"))
 
+_ZIP = b"PK"
+
 Pair = tuple[Any, Any]
 """Inputs and targets, as an archive has them."""
 
@@ -25,6 +27,8 @@ def read_archive(content: bytes, origin: str, *, targets: bool = True) -> tuple[
     Raises:
         InputError: if it is no archive, or holds no such arrays or arrays of Python's objects, which are never unpickled.
     """
+    if not content.startswith(_ZIP):
+        raise InputError(f"{origin}: is no NumPy archive; numpy.savez writes one")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             known = set(archive.files)

@@ -87,7 +87,8 @@ def _numbers(values: Any, what: str) -> np.ndarray:
 
 
 def _targets(values: Any, what: str) -> np.ndarray:
-    array = _array(values, what)
+    # NumPy would make text of the numbers beside it.
+    array = _array(np.array(values, object) if isinstance(values, list | tuple) else values, what)
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2 or not array.shape[1]:

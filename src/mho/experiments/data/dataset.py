@@ -11,7 +11,7 @@ import numpy as np
 from mho.errors import InputError
 from mho.experiments.data.arrays import array_samples
 from mho.experiments.data.form import DataForm
-from mho.experiments.data.samples import Samples, class_names, encoded
+from mho.experiments.data.samples import Samples, class_names, encoded, in_bytes
 from mho.experiments.data.scaling import UNSCALED, Scaling, scaled
 from mho.experiments.data_fields import InputScaling, Task
 
@@ -165,15 +165,15 @@ class Dataset:
         Raises:
             InputError: if a file cannot be read, or its samples are none to learn from; it names file and line.
         """
-        from mho.experiments.data.files import read_samples
+        from mho.experiments.data.files import digest, read_samples
 
         read = read_samples(Path(path), [target] if isinstance(target, str) else list(target))
-        held, digests = read.test, {"dataset": read.sha256}
+        held, digests = read.test, {"dataset": digest(Path(path))}
         if test is not None:
             if held is not None:
                 raise InputError(f"--test-dataset {test}: {path} has arrays to test on already")
             other = read_samples(Path(test), read.train.target_names or (), like=read.train)
-            held, digests["test_dataset"] = other.train, other.sha256
+            held, digests["test_dataset"] = other.train, digest(Path(test))
         if held is not None and test_share is not None:
             raise InputError(f"--test-share {test_share}: {path} has arrays to test on")
         made = dataset_of(read.train, held, name=str(path), test_share=test_share, seed=seed, task=task)
@@ -200,23 +200,36 @@ def dataset_of(
         feature_names=train.feature_names,
         target_names=train.target_names,
         image_shape=train.image_shape,
+        input_scaling=UNSCALED if train.scale == 1.0 else Scaling(unit=(1.0 / in_bytes(train),)),
     )
     if test is not None:
         if test.inputs.shape[1] != train.inputs.shape[1] or test.image_shape != train.image_shape:
             shapes = " and ".join(str(s.image_shape or (s.inputs.shape[1],)) for s in (train, test))
             raise InputError(f"{test.origin}: its samples are of another shape than those to train on: {shapes}")
-        if test.scale != train.scale or test.inputs.dtype != train.inputs.dtype:
-            wide = [np.asarray(s.inputs, np.float64) * s.scale for s in (train, test)]
-            return replace(
-                made, train_inputs=wide[0], test_inputs=wide[1], test_targets=encoded(test, names), scale=1.0
+        if test.scale != train.scale:
+            raise InputError(
+                f"{test.origin}: pictures of another depth than {train.origin}, or one of them has no pictures"
             )
-        return replace(made, test_inputs=test.inputs, test_targets=encoded(test, names))
+        kind = np.promote_types(train.inputs.dtype, test.inputs.dtype)
+        return replace(
+            made,
+            train_inputs=train.inputs.astype(kind, copy=False),
+            test_inputs=test.inputs.astype(kind, copy=False),
+            test_targets=encoded(test, names),
+        )
     samples = len(targets)
     share = (_TEST_SHARE if samples >= _WHOLE else 0.0) if test_share is None else test_share
     if not 0 <= share < 1:
         raise InputError(f"--test-share {share}: must be at least 0 and below 1")
     if share == 0:
         return made
+    if names is not None:
+        rare = int(np.argmin(np.bincount(targets)))
+        if np.sum(targets == rare) < 2:
+            raise InputError(
+                f"{name}: class {names[rare]!r} has one sample, too few to learn it and to test it: name a "
+                "--test-dataset, or --test-share 0 to test on the training samples"
+            )
     kept, held = split(targets, share, seed, by_class=names is not None)
     return replace(
         made,
@@ -242,8 +255,8 @@ def split(targets: np.ndarray, share: float, seed: int, *, by_class: bool) -> tu
         )
     except ValueError as problem:
         raise InputError(
-            f"--test-share {share:g}: {len(targets)} samples cannot be split so that training and test have all classes: "
-            f"{str(problem).splitlines()[0]}; name a --test-dataset, or --test-share 0 to test on the training samples"
+            f"--test-share {share:g}: {len(targets)} samples are too few to learn from and to test on; name a "
+            "--test-dataset, or --test-share 0 to test on the training samples"
         ) from problem
     return np.asarray(kept), np.asarray(held)
 

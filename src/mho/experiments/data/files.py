@@ -8,7 +8,7 @@ from pathlib import Path
 from mho.errors import InputError
 from mho.experiments.data.archive import read_archive
 from mho.experiments.data.arrays import array_samples
-from mho.experiments.data.pictures import read_pictures
+from mho.experiments.data.pictures import picture_files, read_pictures
 from mho.experiments.data.samples import Samples
 from mho.experiments.data.table import read_table, table_samples
 
@@ -19,7 +19,6 @@ class Read:
 
     train: Samples
     test: Samples | None
-    sha256: str
 
 
 def read_bytes(path: Path) -> bytes:
@@ -35,6 +34,22 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"{path}: cannot be read: {reason}") from problem
 
 
+def digest(path: Path) -> str:
+    """The sha256 of a file, or of the names and contents of a folder's pictures.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    if not path.is_dir():
+        return hashlib.sha256(read_bytes(path)).hexdigest()
+    whole = hashlib.sha256()
+    for picture, _ in picture_files(path):
+        content = read_bytes(picture)
+        whole.update(f"{picture.relative_to(path)}\0{len(content)}\0".encode())
+        whole.update(content)
+    return whole.hexdigest()
+
+
 def read_samples(path: Path, target: Sequence[str] = (), *, like: Samples | None = None) -> Read:
     """The samples of a file.
 
@@ -48,17 +63,15 @@ def read_samples(path: Path, target: Sequence[str] = (), *, like: Samples | None
     """
     if path.is_dir():
         _refuse_targets(path, target, like)
-        samples, _, digest = read_pictures(path)
-        return Read(samples, None, digest)
+        return Read(read_pictures(path)[0], None)
     content = read_bytes(path)
-    digest = hashlib.sha256(content).hexdigest()
     if path.suffix.lower() == ".npz":
         _refuse_targets(path, target, like)
         train, test = read_archive(content, str(path))
         held = None if test is None else array_samples(*test, f"{path}: test")
         if held is not None and like is not None:
             raise InputError(f"--test-dataset {path}: has arrays to train on and to test on; expected x and y")
-        return Read(array_samples(*train, str(path)), held, digest)
+        return Read(array_samples(*train, str(path)), held)
     table = read_table(content, str(path))
     if len(table.names) < 2:
         raise InputError(
@@ -71,7 +84,7 @@ def read_samples(path: Path, target: Sequence[str] = (), *, like: Samples | None
         if extra:
             raise InputError(f"--test-dataset: {path} has a column {extra[0]!r} that {like.origin} has not")
         count = len(like.feature_names)
-        return Read(table_samples(table, places[:count], places[count:]), None, digest)
+        return Read(table_samples(table, places[:count], places[count:]), None)
     targets = [table.place(name, "--target: ") for name in target] or [len(table.names) - 1]
     features = [k for k in range(len(table.names)) if k not in targets]
     if not features:
@@ -83,7 +96,7 @@ def read_samples(path: Path, target: Sequence[str] = (), *, like: Samples | None
     samples = table_samples(table, features, targets)
     if not table.header and target:
         samples = replace(samples, target_names=tuple(target))
-    return Read(samples, None, digest)
+    return Read(samples, None)
 
 
 def _refuse_targets(path: Path, target: Sequence[str], like: Samples | None) -> None:

@@ -3,7 +3,6 @@
 Values are shares of the full scale of the files' format: a byte of 255 is 1.
 """
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +40,8 @@ def picture_files(folder: Path) -> list[tuple[Path, str | None]]:
     return found
 
 
-def read_pictures(folder: Path, *, targets: bool = True) -> tuple[Samples, list[Path], str]:
-    """The pictures of a folder, their files, and the sha256 of names and contents.
+def read_pictures(folder: Path, *, targets: bool = True) -> tuple[Samples, list[Path]]:
+    """The pictures of a folder, and their files.
 
     Args:
         folder: the folder.
@@ -55,12 +54,9 @@ def read_pictures(folder: Path, *, targets: bool = True) -> tuple[Samples, list[
     stray = next((path for path, name in files if name is None), None)
     if targets and stray is not None:
         raise InputError(f"{stray}: lies in no subfolder, and a picture's subfolder is its class")
-    digest = hashlib.sha256()
     images, first = [], None
     for path, _ in files:
-        image, depth, content = _read(path)
-        digest.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode())
-        digest.update(content)
+        image, depth = _read(path)
         if first is None:
             first = (path, image.shape, depth)
         if (image.shape, depth) != first[1:]:
@@ -77,7 +73,7 @@ def read_pictures(folder: Path, *, targets: bool = True) -> tuple[Samples, list[
         image_shape=shape,
         scale=1.0 / first[2],
     )
-    return samples, [path for path, _ in files], digest.hexdigest()
+    return samples, [path for path, _ in files]
 
 
 def _told(shape: tuple[int, ...], depth: int) -> str:
@@ -85,15 +81,12 @@ def _told(shape: tuple[int, ...], depth: int) -> str:
     return f"{height} × {width} pixels of {channels} × {depth.bit_length()} bits"
 
 
-def _read(path: Path) -> tuple[np.ndarray, int, bytes]:
+def _read(path: Path) -> tuple[np.ndarray, int]:
     # Here alone: whoever has no pictures need not wait for it.
-    import io
-
     from PIL import Image
 
     try:
-        content = path.read_bytes()
-        with Image.open(io.BytesIO(content)) as picture:
+        with Image.open(path) as picture:
             if picture.mode in ("1", "P") and "transparency" not in picture.info:
                 picture = picture.convert("L" if picture.mode == "1" else "RGB")
             mode, image = picture.mode, np.asarray(picture)
@@ -104,4 +97,4 @@ def _read(path: Path) -> tuple[np.ndarray, int, bytes]:
         raise InputError(f"{path}: cannot be read as a picture: {type(problem).__name__}") from problem
     if mode not in _DEPTHS:
         raise InputError(f"{path}: is of Pillow's mode {mode}; expected grey values or RGB, without transparency")
-    return (image if image.dtype == np.uint8 else image.astype(np.uint16)), _DEPTHS[mode], content
+    return (image if image.dtype == np.uint8 else image.astype(np.uint16)), _DEPTHS[mode]

@@ -28,13 +28,18 @@ class Samples:
     target_names: tuple[str, ...] | None = None
     image_shape: tuple[int, int, int] | None = None
     scale: float = 1.0
-    """What inputs are to be multiplied by."""
+    """What inputs are to be multiplied by; below 1 for pictures alone, whose full scale is 1 then."""
 
     @property
     def target_name(self) -> str:
         """What errors call the targets."""
         names = self.target_names
         return f"{self.origin}: target {' '.join(names)!r}" if names else f"{self.origin}: the target"
+
+
+def in_bytes(samples: Samples) -> float:
+    """What pictures' values are to be multiplied by so that the full scale is 255, whatever their files' depth."""
+    return 255.0 * samples.scale
 
 
 def flattened(images: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int]]:
@@ -60,7 +65,7 @@ def class_names(samples: Samples, task: Task | None) -> tuple[str, ...] | None:
     text = targets.dtype.kind not in "fiu"
     if targets.shape[1] != 1 or task == "regression" or not (text or task or _few(targets[:, 0])):
         if text:
-            raise InputError(f"{samples.target_name} has text ({targets.flat[0]!r}), where a regression wants numbers")
+            raise InputError(f"{samples.target_name} has text, {str(targets.flat[0])!r}: a regression wants numbers")
         if task == "classification":
             raise InputError(f"{samples.target_name}: several targets are a regression's; a classification has one")
         for k, name in enumerate(samples.target_names or map(str, range(targets.shape[1]))):
@@ -84,7 +89,7 @@ def _few(values: np.ndarray) -> bool:
 
 
 def _named(value: object) -> str:
-    return value if isinstance(value, str) else f"{int(value)}"  # type: ignore[call-overload]
+    return str(value) if isinstance(value, str) else f"{int(value)}"  # type: ignore[call-overload]
 
 
 def encoded(samples: Samples, names: tuple[str, ...] | None) -> np.ndarray:
@@ -98,7 +103,7 @@ def encoded(samples: Samples, names: tuple[str, ...] | None) -> np.ndarray:
     text = targets.dtype.kind not in "fiu"
     if names is None:
         if text:
-            raise InputError(f"{samples.target_name} has text ({targets.flat[0]!r}), where a regression wants numbers")
+            raise InputError(f"{samples.target_name} has text, {str(targets.flat[0])!r}: a regression wants numbers")
         return np.asarray(targets, np.float64)
     if targets.shape[1] != 1:
         raise InputError(f"{samples.target_name}: {targets.shape[1]} targets; a classification has one")

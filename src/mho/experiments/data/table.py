@@ -184,11 +184,14 @@ def _targets(table: Table, texts: list[list[str]], targets: Sequence[int], lines
     if all(chain.from_iterable(numbers)):
         return np.array(texts, np.float64).T
     for column, are_numbers, k in zip(texts, numbers, targets, strict=True):
-        if any(are_numbers) or len(targets) > 1:
-            row = are_numbers.index(False) if not all(are_numbers) else -1
-            if row >= 0:
-                raise InputError(
-                    f"{table.origin}:{lines[row]}: column {table.names[k]!r}: {column[row][:40]!r} is no number: a target "
-                    "is text throughout, or numbers"
-                )
+        numeric = sum(are_numbers)
+        if numeric == len(column) or (numeric == 0 and len(targets) == 1):
+            continue
+        # What the fewer of them are is the fault.
+        wanted = len(targets) > 1 or 2 * numeric >= len(column)
+        row = are_numbers.index(not wanted)
+        raise InputError(
+            f"{table.origin}:{lines[row]}: column {table.names[k]!r}: {column[row][:40]!r} is {'no' if wanted else 'a'} "
+            f"number: {'a target is text or numbers throughout' if len(targets) == 1 else 'several targets are numbers'}"
+        )
     return np.array(texts, object).T.astype(str)
