@@ -122,7 +122,7 @@ def test_what_has_no_energy_learns_by_its_adjoint_and_comes_back_as_its_text(tmp
 
 
 def test_a_netlist_is_swept_as_it_is_trained(tmp_path: Path) -> None:
-    # Resistors alone, which compile in a third of the time.
+    # Resistors alone, which compile much faster.
     cards = [card for card in random_text(1).splitlines(keepends=True) if card[0] != "D"]
     (tmp_path / "own.cir").write_text("".join(cards))
     configuration = NetlistConfiguration(
