@@ -21,14 +21,14 @@ _SPLITTER = 134217729.0
 
 
 def two_sum(a: Values, b: Values) -> Pair:
-    """A + b and what its rounding loses (Knuth)."""
+    """a + b and what its rounding loses (Knuth)."""
     total = a + b
     of_b = total - a
     return total, (a - (total - of_b)) + (b - of_b)
 
 
 def two_product(a: Values, b: Values) -> Pair:
-    """A · b and what its rounding loses (Dekker, Veltkamp); for doubles below 1e300."""
+    """a · b and what its rounding loses (Dekker, Veltkamp); for doubles below 1e300."""
     product = a * b
     (a_high, a_low), (b_high, b_low) = _split(a), _split(b)
     return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low

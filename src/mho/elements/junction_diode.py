@@ -15,12 +15,12 @@ from jax import Array, lax
 from numpy.typing import ArrayLike
 
 from mho.arrays import namespace
+from mho.constants import ROOM_TEMPERATURE, ZERO_CELSIUS
 from mho.elements.junction_temperature import saturation_growth
-from mho.elements.shockley_diode import LARGEST_CURRENT, ROOM_TEMPERATURE, bounded_exp, thermal_voltage
+from mho.elements.shockley_diode import LARGEST_CURRENT, bounded_exp, thermal_voltage
 from mho.elements.two_terminal import TwoTerminal, bracketed_root
 from mho.errors import InputError
 
-_ZERO_CELSIUS = 273.15
 _POSITIVE = {
     "saturation_current": "saturation current IS",
     "ideality": "emission coefficient N",
@@ -431,7 +431,7 @@ class JunctionDiode(TwoTerminal):
             # With an IBV below IS·BV/V_T SPICE takes BV as it stands.
             text += f" BV={breakdown:.17g} IBV={saturation * 1e-3:.17g} NBV={breakdown_ideality:.17g}"
         return [
-            f"D{name} {node} {reference} {model} temp={self.temperature - _ZERO_CELSIUS:.17g}",
+            f"D{name} {node} {reference} {model} temp={self.temperature - ZERO_CELSIUS:.17g}",
             f".model {model} D({text})",
         ]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.elements.shockley_diode import BOLTZMANN, ELEMENTARY_CHARGE, ROOM_TEMPERATURE
+from mho.constants import BOLTZMANN, ELEMENTARY_CHARGE, ROOM_TEMPERATURE
 
 _MIDGAP = 1.1150877  # eV, the silicon gap at room temperature with which SPICE's potentials were fitted.
 

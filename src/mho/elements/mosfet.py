@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mho.constants import ROOM_TEMPERATURE
 from mho.elements.controlled_law import ControlledLaw
 from mho.elements.junction_temperature import band_gap, heated_potential
-from mho.elements.shockley_diode import ROOM_TEMPERATURE
 from mho.errors import InputError
 
 

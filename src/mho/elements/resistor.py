@@ -30,7 +30,7 @@ class ProgrammableResistor(TwoTerminal):
             raise InputError(f"upper conductance bound {self.upper} S: must be above the lower bound, {self.lower} S")
 
     def current(self, voltage: Array) -> Array:
-        """I = g v."""
+        """i = g v."""
         return self.conductance * voltage
 
     def slope(self, voltage: Array) -> Array:

@@ -10,22 +10,15 @@ import numpy as np
 from jax import Array, lax
 
 from mho.arrays import namespace
+from mho.constants import BOLTZMANN, ELEMENTARY_CHARGE, ROOM_TEMPERATURE, ZERO_CELSIUS
 from mho.elements.two_terminal import TwoTerminal, bracketed_root, entry, newton_root
-
-BOLTZMANN = 1.38064852e-23
-"""J/K, the value ngspice computes with (CODATA 2014)."""
-ELEMENTARY_CHARGE = 1.6021766208e-19
-"""C, the value ngspice computes with (CODATA 2014)."""
-ROOM_TEMPERATURE = 300.15
-"""K; SPICE's nominal temperature, 27 °C."""
-
 
 LARGEST_CURRENT = 1e12
 """No junction carries more [A]: an operating point with such a current is none."""
 
 
 def thermal_voltage(temperature: Array | float) -> Array | float:
-    """K T / q [V] at a temperature in kelvin."""
+    """k T / q [V] at a temperature in kelvin."""
     return BOLTZMANN / ELEMENTARY_CHARGE * temperature
 
 
@@ -167,7 +160,7 @@ class ShockleyDiode(TwoTerminal):
             entry(p, index) for p in (self.saturation_current, self.ideality, self.bias, self.polarity)
         )
         # TNOM is the device's own temperature: SPICE would rescale IS from any other.
-        celsius = f"{self.temperature - 273.15:.17g}"
+        celsius = f"{self.temperature - ZERO_CELSIUS:.17g}"
         inner, model = f"{name}_b", f"MD{name}"
         terminals = f"{node} {inner}" if polarity > 0 else f"{inner} {node}"
         return [

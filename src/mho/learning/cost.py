@@ -55,7 +55,7 @@ class SquaredError(Cost):
         return 0.5 * jnp.sum((prediction - target) ** 2, -1)
 
     def gradient(self, prediction: Array, target: Array) -> Array:
-        """P − y."""
+        """p − y."""
         return prediction - target
 
     def nudged_gradient(self, free: Array, reach: Array, target: Array, start: Array) -> Array:
@@ -78,7 +78,7 @@ class CrossEntropy(Cost):
         return -jnp.sum(target * jax.nn.log_softmax(self.logit_gain * prediction), -1)
 
     def gradient(self, prediction: Array, target: Array) -> Array:
-        """K (softmax(k p) Σy − y)."""
+        """k (softmax(k p) Σy − y)."""
         total = jnp.sum(target, -1, keepdims=True)
         return self.logit_gain * (jax.nn.softmax(self.logit_gain * prediction) * total - target)
 
@@ -132,7 +132,7 @@ class CrossEntropy(Cost):
         return gain * (share * total - target)
 
     def gradient_expressions(self, predictions: Sequence[str], target: Sequence[str]) -> list[str]:
-        """K (Σy / Σ_j exp(k (p_j − p)) − y)."""
+        """k (Σy / Σ_j exp(k (p_j − p)) − y)."""
         gain, total = self.logit_gain, " + ".join(f"({y})" for y in target)
 
         def slope(p: str, y: str) -> str:

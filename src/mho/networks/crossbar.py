@@ -228,7 +228,7 @@ class MirroredCrossbar(Crossbar):
         return plus[:-1] - minus[:-1], plus[-1] + minus[-1]
 
     def current(self, drive: Array) -> Array:
-        """X · (G₊ − G₋)."""
+        """x · (G₊ − G₋)."""
         return drive @ (self.resistors.conductance[:, 0] - self.resistors.conductance[:, 1])
 
     def reverse_current(self, voltage: Array) -> Array:

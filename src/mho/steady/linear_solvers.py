@@ -11,12 +11,9 @@ most twice the cost of the better of the two, whichever it is. Source of the rul
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
-import jax
 import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
@@ -25,7 +22,7 @@ from scipy.sparse import linalg as sparse_linalg
 from mho.errors import MhoError
 from mho.steady.equations import System
 
-Method = Literal["auto", "dense", "superlu", "klu", "cg"]
+Method = Literal["auto", "dense", "superlu", "cg"]
 
 DENSE_LIMIT = 40
 """Unknowns up to which a dense solve is taken: above, BLAS's threads cost more than they bring."""
@@ -71,12 +68,9 @@ def linear_solver(system: System, method: Method, symmetric: bool, work: Work) -
     Args:
         system: the equations.
         method: "auto" takes dense matrices up to `DENSE_LIMIT` unknowns; above, conjugate gradients or factors, whichever
-            turns out cheaper, where the matrix is symmetric, and SuperLU, which measured faster than KLU, where it is not.
+            turns out cheaper, where the matrix is symmetric, and SuperLU where it is not.
         symmetric: whether the matrix is symmetric and positive definite.
         work: counts what the solver does.
-
-    Raises:
-        MhoError: if `method` needs a package that is not installed.
     """
     rows, columns = (np.asarray(x, np.int64) for x in system.places())
     n = system.size
@@ -94,7 +88,6 @@ def linear_solver(system: System, method: Method, symmetric: bool, work: Work) -
     make: dict[str, _Make] = {
         "dense": _dense,
         "superlu": _superlu,
-        "klu": _klu,
         "cg": _gradients,
         "cheaper": _cheaper,
     }
@@ -176,26 +169,6 @@ def _factoriser(symmetric: bool, work: Work) -> Callable[[Any], sparse_linalg.Su
             return None
 
     return factors
-
-
-def _klu(row: np.ndarray, column: np.ndarray, n: int, symmetric: bool, work: Work) -> LinearSolve:
-    klu = _klujax()
-    numeric: Any = None
-    with jax.enable_x64(True):
-        symbolic = klu.analyze(row, column, n)
-
-    def solve(values: np.ndarray, right: np.ndarray) -> np.ndarray:
-        nonlocal numeric
-        with jax.enable_x64(True):
-            work.factorisations += 1
-            # Fresh pivots each time where the diagonal may have zeros; a symmetric matrix needs none.
-            if numeric is None or not symmetric:
-                numeric = klu.factor(row, column, values, symbolic)
-            else:
-                klu.refactor(row, column, values, numeric, symbolic)
-            return np.asarray(klu.solve_with_numeric(numeric, right, symbolic))
-
-    return solve
 
 
 def _gradients(row: np.ndarray, column: np.ndarray, n: int, symmetric: bool, work: Work) -> LinearSolve:
@@ -340,25 +313,3 @@ def _conjugate_gradients(
 def _dot(first: np.ndarray, second: np.ndarray) -> float:
     # Not by BLAS, whose threads wait for each other longer than such a sum takes where others use the cores.
     return float(np.einsum("i,i", first, second))
-
-
-@functools.cache
-def _klujax() -> Any:
-    """klujax, without the process-wide settings that its import makes (x64 mode, CPU as the default platform).
-
-    Read and restored in a thread of its own, which sees the process's settings and not those of a `with` block here.
-    """
-
-    def load() -> Any:
-        before = {name: jax.config.values[name] for name in ("jax_enable_x64", "jax_platform_name")}
-        try:
-            import klujax
-        except ImportError:
-            raise MhoError("method 'klu' needs the package klujax, which is not installed") from None
-        finally:
-            for name, value in before.items():
-                jax.config.update(name, value)
-        return klujax
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(load).result()

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from mho.constants import ZERO_CELSIUS
 from mho.elements import BaseResistance, GummelPoonTransport, JunctionDiode
 from mho.elements.junction_temperature import saturation_growth
 from mho.elements.shockley_diode import thermal_voltage
-from mho.netlists.circuits.diodes import ZERO_CELSIUS
 from mho.netlists.circuits.inner_nodes import behind_resistances
 from mho.netlists.circuits.model_fields import model_fields
 from mho.netlists.reading.netlist import Netlist

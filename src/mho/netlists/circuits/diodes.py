@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mho.constants import ROOM_TEMPERATURE, ZERO_CELSIUS
 from mho.elements import JunctionDiode
 from mho.elements.junction_temperature import heated
-from mho.elements.shockley_diode import ROOM_TEMPERATURE
 from mho.errors import InputError
 from mho.netlists.circuits.model_fields import model_fields
 from mho.netlists.reading.netlist import Diodes, Netlist
 
-ZERO_CELSIUS = 273.15
 _BREAKDOWN_ACCURACY = 1e-14
 _MOST_GRADING = 0.9
 

@@ -5,9 +5,9 @@ Source: ngspice 39's level 1. A transistor `j1` with a resistance at its drain h
 
 import numpy as np
 
+from mho.constants import ZERO_CELSIUS
 from mho.elements import JunctionDiode, JunctionFieldEffectChannel
 from mho.elements.junction_temperature import saturation_growth
-from mho.netlists.circuits.diodes import ZERO_CELSIUS
 from mho.netlists.circuits.inner_nodes import behind_resistances
 from mho.netlists.circuits.model_fields import model_fields
 from mho.netlists.reading.netlist import Netlist

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mho.constants import ZERO_CELSIUS
 from mho.elements import JunctionDiode, ShichmanHodgesChannel
 from mho.elements.junction_temperature import band_gap
 from mho.elements.shockley_diode import thermal_voltage
 from mho.errors import InputError
-from mho.netlists.circuits.diodes import ZERO_CELSIUS
 from mho.netlists.circuits.inner_nodes import behind_resistances
 from mho.netlists.circuits.model_fields import model_fields
 from mho.netlists.reading.netlist import Mosfets, Netlist

@@ -7,6 +7,7 @@ known here is refused.
 import re
 from dataclasses import dataclass, field
 
+from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
 from mho.netlists.reading.expansion import Parameters, evaluate
 from mho.netlists.reading.expressions import Expression
@@ -217,9 +218,10 @@ def evaluated_settings(deck: ControlCards, parameters: Parameters, lines: Netlis
     temperature, nominal = float(options.pop("temp", 27.0)), float(options.pop("tnom", 27.0))
     gmin = float(options.pop("gmin", 1e-12))
     for name, number in (("temp", temperature), ("tnom", nominal)):
-        if not -273.15 < number <= _HOTTEST:
+        if not -ZERO_CELSIUS < number <= _HOTTEST:
             raise InputError(
-                f"{lines.where(places[name])}: {name} is {number:g}; it is in °C, above -273.15 and at most {_HOTTEST:g}"
+                f"{lines.where(places[name])}: {name} is {number:g}; it is in °C, above -{ZERO_CELSIUS} "
+                f"and at most {_HOTTEST:g}"
             )
     if gmin < 0:
         raise InputError(f"{lines.where(places['gmin'])}: gmin is {gmin:g} S; a conductance isn't negative")

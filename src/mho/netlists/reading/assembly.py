@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
 from mho.netlists.reading.analyses import ControlCards, Settings
 from mho.netlists.reading.behavioural_law import Program
@@ -304,7 +305,7 @@ def _temperatures(
 ) -> np.ndarray:
     """Elements' temperatures [°C]: ``temp=``, else the circuit's plus ``dtemp=``."""
     temperature = np.where(np.isnan(own), circuit + np.where(np.isnan(warmer), 0.0, warmer), own)
-    _check(table, ~(temperature > -273.15), temperature, "temperature", " °C", "above -273.15", lines)
+    _check(table, ~(temperature > -ZERO_CELSIUS), temperature, "temperature", " °C", f"above -{ZERO_CELSIUS}", lines)
     return temperature
 
 

@@ -5,6 +5,7 @@ Source: ngspice 39 manual, section 8.2 (Gummel-Poon).
 
 from collections.abc import Mapping
 
+from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
 from mho.netlists.reading.model_parameters import Parameter, ParameterTable, not_negative, positive
 from mho.netlists.reading.netlist import BipolarModel
@@ -40,7 +41,7 @@ BIPOLAR = ParameterTable(
         "xtb": Parameter("gain_exponent", 0.0),
         "eg": not_negative("activation_energy", 1.11),
         "xti": Parameter("saturation_exponent", 3.0),
-        "tnom": Parameter("nominal_temperature", None, -273.15, open=True),
+        "tnom": Parameter("nominal_temperature", None, -ZERO_CELSIUS, open=True),
         "cje": not_negative("emitter_capacitance"),
         "vje": positive("emitter_potential", 0.75),
         "mje": Parameter("emitter_grading", 0.33, 0.0, 0.999),

@@ -6,6 +6,7 @@ Sources: ngspice 39 manual, section 7.2, levels 1 and 3; where it is silent, ngs
 import math
 from collections.abc import Mapping
 
+from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
 from mho.netlists.reading.model_parameters import Parameter, ParameterTable, not_negative, positive
 from mho.netlists.reading.netlist import DiodeModel
@@ -42,7 +43,7 @@ DIODE = ParameterTable(
         "tlev": Parameter("breakdown_temperature_law", 0.0),
         "eg": not_negative("activation_energy", 1.11),
         "xti": Parameter("saturation_exponent", 3.0),
-        "tnom": Parameter("nominal_temperature", None, -273.15, open=True),
+        "tnom": Parameter("nominal_temperature", None, -ZERO_CELSIUS, open=True),
         "cjo": not_negative("junction_capacitance"),
         "vj": positive("junction_potential", 1.0),
         "m": not_negative("grading", 0.5),

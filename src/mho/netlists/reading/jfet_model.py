@@ -5,6 +5,7 @@ Source: ngspice 39 manual, section 9.1; where it is silent, ngspice 39's behavio
 
 from collections.abc import Mapping
 
+from mho.constants import ZERO_CELSIUS
 from mho.netlists.reading.model_parameters import Parameter, ParameterTable, not_negative, positive
 from mho.netlists.reading.netlist import JfetModel
 
@@ -21,7 +22,7 @@ JFET = ParameterTable(
         "is": positive("junction_current", 1e-14, _MOST_CURRENT),
         "b": Parameter("tail", 1.0),
         "pb": positive("gate_potential", 1.0),
-        "tnom": Parameter("nominal_temperature", None, -273.15, open=True),
+        "tnom": Parameter("nominal_temperature", None, -ZERO_CELSIUS, open=True),
         "tcv": Parameter("threshold_falls", 0.0),
         "vtotc": Parameter("threshold_rises", None),
         "bex": Parameter("gain_exponent", 0.0),

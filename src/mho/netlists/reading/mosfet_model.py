@@ -7,6 +7,7 @@ chapter 4 (what follows from the oxide's thickness and the substrate's doping).
 import math
 from collections.abc import Mapping
 
+from mho.constants import ZERO_CELSIUS
 from mho.elements.junction_temperature import band_gap
 from mho.elements.shockley_diode import ELEMENTARY_CHARGE, thermal_voltage
 from mho.errors import InputError
@@ -14,7 +15,6 @@ from mho.netlists.reading.model_parameters import Parameter, ParameterTable, not
 from mho.netlists.reading.netlist import MosfetModel
 from mho.netlists.reading.values import shown
 
-_ZERO_CELSIUS = 273.15
 _PERMITTIVITY = 8.854214871e-12  # F/m, the value ngspice computes with.
 _OXIDE = 3.9 * _PERMITTIVITY
 _SILICON = 11.7 * _PERMITTIVITY
@@ -40,7 +40,7 @@ MOSFET = ParameterTable(
         "nss": Parameter("surface_states", 0.0),
         "tpg": Parameter("gate_type", 1.0),
         "ld": not_negative("lateral_diffusion"),
-        "tnom": Parameter("nominal_temperature", None, -_ZERO_CELSIUS, open=True),
+        "tnom": Parameter("nominal_temperature", None, -ZERO_CELSIUS, open=True),
         "cgso": not_negative("gate_source_overlap"),
         "cgdo": not_negative("gate_drain_overlap"),
         "cgbo": not_negative("gate_bulk_overlap"),
@@ -90,7 +90,7 @@ def mosfet_model(name: str, kind: str, parameters: Mapping[str, float], nominal_
     if capacitance > 0:
         _fill(fields, "transconductance", mobility * capacitance * 1e-4)
         if doping is not None:
-            kelvin = (fields["nominal_temperature"] or 0.0) + _ZERO_CELSIUS
+            kelvin = (fields["nominal_temperature"] or 0.0) + ZERO_CELSIUS
             _from_doping(fields, polarity, doping * 1e6, capacitance, states * 1e4, gate, kelvin)
     for field, default in (
         ("transconductance", 2e-5),
