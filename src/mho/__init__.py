@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "mho.element_checks": ("check_element",),
     "mho.elements": (
         "AntiparallelDiodes",
         "BidirectionalAmplifier",
@@ -61,6 +62,7 @@ _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = [*sorted(_MODULES), "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
+    from mho.element_checks import check_element
     from mho.elements import (
         AntiparallelDiodes,
         BidirectionalAmplifier,

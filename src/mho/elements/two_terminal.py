@@ -40,9 +40,9 @@ class TwoTerminal(eqx.Module):
     - deviations from an operating point, `change`, by subtraction.
 
     The law must not decrease (di/dv ≥ 0): then the energy is convex and the steady state unique. `mho.check_element` tests
-    that, and everything that a subclass overrides. Worth overriding: `node_voltage` where the node equation has a closed form,
-    for it is what training spends its time in; `change` where currents of float32 lose a small deviation's digits; `card`,
-    without which a circuit with the element has no netlist; `domain`, which training keeps parameters within.
+    that, and everything that a subclass overrides. Worth overriding: `node_voltage` where the node equation has a closed
+    form, for it is what training spends its time in; `change` where currents of float32 lose a small deviation's digits;
+    `card`, without which a circuit with the element has no netlist; `domain`, which training keeps parameters within.
 
         class Cubic(mho.TwoTerminal):
             coefficient: jax.Array  # A/V³

@@ -69,7 +69,9 @@ def new_folder(name: str, configuration: Configuration) -> Path:
     return folder
 
 
-def create_run(folder: Path, name: str, configuration: Configuration, structure: "Structure | None" = None) -> list[Path]:
+def create_run(
+    folder: Path, name: str, configuration: Configuration, structure: "Structure | None" = None
+) -> list[Path]:
     """Make the folder of a new run; a failure leaves no part of it.
 
     Args:
