@@ -38,6 +38,7 @@ _PUBLIC = {
     ),
     "mho.netlists": ("read_netlist",),
     "mho.netlists.circuits.network": ("netlist_network",),
+    "mho.netlists.circuits.transient": ("transient",),
     "mho.netlists.writing.network_netlist": ("write_netlist",),
     "mho.networks": ("Circuit", "CircuitBuilder", "LayeredNetwork", "convolutional_network", "layered_network"),
     "mho.networks.random_graph": ("random_graph",),
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
     )
     from mho.netlists import read_netlist
     from mho.netlists.circuits.network import netlist_network
+    from mho.netlists.circuits.transient import transient
     from mho.netlists.writing.network_netlist import write_netlist
     from mho.networks import Circuit, CircuitBuilder, LayeredNetwork, convolutional_network, layered_network
     from mho.networks.random_graph import random_graph
