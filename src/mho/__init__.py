@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "mho.element_checks": ("check_element",),
     "mho.elements": (
         "AntiparallelDiodes",
         "BidirectionalAmplifier",
@@ -37,6 +38,7 @@ _PUBLIC = {
     ),
     "mho.netlists": ("read_netlist",),
     "mho.netlists.circuits.network": ("netlist_network",),
+    "mho.netlists.circuits.transient": ("transient",),
     "mho.netlists.writing.network_netlist": ("write_netlist",),
     "mho.networks": ("Circuit", "CircuitBuilder", "LayeredNetwork", "convolutional_network", "layered_network"),
     "mho.networks.random_graph": ("random_graph",),
@@ -61,6 +63,7 @@ _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = [*sorted(_MODULES), "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
+    from mho.element_checks import check_element
     from mho.elements import (
         AntiparallelDiodes,
         BidirectionalAmplifier,
@@ -89,6 +92,7 @@ if TYPE_CHECKING:
     )
     from mho.netlists import read_netlist
     from mho.netlists.circuits.network import netlist_network
+    from mho.netlists.circuits.transient import transient
     from mho.netlists.writing.network_netlist import write_netlist
     from mho.networks import Circuit, CircuitBuilder, LayeredNetwork, convolutional_network, layered_network
     from mho.networks.random_graph import random_graph

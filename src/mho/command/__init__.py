@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from mho.cache import keep_compiled_programs
 from mho.command.report import exit_code
 from mho.errors import InputError
 from mho.interruption import EXIT_CODE
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # the help has symbols that not every terminal's encoding has
+    if arguments is None:
+        keep_compiled_programs()
     code = exit_code(lambda: _dispatch(given), last=arguments is None)
     if arguments is None and code == EXIT_CODE:
         # What the exception has torn out of compiled code does not survive Python's own farewell.

@@ -5,7 +5,6 @@ with law i(v) is p(v) = ∫₀^v i(u) du, so that dp/dv = i. A network's energy 
 co-contents; Kirchhoff's current law is where it is stationary in the free node voltages.
 """
 
-import abc
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
@@ -17,6 +16,7 @@ import numpy as np
 from jax import Array, lax
 
 from mho.arrays import namespace
+from mho.errors import InputError
 
 _QUADRATURE_NODES, _QUADRATURE_WEIGHTS = np.polynomial.legendre.leggauss(64)
 _ROOT_STEPS = 200
@@ -32,17 +32,38 @@ def entry(parameter: Array | float, index: int | None) -> float:
 class TwoTerminal(eqx.Module):
     """A two-terminal element, or an array of them: parameters broadcast against the voltages.
 
-    A subclass needs only `current`; differential conductance, co-content and the node equation follow from it.
-    The law must not decrease (di/dv ≥ 0): then the energy is convex and the steady state unique.
+    A subclass is a list of parameters and one law, written with `jax.numpy`, elementwise: `current`, i(v), or `co_content`,
+    p(v). Everything else follows from it:
+
+    - the other of the two, differential conductance and gradients by automatic differentiation (`co_content` by quadrature);
+    - the node equation g·v + i(v) = I by Newton's method inside a bracket, `node_voltage`;
+    - deviations from an operating point, `change`, by subtraction.
+
+    The law must not decrease (di/dv ≥ 0): then the energy is convex and the steady state unique. `mho.check_element` tests
+    that, and everything that a subclass overrides. Worth overriding: `node_voltage` where the node equation has a closed
+    form, for it is what training spends its time in; `change` where currents of float32 lose a small deviation's digits;
+    `card`, without which a circuit with the element has no netlist; `domain`, which training keeps parameters within.
+
+        class Cubic(mho.TwoTerminal):
+            coefficient: jax.Array  # A/V³
+
+            def current(self, voltage):
+                return self.coefficient * voltage**3
     """
 
     domain: ClassVar[Mapping[str, tuple[float, float]]] = {}
     """Least and largest value of parameters that have them, by name: training keeps within these. A parameter whose least
     value is positive is trained in its logarithm (see `mho.learning.update`). Those not named may take any value."""
 
-    @abc.abstractmethod
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        own = {name for base in cls.__mro__[: cls.__mro__.index(TwoTerminal)] for name in vars(base)}
+        if not own & {"current", "co_content"}:
+            raise InputError(f"element {cls.__name__}: has no law; define current(voltage) or co_content(voltage)")
+
     def current(self, voltage: Array) -> Array:
-        """Current through the element [A] at the voltage drop across it [V], elementwise."""
+        """Current through the element [A] at the voltage drop across it [V], elementwise: the co-content's derivative."""
+        return jax.jvp(self.co_content, (voltage,), (jnp.ones_like(voltage),))[1]
 
     def slope(self, voltage: Array) -> Array:
         """Differential conductance di/dv [S], by forward-mode differentiation of `current`."""

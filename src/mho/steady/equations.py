@@ -252,7 +252,8 @@ def move(
             part = jax.tree.map(lambda p, chosen=beyond: p[chosen], e)
             limited[beyond] = part.voltage_near(predicted[beyond], u[beyond], d[beyond])
         changed = limited != d
-        currents, slopes = value.copy(), slope.copy()
+        # Not `copy`: a law that is written for JAX alone gives arrays that cannot be written to.
+        currents, slopes = np.array(value), np.array(slope)
         if changed.any():
             part = jax.tree.map(lambda p, chosen=changed: p[chosen], e)
             currents[changed], slopes[changed] = part.tangent(limited[changed])

@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import pooch
 
+from mho.cache import cache_folder
 from mho.errors import InputError, MhoError
 from mho.experiments.data.dataset import Dataset
 from mho.experiments.data.idx import parse_idx, unpack
@@ -149,12 +150,6 @@ def load_images(files: ImageFiles, data_dir: str | Path | None = None) -> Datase
         scale=1 / 255,
         image_shape=(*train_images.shape[1:], 1),
     )
-
-
-def cache_folder() -> Path:
-    """Return the folder that keeps downloads: MHO_CACHE_DIR, or else the user's cache folder for mho."""
-    named = os.environ.get("MHO_CACHE_DIR")
-    return Path(named) if named else Path(pooch.os_cache("mho"))
 
 
 def _verified(packed: bytes, sha256: str, origin: str) -> bytes:

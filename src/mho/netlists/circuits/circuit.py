@@ -64,16 +64,23 @@ def netlist_circuit(netlist: Netlist, roles: Roles | None = None) -> Circuit:
 
 def source_currents(netlist: Netlist, circuit: Circuit, point: CircuitSolution) -> dict[str, float]:
     """What flows through each of `Netlist.branches`, from its first node through it to its second [A]."""
-    found = dict(zip(netlist.branches, [0.0] * len(netlist.branches), strict=True))
-    own = point.source_currents.tolist()
-    amplified = circuit.amplifiers is not None
-    for k, name in enumerate(netlist.vcvs.names if amplified else []):
-        turned = netlist.vcvs.nodes[k, 0] == GROUND
-        found[name] = (-1.0 if turned else 1.0) * float(point.amplifier_currents[k])
-    forward = set(netlist.vcvs.names) if amplified else set()
-    for name in found:
-        if name not in forward:
-            found[name] = own[circuit.branch_names.index(name, "voltage source")]
+    found = named_currents(netlist, circuit, point.source_currents, point.amplifier_currents)
+    return {name: float(current) for name, current in found.items()}
+
+
+def named_currents(
+    netlist: Netlist, circuit: Circuit, sources: np.ndarray, amplifiers: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The same of many points, from what flows through `Circuit.branch_names` and into the amplifiers, (..., branches)."""
+    found = {}
+    forward = set(netlist.vcvs.names) if circuit.amplifiers is not None else set()
+    for name in netlist.branches:
+        if name in forward:
+            k = netlist.vcvs.names.index(name)
+            turned = netlist.vcvs.nodes[k, 0] == GROUND
+            found[name] = (-1.0 if turned else 1.0) * amplifiers[..., k]
+        else:
+            found[name] = sources[..., circuit.branch_names.index(name, "voltage source")]
     return found
 
 

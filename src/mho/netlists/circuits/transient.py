@@ -7,24 +7,26 @@ Capacitors in parallel, or in loops with sources, whose voltages don't go togeth
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import jax
 import numpy as np
 
+from mho.dynamics.equations import CircuitInTime
+from mho.dynamics.integration import ERROR, Course, integrate
+from mho.dynamics.junction_charge import DepletionCharge, JunctionCharge
 from mho.errors import InputError
-from mho.netlists.circuits.circuit import diode_group, netlist_circuit, nodeset_voltages
+from mho.netlists.circuits.circuit import diode_group, named_currents, netlist_circuit, nodeset_voltages
 from mho.netlists.circuits.diodes import depletion_layers, transit_times
 from mho.netlists.reading.clock import CLOCK, with_clock
 from mho.netlists.reading.netlist import GROUND, Netlist, Resistors, Sources
+from mho.netlists.reading.reader import read_netlist
 from mho.netlists.reading.topology import check_topology
 from mho.netlists.reading.waveforms import PiecewiseLinear, Pulse, Transient, Waveform, fastest
 from mho.networks.circuit import Circuit
 from mho.steady.certificate import element_name
 from mho.steady.modified_system import modified_system
 from mho.steady.newton import solve_circuit
-from mho.transient.equations import CircuitInTime
-from mho.transient.integration import ERROR, Course, integrate
-from mho.transient.junction_charge import DepletionCharge, JunctionCharge
 
 _MOST_POINTS = 1_000_000
 _RELTOL = 1e-3
@@ -45,8 +47,35 @@ class NetlistTransient:
     """From the card's start to its stop, its step apart [s], (times,)."""
     voltages: dict[str, np.ndarray]
     """Of each node but ground [V], (times,)."""
+    currents: dict[str, np.ndarray]
+    """Through each V, E and H source, behavioural voltage source and inductor, from its first node through it to its second
+    [A], (times,)."""
     course: Course
     """Steps, and the largest residual of them all."""
+
+
+def transient(
+    netlist: Netlist | str | Path, *, step: float | None = None, stop: float | None = None, capacitance: float = 0.0
+) -> NetlistTransient:
+    """Follow the voltages and currents of a netlist in time.
+
+    Args:
+        netlist: the netlist, or its file.
+        step: between the times that are reported [s]; that of the netlist's `.tran` if None.
+        stop: the last time [s]; that of the `.tran` if None. With both given the netlist needs no `.tran`.
+        capacitance: of one more capacitor from every node to ground [F].
+
+    Raises:
+        InputError: as `netlist_transient`, or if the file cannot be read.
+        MhoError: as `netlist_transient`.
+    """
+    read = netlist if isinstance(netlist, Netlist) else read_netlist(Path(netlist))
+    card = read.transient
+    if step is not None and stop is not None:
+        card = Transient(step, stop) if card is None else dataclasses.replace(card, step=step, stop=stop)
+    elif card is not None:
+        card = dataclasses.replace(card, step=step or card.step, stop=stop or card.stop)
+    return netlist_transient(dataclasses.replace(read, transient=card), capacitance=capacitance)
 
 
 def netlist_transient(
@@ -113,7 +142,10 @@ def netlist_transient(
     found = course.unknowns
     nodes = {name: found[:, n - 1] for name, n in zip(netlist.nodes, numbers, strict=True) if n}
     nodes.pop(CLOCK, None)
-    return NetlistTransient(times, nodes, course)
+    first, last = circuit.nodes - 1, circuit.nodes - 1 + len(circuit.branch_names)
+    currents = named_currents(netlist, circuit, found[:, first:last], found[:, last:])
+    currents.pop(CLOCK, None)
+    return NetlistTransient(times, nodes, currents, course)
 
 
 def _current_rows(circuit: Circuit, names: list[str]) -> np.ndarray:
@@ -288,7 +320,7 @@ def _times(card: Transient) -> np.ndarray:
 
 
 class _Waves:
-    """The sources' values r in time; see `mho.transient.step.Drive`."""
+    """The sources' values r in time; see `mho.dynamics.step.Drive`."""
 
     def __init__(
         self, netlist: Netlist, circuit: Circuit, equations: CircuitInTime, numbers: np.ndarray, card: Transient

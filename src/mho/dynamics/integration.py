@@ -1,6 +1,6 @@
 """Integration of a circuit in time: the size of its steps.
 
-A step is accepted if its equations are solved (`mho.transient.step`) and the estimated error of every node voltage and
+A step is accepted if its equations are solved (`mho.dynamics.step`) and the estimated error of every node voltage and
 inductor current is below `ERROR` of that unknown's swing so far. What fails is tried again with a smaller step. Steps
 end at the corners of the sources' waveforms. Source: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd
 ed., section IV.8.
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mho.dynamics.collocation import POINTS, STAGES, TOTAL, interpolated_integrals, interpolation
+from mho.dynamics.equations import CircuitInTime
+from mho.dynamics.step import Drive, Stages, State, Stepper
 from mho.errors import MhoError
-from mho.transient.collocation import POINTS, STAGES, TOTAL, interpolated_integrals, interpolation
-from mho.transient.equations import CircuitInTime
-from mho.transient.step import Drive, Stages, State, Stepper
 
 ERROR = 1e-5
 """Tolerance of a step's estimated error, as a share of an unknown's swing. An order of 5 pays where it is strict."""
@@ -64,7 +64,7 @@ class Course:
     solutions: int
     """Linear systems solved for the stages."""
     residual: float
-    """Largest imbalance of Kirchhoff's laws in an accepted step; see `mho.transient.step.Stages`."""
+    """Largest imbalance of Kirchhoff's laws in an accepted step; see `mho.dynamics.step.Stages`."""
 
 
 def integrate(

@@ -14,6 +14,8 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mho.dynamics.equations import CircuitInTime
+from mho.dynamics.integration import integrate
 from mho.elements import CurrentSource
 from mho.errors import InputError, MhoError
 from mho.networks import Circuit, LayeredNetwork
@@ -22,8 +24,6 @@ from mho.precision import double
 from mho.steady import solve
 from mho.steady.equations import System
 from mho.steady.modified_system import modified_system
-from mho.transient.equations import CircuitInTime
-from mho.transient.integration import integrate
 
 _POINTS = 400
 _DECADES = 6
@@ -128,7 +128,7 @@ def settling(
 
 
 class _Held:
-    """Sources at rest; see `mho.transient.step.Drive`."""
+    """Sources at rest; see `mho.dynamics.step.Drive`."""
 
     def __init__(self, r: np.ndarray, stop: float) -> None:
         self._r, self.corners = r, np.array([stop])

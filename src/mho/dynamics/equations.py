@@ -22,10 +22,10 @@ import equinox as eqx
 import numpy as np
 from scipy import sparse
 
+from mho.dynamics.junction_charge import JunctionCharge
 from mho.elements import ControlledLaw, CurrentSource, JunctionDiode, ProgrammableResistor, TwoTerminal
 from mho.elements.shockley_diode import LARGEST_CURRENT
 from mho.steady.equations import System
-from mho.transient.junction_charge import JunctionCharge
 
 DENSE_LIMIT = 60
 """Unknowns up to which matrices are dense: beyond, SuperLU is faster than LAPACK on the three coupled stages."""

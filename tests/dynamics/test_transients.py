@@ -8,8 +8,10 @@ import jax
 import numpy as np
 import pytest
 
+import mho
 from mho.command import main
 from mho.command.transient import as_json
+from mho.dynamics.settling import settling
 from mho.elements import AntiparallelDiodes
 from mho.netlists import parse_netlist
 from mho.netlists.circuits.transient import netlist_transient
@@ -18,7 +20,6 @@ from mho.networks import layered_network
 from mho.ngspice.simulator import transient
 from mho.precision import double
 from mho.steady import solve
-from mho.transient.settling import settling
 from referee import require_ngspice
 
 TIGHT = ".options reltol=1e-6 abstol=1e-14 vntol=1e-9 chgtol=1e-18 trtol=1 gmin=1e-12\n.end\n"
@@ -108,6 +109,20 @@ d4 q e m2
 """
     found = netlist_transient(parse_netlist(circuit + ".tran 2n 600n\n.end\n"))
     assert_as_ngspice(found.times, found.voltages, circuit + ".tran 0.05n 600n 0 0.05n\n.end\n")
+
+
+def test_currents_and_times_of_one_s_own(tmp_path: Path) -> None:
+    """By the public name, from a file, with steps that the file does not have; Kirchhoff's current law at each time."""
+    netlist = tmp_path / "rlc.cir"
+    netlist.write_text("rlc\nv1 in 0 pulse(0 1 0 1n 1n 1 2)\nr1 in a 1k\nl1 a b 1m\nc1 b 0 1n\n.end\n")
+    found = mho.transient(netlist, step=1e-7, stop=2e-6)
+    np.testing.assert_allclose(found.times, np.arange(21) * 1e-7)
+    through = (found.voltages["in"] - found.voltages["a"]) / 1e3
+    assert np.abs(through).max() > 1e-4
+    np.testing.assert_allclose(found.currents["l1"], through, atol=1e-12)
+    np.testing.assert_allclose(found.currents["v1"], -through, atol=1e-12)
+    with pytest.raises(mho.InputError, match=r"rlc.cir: no .tran card"):
+        mho.transient(netlist)
 
 
 def test_the_command_writes_what_it_finds(tmp_path: Path) -> None:

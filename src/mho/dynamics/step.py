@@ -13,9 +13,9 @@ from typing import Protocol
 
 import numpy as np
 
-from mho.transient.collocation import ESTIMATE, FILTER, INVERSE, POINTS, STAGES, interpolated_rates, interpolation
-from mho.transient.equations import CircuitInTime, Laws
-from mho.transient.stage_matrix import DenseStages, Solve, SparseStages
+from mho.dynamics.collocation import ESTIMATE, FILTER, INVERSE, POINTS, STAGES, interpolated_rates, interpolation
+from mho.dynamics.equations import CircuitInTime, Laws
+from mho.dynamics.stage_matrix import DenseStages, Solve, SparseStages
 
 KIRCHHOFF = 1e-6
 """Of the largest current in a node's law: what a step may leave over."""

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
+from mho.dynamics.equations import CircuitInTime
+from mho.dynamics.junction_charge import DepletionCharge
 from mho.errors import InputError, MhoError
 from mho.netlists import parse_netlist
 from mho.netlists.circuits.transient import NetlistTransient, netlist_transient
 from mho.ngspice.simulator import transient as spice_transient
-from mho.transient.equations import CircuitInTime
-from mho.transient.junction_charge import DepletionCharge
 from mho_benchmarks.transient import converged, error
 from mho_benchmarks.transient_circuits import FAMILIES, cockcroft_walton, rc_ladder, relaxation_oscillator
 from referee import require_ngspice
@@ -137,7 +137,7 @@ def test_charge_is_conserved() -> None:
 @pytest.mark.parametrize("cards", [rc_ladder(20), cockcroft_walton(1)])
 def test_sparse_matrices_as_dense_ones(cards: str, monkeypatch: pytest.MonkeyPatch) -> None:
     dense = found(cards)
-    monkeypatch.setattr("mho.transient.equations.DENSE_LIMIT", 0)
+    monkeypatch.setattr("mho.dynamics.equations.DENSE_LIMIT", 0)
     ours = found(cards)
     for node, v in dense.voltages.items():
         np.testing.assert_allclose(ours.voltages[node], v, atol=3e-4 * np.ptp(v) + 1e-9)

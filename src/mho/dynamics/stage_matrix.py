@@ -14,8 +14,8 @@ from scipy import sparse
 from scipy.linalg import lapack
 from scipy.sparse import linalg as sparse_linalg
 
-from mho.transient.collocation import FILTER, INVERSE, STAGES
-from mho.transient.equations import CircuitInTime, Laws
+from mho.dynamics.collocation import FILTER, INVERSE, STAGES
+from mho.dynamics.equations import CircuitInTime, Laws
 
 Solve = Callable[[np.ndarray], np.ndarray]
 """From right-hand sides to solutions, (STAGES, size) or (size,); not finite where the matrix is singular."""
