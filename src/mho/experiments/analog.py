@@ -117,9 +117,18 @@ def _own_network(name: str, features: int, outputs: int, key: Array) -> LayeredN
 
 
 def layer_rates(rates: Sequence[float], network: LayeredNetwork) -> list[float]:
-    """Of one rate, or one for each layer that learns, that of each layer; of a pooling layer that of the one before."""
+    """Of one rate, or one for each layer that learns, that of each layer; of a pooling layer that of the one before.
+
+    Raises:
+        InputError: if they are of another number, as may be with a network of the user's own.
+    """
     if len(rates) == 1:
         return [rates[0]] * len(network.layers)
+    learning = sum(not isinstance(layer.crossbar, PoolingCrossbar) for layer in network.layers)
+    if len(rates) != learning:
+        raise InputError(
+            f"rates {' '.join(map(str, rates))}: {len(rates)} given, expected one for each of {learning} layers"
+        )
     left = iter(rates)
     result: list[float] = []
     for layer in network.layers:
