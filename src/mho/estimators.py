@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -37,7 +38,7 @@ class _CircuitEstimator(BaseEstimator):
         batch_size: int = 16,
         scale_inputs: bool = True,
         target_voltage: float = 1.0,
-        random_state: int | None = 0,
+        random_state: Any = 0,
     ) -> None:
         self.hidden = hidden
         self.network = network
@@ -59,7 +60,7 @@ class _CircuitEstimator(BaseEstimator):
             self._offset, self._unit = x.mean(0), np.where(varies, deviation, np.inf)
         inputs = self._scaled(x)
         outputs = targets.shape[1] if classes is None else classes
-        seed = 0 if self.random_state is None else int(self.random_state)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         network = self.network or self._layered
         if not isinstance(network, Network):
             network = network(x.shape[1], outputs, jax.random.key(seed))
@@ -144,7 +145,8 @@ class CircuitClassifier(ClassifierMixin, _CircuitEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The classes of samples."""
-        return self.classes_[np.argmax(self._outputs(X), 1)]
+        outputs = self._outputs(X)
+        return self.classes_[np.argmax(outputs, 1)]
 
 
 class CircuitRegressor(RegressorMixin, _CircuitEstimator):
@@ -152,7 +154,7 @@ class CircuitRegressor(RegressorMixin, _CircuitEstimator):
 
     def fit(self, X: Any, y: Any) -> "CircuitRegressor":
         """Train on samples, (samples, features), and values, (samples,) or (samples, outputs)."""
-        x, values = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        x, values = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2)
         values = np.asarray(values, np.float64)
         self._single = values.ndim == 1
         values = values.reshape(len(values), -1)
@@ -168,3 +170,9 @@ class CircuitRegressor(RegressorMixin, _CircuitEstimator):
         """The values of samples."""
         values = self._outputs(X) / self.target_voltage * self._width + self._mean
         return values[:, 0] if self._single else values
+
+    def __sklearn_tags__(self) -> Any:
+        """Values of several outputs are learnt, too."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.elements import IdealDiode
-from mho.learning import EquilibriumPropagation
+from mho.learning import CoupledLearning, EquilibriumPropagation
 from mho.networks import layered_network
 from mho.precision import double
 from mho.steady import Auto, MeanFieldSweeps, Sweeps, kirchhoff_residual, solve
@@ -137,3 +137,20 @@ def test_crossbars_that_the_mean_field_does_not_describe_are_left_to_plain_sweep
     assert not MeanFieldSweeps().suits(random_network(STRUCTURES["convolutional"], 0))
     assert not MeanFieldSweeps().suits(random_network(STRUCTURES["paper"], 0))
     assert not MeanFieldSweeps().suits(random_network(STRUCTURES["linear"], 0))
+
+
+def test_coupled_learning_in_float32_keeps_what_a_small_clamp_moves():
+    network = deep_network((20, 128, 128, 128, 10), 3)
+    rng = np.random.default_rng(3)
+    inputs, targets = rng.normal(size=(64, 20)), np.eye(10)[rng.integers(10, size=64)]
+
+    @eqx.filter_jit
+    def direction(network, inputs, targets, rtol, kind):
+        return CoupledLearning(eta=0.01, solver=kind(rtol, 500)).gradient(network, inputs, targets)
+
+    exact = double(direction)(network, inputs, targets, 1e-14, Sweeps)
+    assert Auto().deviates(network, 64)
+    coarse = direction(network, *(x.astype(np.float32) for x in (inputs, targets)), 1e-4, Auto)
+    assert coarse.unconverged == exact.unconverged == 0
+    for a, b in zip(jax.tree.leaves(coarse.by_parameter), jax.tree.leaves(exact.by_parameter), strict=True):
+        assert np.linalg.norm(a - b) <= 0.05 * np.linalg.norm(b)

@@ -1,8 +1,13 @@
 """Circuits without layers as learners: a configuration becomes a graph of elements and its learning rule."""
 
+import dataclasses
+from typing import Any
+
 import equinox as eqx
+import numpy as np
 from jax import Array
 
+from mho.errors import InputError
 from mho.experiments.configuration import (
     CircuitConfiguration,
     Configuration,
@@ -14,10 +19,11 @@ from mho.experiments.data import Dataset
 from mho.experiments.learner import Learner
 from mho.experiments.netlist_circuits import configured_network
 from mho.experiments.rule import configured_optimizer, learning_rule
-from mho.learning import Gradient, trained_part
+from mho.learning import EquilibriumPropagation, Gradient, trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
+from mho.steady import NodalNewton, Solver
 
 _TRAINED = ("conductance",)
 
@@ -68,17 +74,22 @@ def circuit_learner(
     Raises:
         InputError: where its settings do not fit together.
     """
-    rule = learning_rule(configuration)
+    network = circuit(configuration, features, outputs)
+    rule = learning_rule(configuration, _solver(configuration, network))
 
-    def gradient(network: Circuit, inputs: Array, targets: Array, key: Array) -> Gradient:
-        return rule.gradient(network, inputs, targets, trained=_TRAINED, key=key)
+    def gradient(
+        network: Circuit, inputs: Array, targets: Array, key: Array, beta: float | Array | None = None
+    ) -> Gradient:
+        nudged = isinstance(rule, EquilibriumPropagation) and beta is not None
+        used: Any = dataclasses.replace(rule, beta=beta) if nudged else rule
+        return used.gradient(network, inputs, targets, trained=_TRAINED, key=key)
 
     def predict(network: Circuit, inputs: Array) -> tuple[Array, Array]:
         point = rule.solver.solve(network, network.drive(inputs))
         return network.prediction(point.voltages), point.residual <= configuration.rtol
 
     return Learner(
-        network=circuit(configuration, features, outputs),
+        network=network,
         parameters=lambda network: eqx.filter(network, trained_part(network, _TRAINED)),
         optimizer=configured_optimizer(configuration, configuration.rates[0], steps_per_epoch),
         gradient=gradient,
@@ -88,4 +99,29 @@ def circuit_learner(
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
         double=True,
+        traceable=rule.solver.traceable,
     )
+
+
+def _solver(configuration: UnlayeredConfiguration, network: Circuit) -> Solver | None:
+    """What finds a circuit's steady states, where that is not a rule's own choice.
+
+    Raises:
+        InputError: for a rule that compares energies, and a circuit that has none.
+    """
+    if network.ties is not None:
+        ends = np.append(network.output, network.reference)
+        free = np.asarray(network.ties.group)[ends] < network.ties.free
+        scales = np.asarray(network.ties.scale)[ends[free]]
+        if configuration.rule != "implicit" and not np.allclose(scales, scales[:1], rtol=1e-9):
+            raise InputError(
+                f"--rule {configuration.rule}: amplifiers stand between the output nodes, so what nudges one weighs more "
+                "than what nudges another; name outputs behind the same amplifiers, or train by --rule implicit"
+            )
+        return None
+    if configuration.rule != "implicit":
+        raise InputError(
+            f"--rule {configuration.rule}: the circuit has no energy, since it has transistors, controlled or behavioural "
+            "sources; train it by --rule implicit"
+        )
+    return NodalNewton(configuration.rtol, configuration.max_sweeps)

@@ -69,6 +69,8 @@ def read_experiment(path: Path) -> Experiment:
         fields[name] = typed(value, expected[name])
         if fields[name] is None:
             raise InputError(f"{place}: {name} is {json.dumps(value, default=str)}: expected {type_of(expected[name])}")
+    if fields.get("netlist") and not fields.get("text"):
+        fields["netlist"] = str(path.parent / fields["netlist"])
     folder = str(path.absolute().parent)
     if folder not in sys.path and any(isinstance(value, str) and ":" in value for value in fields.values()):
         sys.path.append(folder)

@@ -176,11 +176,12 @@ def judge(
 
 def _driven(network: Any, phase: Phase, inputs: np.ndarray, scale: float, kind: Any) -> Phase:
     """The phase with its sources, once for each set of the batch's samples."""
-    batch = np.asarray(inputs, kind) * kind.type(scale)
     voltages = jax.tree.leaves(phase.voltages)[0]
-    # A circuit's voltages have those of its sources.
-    sources = batch if isinstance(network, Circuit) else np.asarray(network.source_voltages(batch))
-    return dataclasses.replace(phase, sources=np.tile(sources, (len(voltages) // len(batch), 1)))
+    if isinstance(network, Circuit):
+        sources = np.asarray(network.sources(np.asarray(inputs, np.float64) * scale))
+    else:
+        sources = np.asarray(network.source_voltages(np.asarray(inputs, kind) * kind.type(scale)))
+    return dataclasses.replace(phase, sources=np.tile(sources, (len(voltages) // len(inputs), 1)))
 
 
 @jax.jit

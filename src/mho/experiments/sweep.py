@@ -22,7 +22,15 @@ from jax import Array, lax
 
 from mho.errors import InputError
 from mho.experiments.analog import layer_rates
-from mho.experiments.configuration import AnalogConfiguration, CircuitConfiguration, Configuration, option
+from mho.experiments.circuits import output_columns
+from mho.experiments.configuration import (
+    AnalogConfiguration,
+    Configuration,
+    RuleConfiguration,
+    UnlayeredConfiguration,
+    option,
+)
+from mho.experiments.data import Dataset
 from mho.experiments.devices import one_device
 from mho.experiments.epoch import (
     TrainingState,
@@ -107,32 +115,78 @@ def sweep(
     settings = settings_of(configuration, values)
     refuse_if_too_large(configuration, 1, 1, 1, len(settings) * len(seeds))  # before there is a record of each
     members = [dataclasses.replace(setting, seed=seed) for setting in settings for seed in seeds]
-    if isinstance(configuration, CircuitConfiguration):
-        raise InputError("sweeps are of layered networks and software baselines, not of circuits")
+    if (
+        isinstance(configuration, RuleConfiguration)
+        and configuration.rule != "equilibrium-propagation"
+        and "beta" in values
+    ):
+        raise InputError(f"--beta: --rule {configuration.rule} has no nudging factor β")
     if getattr(configuration, "bias_rates", ()) or configuration.schedule != "constant" or configuration.warm_up:
         raise InputError("sweeps have one rate a layer and no schedule but --decay; run mho train for each setting")
     if isinstance(configuration, AnalogConfiguration):
         if configuration.simulator != "mho":
             raise InputError(f"--simulator {configuration.simulator}: sweeps are computed by mho's own solver")
-        if configuration.rule == "coupled-learning" and "beta" in values:
-            raise InputError("--beta: coupled learning has no nudging factor β")
         if "conductance" not in configuration.trained:
             raise InputError("--trained: a sweep's networks learn their conductances")
     data = experiment_data(configuration)
     samples, features = data.train_inputs.shape
-    classes, batch_size, passes = data.classes, configuration.batch_size, configuration.passes
+    classes = output_columns(configuration, data)
     outputs = data.train_targets.shape[1] if classes is None else classes
     refuse_if_too_large(configuration, features, outputs, samples * len(members), len(members))
+    with jax.enable_x64(isinstance(configuration, UnlayeredConfiguration)):
+        networks = [untrained_network(member, features, outputs, data.image_shape) for member in members]
+        found: dict[int, Member] = {}
+        for rows in _alike(networks):
+            alike = [members[row] for row in rows], [networks[row] for row in rows]
+            found |= zip(rows, _together(configuration, *alike, values, data, classes, told), strict=True)
+    return [found[row] for row in range(len(members))]
+
+
+def _alike(networks: Sequence[Any]) -> list[list[int]]:
+    """Which networks are wired alike, so that they differ in numbers alone: those of circuits depend on the seed."""
+    groups: list[list[int]] = []
+    wirings: list[list[np.ndarray]] = []
+    for row, network in enumerate(networks):
+        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(network)]
+        wiring = [np.asarray(leaf.shape) if leaf.dtype.kind == "f" else leaf for leaf in leaves]
+        for group, known in zip(groups, wirings, strict=True):
+            if len(known) == len(wiring) and all(map(np.array_equal, known, wiring)):
+                group.append(row)
+                break
+        else:
+            groups.append([row])
+            wirings.append(wiring)
+    return groups
+
+
+def _together(
+    configuration: Configuration,
+    members: Sequence[Configuration],
+    networks: Sequence[Any],
+    values: Mapping[str, Sequence[Any]],
+    data: Dataset,
+    classes: int | None,
+    told: Callable[[str], None],
+) -> list[Member]:
+    """Train networks that are wired alike, in one program."""
+    batch_size, passes, seeds = configuration.batch_size, configuration.passes, {member.seed for member in members}
+    samples, features = data.train_inputs.shape
+    outputs = data.train_targets.shape[1] if classes is None else classes
     steps = passes * (samples // batch_size)
     # Rates, decay and nudging factor are each member's own, so the learner that all share has none.
-    template = dataclasses.replace(configuration, learning_rates=(1.0,), decay=1.0)
+    template = dataclasses.replace(configuration, learning_rates=(1.0,), decay=1.0, seed=members[0].seed)
     common = learner(template, features, outputs, steps, data.image_shape)
     common = with_constants(common, common.network)
-    networks = [untrained_network(member, features, outputs, data.image_shape) for member in members]
-    rates = np.array([_rates(member, common.network) for member in members], np.float32)
-    decays = np.array([member.decay for member in members], np.float32)
-    betas = np.array([getattr(member, "beta", 1.0) for member in members], np.float32)
-    state = _stacked([_initial(common, network, rates[0]) for network in networks])
+    if not common.traceable:
+        common.close()
+        raise InputError("a sweep's networks train in one compiled program, which a circuit without an energy cannot")
+    rates = np.array([_rates(member, common.network) for member in members], float)
+    decays = np.array([member.decay for member in members], float)
+    betas = np.array([getattr(member, "beta", 1.0) for member in members], float)
+    # One structure for all: names of nodes are equal, but not the same.
+    structure = jax.tree.structure(networks[0])
+    named = [jax.tree.unflatten(structure, jax.tree.leaves(network)) for network in networks]
+    state = _stacked([_initial(common, network, jnp.asarray(rates)[0]) for network in named])
     inputs, labels = jnp.asarray(data.train_inputs), jnp.asarray(data.train_targets)
 
     def step(state: TrainingState, rates: Array, beta: Array, order: Array, key: Array) -> TrainingState:
@@ -200,9 +254,11 @@ def _rates(configuration: Configuration, network: Any) -> list[float]:
 def _with(common: Learner, rates: Any, beta: Any) -> Learner:
     """The learner with a member's own learning rates and nudging factor, which may be traced."""
     analog = common.tolerance is not None
+    each = [rates[index] for index in range(len(rates))]
+    whole = optax.stateless(lambda updates, _=None: jax.tree.map(lambda u: u * each[0], updates))
     return dataclasses.replace(
         common,
-        optimizer=optax.chain(common.optimizer, scale_by_layer([rates[index] for index in range(len(rates))])),
+        optimizer=optax.chain(common.optimizer, scale_by_layer(each) if hasattr(common.network, "layers") else whole),
         gradient=(lambda *given: common.gradient(*given, beta=beta)) if analog else common.gradient,
     )
 

@@ -134,7 +134,9 @@ def apply_updates(network: Network, updates: Network) -> Network:
             return part if step is None else part + step
         new = eqx.apply_updates(part, step)
         if isinstance(part, ProgrammableResistor):
-            return eqx.tree_at(lambda r: r.conductance, new, part.within_bounds(new.conductance))
+            # The bounds are those of devices that are programmed: what is not trained may stand anywhere.
+            still = step.conductance is None
+            return part if still else eqx.tree_at(lambda r: r.conductance, new, part.within_bounds(new.conductance))
         for name, (least, largest) in part.domain.items():
             change = getattr(step, name)
             if change is None:

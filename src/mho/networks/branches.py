@@ -22,17 +22,23 @@ class Names:
     def __getitem__(self, index: int) -> str:
         return self._names[index]
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._places()
+
     def index(self, name: str, kind: str) -> int:
         """Where a name stands.
 
         Raises:
             InputError: if it is not there; `kind` says what it names.
         """
+        if name not in self._places():
+            raise InputError(f"unknown {kind} {name!r}: no such {kind} in the circuit")
+        return self._places()[name]
+
+    def _places(self) -> dict[str, int]:
         if self._index is None:
             self._index = {known: i for i, known in enumerate(self._names)}
-        if name not in self._index:
-            raise InputError(f"unknown {kind} {name!r}: no such {kind} in the circuit")
-        return self._index[name]
+        return self._index
 
 
 class Branches(eqx.Module):

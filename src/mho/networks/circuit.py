@@ -20,7 +20,7 @@ from jax import Array
 from numpy.typing import ArrayLike
 
 from mho.arrays import Values, added_at, namespace
-from mho.elements import CurrentSource, ProgrammableResistor
+from mho.elements import CurrentSource, ProgrammableResistor, TwoTerminal
 from mho.errors import InputError, MhoError
 from mho.networks.branches import Amplifiers, Behavioural, Branches, Controlled, Names
 from mho.networks.network import Drive, Network, unmarked, without_polarities
@@ -31,7 +31,7 @@ class CircuitDrive(Drive):
     """What all phases of a batch share: the sources."""
 
     sources: Values
-    """Their voltages [V], (batch, sources)."""
+    """Their voltages [V], then the currents of those that are current sources [A], (batch, sources)."""
 
     def repeated(self, times: int) -> "CircuitDrive":
         """The same drive for `times` batches stacked into one."""
@@ -55,11 +55,12 @@ class Circuit(Network):
     source_voltage: Values
     """Of the independent voltage sources [V], those that inputs drive included (at their voltage for an input of 0)."""
     input_source: Values
-    """Which source each entry of the input map drives, (entries,)."""
+    """Which source each entry of the input map drives, (entries,): a voltage source, or behind all of these one of the
+    current sources of `current_inputs`."""
     input_feature: Values
     """Which feature drives it, (entries,)."""
     input_gain: Values
-    """Volts at the source for a feature of 1, (entries,)."""
+    """Volts, or amperes, at the source for a feature of 1, (entries,)."""
     output: Values
     """Nodes whose voltages are the prediction, (outputs,)."""
     reference: Values
@@ -75,6 +76,8 @@ class Circuit(Network):
     branch_names: Names = eqx.field(static=True)
     """Of all elements whose current is an unknown: the independent voltage sources, then E, H and behavioural voltage
     sources."""
+    current_inputs: int | None = eqx.field(static=True, default=None)
+    """Which group of elements are the current sources that inputs drive; None for none."""
     netlist: str | None = eqx.field(static=True, default=None)
     """Text of the netlist whose programmable resistors these are; None for a circuit that is of none."""
 
@@ -89,14 +92,28 @@ class Circuit(Network):
         return len(self.node_names)
 
     def sources(self, inputs: ArrayLike | Array | None = None) -> Values:
-        """Source voltages [V], (sources,), or (batch, sources) for inputs of shape (batch, features)."""
+        """Source voltages [V], then currents of input current sources, from their first node through them to the second [A].
+
+        Of shape (sources,), or (batch, sources) for inputs of shape (batch, features).
+        """
         base = self.source_voltage
+        if self.current_inputs is not None:
+            own: Any = self.branches[self.current_inputs].element
+            base = namespace(base, own.injected).concatenate([base, -own.injected])
         if inputs is None:
             return base
         traced = isinstance(inputs, Array) or namespace(self.input_gain) is not np
         driven = jnp.asarray(inputs) if traced else np.asarray(inputs)
         drive = driven[..., self.input_feature] * self.input_gain
         return base + added_at(drive, self.input_source, base.shape[0])
+
+    def elements(self, sources: Values | None = None) -> tuple[TwoTerminal, ...]:
+        """The elements of each group, those that inputs drive at what `sources` says, (..., sources)."""
+        own = tuple(branch.element for branch in self.branches)
+        if sources is None or self.current_inputs is None:
+            return own
+        driven = CurrentSource(-sources[..., len(self.source_names) :])
+        return (*own[: self.current_inputs], driven, *own[self.current_inputs + 1 :])
 
     def offsets(self, sources: Values) -> Values:
         """What the sources add to the nodes' voltages [V], (..., nodes)."""
@@ -133,7 +150,9 @@ class Circuit(Network):
 
     @property
     def output_weight(self) -> Values:
-        """Π 1/A² over the amplifiers before the outputs."""
+        """Π 1/A² over the amplifiers before the outputs; 1 of a circuit without an energy, which weighs nothing."""
+        if self.ties is None:
+            return 1.0
         return namespace(self.tied.scale).asarray(self.tied.scale)[self.output[0]]
 
     def output_forces(self, gradient: Array) -> Array:
@@ -159,7 +178,8 @@ class Circuit(Network):
     def local_gradient(self, kinds: tuple[str, ...], drive: CircuitDrive, mean: Array, change: Array) -> Any:
         """By what stands across each resistor, and no more; see `Network.local_gradient`."""
         result: Any = jax.tree.map(lambda _: None, self)
-        for index, (branches, weight) in enumerate(zip(self.branches, self.tied.weights, strict=True)):
+        weights = [1.0] * len(self.branches) if self.ties is None else self.ties.weights
+        for index, (branches, weight) in enumerate(zip(self.branches, weights, strict=True)):
             if "conductance" not in kinds or self.kind_of(branches) != "conductance":
                 continue
             drop = mean[:, branches.first] - mean[:, branches.second]
@@ -177,9 +197,10 @@ class Circuit(Network):
             MhoError: if the circuit has no energy.
         """
         total = namespace(voltages).zeros(voltages.shape[:-1], voltages.dtype)
-        for branch, weight in zip(self.branches, self.tied.weights, strict=True):
+        elements = self.elements(None if drive is None else drive.sources)
+        for branch, element, weight in zip(self.branches, elements, self.tied.weights, strict=True):
             drop = voltages[..., branch.first] - voltages[..., branch.second]
-            total = total + (weight * branch.element.co_content(drop)).sum(-1)
+            total = total + (weight * element.co_content(drop)).sum(-1)
         return total
 
     def power(self, voltages: Values) -> Values:

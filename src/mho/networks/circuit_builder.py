@@ -135,11 +135,17 @@ class CircuitBuilder:
         self.add_elements(anode, cathode, element, name=name, labels=labels)
 
     def add_current_sources(
-        self, first: Nodes, second: Nodes, current: ArrayLike, *, name: str = "current-sources"
+        self,
+        first: Nodes,
+        second: Nodes,
+        current: ArrayLike,
+        *,
+        name: str = "current-sources",
+        labels: Sequence[str] | None = None,
     ) -> None:
         """Current sources [A], which drive from the first node through themselves to the second, as SPICE's do."""
         injected: Any = -np.asarray(current, np.float64)
-        self.add_elements(first, second, CurrentSource(injected), name=name)
+        self.add_elements(first, second, CurrentSource(injected), name=name, labels=labels)
 
     def add_voltage_source(self, plus: Hashable, minus: Hashable, voltage: float, *, name: str) -> None:
         """A voltage source [V] between any two nodes."""
@@ -279,9 +285,10 @@ class CircuitBuilder:
     def set_inputs(
         self, sources: Sequence[str], *, features: Sequence[int] | None = None, gains: ArrayLike = 1.0
     ) -> None:
-        """Which voltage sources stand for which features of the input: source k adds gains[k] · input[features[k]] volts.
+        """Which sources stand for which features of the input: source k adds gains[k] · input[features[k]] volts.
 
-        Without `features`, source k follows feature k.
+        Without `features`, source k follows feature k. A name of `add_current_sources`, all of whose sources that take
+        inputs must be of one group, stands for amperes.
         """
         chosen = range(len(sources)) if features is None else features
         gains = np.broadcast_to(np.asarray(gains, np.float64), (len(sources),))
@@ -314,6 +321,7 @@ class CircuitBuilder:
         controlled = self._controlled_groups(branches)
         behavioural = self._behavioural_groups(branches)
         outputs = [[self._existing(n) for n in side] for side in self._outputs]
+        driven = self._current_inputs()
         self._check_source_loops()
         self._check_floating(nodes, controlled, behavioural)
         ties = (
@@ -326,7 +334,7 @@ class CircuitBuilder:
             source_plus=plus,
             source_minus=minus,
             source_voltage=np.array([s[2] for s in self._sources], np.float64),
-            input_source=np.array([sources.index(s, "voltage source") for s, _, _ in self._inputs], np.int32),
+            input_source=np.array([self._driven(s, sources, driven) for s, _, _ in self._inputs], np.int32),
             input_feature=np.array([f for _, f, _ in self._inputs], np.int32),
             input_gain=np.array([g for _, _, g in self._inputs], np.float64),
             output=np.array(outputs[0], np.int32),
@@ -338,7 +346,27 @@ class CircuitBuilder:
             node_names=nodes,
             source_names=sources,
             branch_names=branches,
+            current_inputs=driven,
         )
+
+    def _driven(self, name: str, sources: Names, group: int | None) -> int:
+        """Where an input's source stands in `Circuit.sources`."""
+        labels = None if group is None else self._branches[group].labels
+        if labels is not None and name in labels:
+            return len(sources) + labels.index(name, "source")
+        return sources.index(name, "voltage source")
+
+    def _current_inputs(self) -> int | None:
+        """Which group has the current sources that inputs drive."""
+        names = {name for name, _, _ in self._inputs}
+        found = [
+            k
+            for k, b in enumerate(self._branches)
+            if isinstance(b.element, CurrentSource) and b.labels is not None and any(n in b.labels for n in names)
+        ]
+        if len(found) > 1:
+            raise InputError("inputs drive current sources of two groups: put them into one")
+        return found[0] if found else None
 
     def _existing(self, name: str) -> int:
         if name not in self._numbers:

@@ -5,6 +5,7 @@ from mho.steady.auto import Auto
 from mho.steady.coordinate_descent import Sweeps
 from mho.steady.dense_newton import DenseNewton
 from mho.steady.mean_field import MeanFieldSweeps
+from mho.steady.nodal_newton import NodalNewton
 from mho.steady.pooled import PooledSweeps
 from mho.steady.residual import kirchhoff_residual
 from mho.steady.solve import solve
@@ -17,6 +18,7 @@ __all__ = [
     "Clamp",
     "DenseNewton",
     "MeanFieldSweeps",
+    "NodalNewton",
     "PooledSweeps",
     "Solution",
     "Solver",

@@ -8,7 +8,7 @@ from mho.steady.equations import Sensing, System
 
 
 def modified_system(circuit: Circuit, sources: np.ndarray) -> System:
-    """The equations of any circuit, for one set of source voltages [V], (sources,).
+    """The equations of any circuit, for one set of `Circuit.sources`, (sources,).
 
     The unknowns are the node voltages, ground left out, and then the currents of V, E and H sources and of the far sides of
     amplifiers. The last `circuit.nodes` − 1 entries of K are conductances from every node to ground, 0 S here, for gmin
@@ -29,9 +29,9 @@ def modified_system(circuit: Circuit, sources: np.ndarray) -> System:
 
     # The currents of V, E and H sources in the order in which controlled sources number them.
     branches = nodes + np.arange(len(circuit.branch_names))
-    held = branches[: len(sources)]
+    held = branches[: len(circuit.source_names)]
     voltage_defined(held, np.asarray(circuit.source_plus) - 1, np.asarray(circuit.source_minus) - 1)
-    used = len(sources)
+    used = len(circuit.source_names)
     for group in sorted(circuit.controlled, key=lambda g: "ehgf".index(g.kind)):
         plus, minus, gain = np.asarray(group.plus) - 1, np.asarray(group.minus) - 1, np.asarray(group.gain)
         by = np.asarray(group.control)
@@ -73,7 +73,7 @@ def modified_system(circuit: Circuit, sources: np.ndarray) -> System:
     entries.append((np.arange(nodes), np.arange(nodes), np.zeros(nodes)))
     rows, columns, values = (np.concatenate([e[i] for e in entries]) for i in range(3))
     constant = np.zeros(size)
-    constant[held] = sources
+    constant[held] = sources[: len(held)]
 
     def number(ends: np.ndarray) -> np.ndarray:
         return np.where(ends == 0, size, ends - 1).astype(np.int32)
@@ -94,7 +94,7 @@ def modified_system(circuit: Circuit, sources: np.ndarray) -> System:
         second_factor=None,
         weight=None,
         offset=None,
-        elements=tuple(b.element for b in circuit.branches),
+        elements=circuit.elements(sources),
         behavioural=tuple(sensing(*group) for group in behavioural),
         rows=rows.astype(np.int32),
         columns=columns.astype(np.int32),

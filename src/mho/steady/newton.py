@@ -196,7 +196,8 @@ def _certified(
             for b in circuit.branches
         ]
         currents = branch_currents(
-            circuit, [np.asarray(b.element.current(d)) for b, d in zip(circuit.branches, drops, strict=True)]
+            circuit,
+            [np.asarray(e.current(d)) for e, d in zip(circuit.elements(sources), drops, strict=True)],  # type: ignore[arg-type]
         )
     return voltages, currents, certify(circuit, sources, voltages, currents)
 

@@ -29,7 +29,7 @@ def reduced_system(circuit: Circuit, sources: Values) -> System:
         second_factor=tuple(factor[b] for _, b in ends) if ties.amplified else None,
         weight=tuple(xp.asarray(w) for w in ties.weights) if ties.amplified else None,
         offset=tuple(two_sum(offsets[a], -offsets[b]) for a, b in ends) if shifted else None,
-        elements=tuple(b.element for b in circuit.branches),
+        elements=circuit.elements(sources),
         behavioural=(),
         rows=none,
         columns=none,

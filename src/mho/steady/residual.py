@@ -17,6 +17,9 @@ from jax import Array
 from mho.networks import Circuit, DenseCrossbar, LayeredNetwork, MirroredCrossbar, Voltages
 from mho.precision import double
 from mho.steady.attachment import Attached
+from mho.steady.equations import imbalance
+from mho.steady.modified_system import modified_system
+from mho.steady.nodal_newton import unknowns
 
 
 def kirchhoff_residual(
@@ -32,9 +35,9 @@ def kirchhoff_residual(
     matrix products that the solvers use. No rounding is allowed for.
 
     Args:
-        network: the network; a circuit must have an energy.
-        sources: voltages of the positive sources [V], (batch, pairs); not looked at for a circuit, whose nodes' voltages
-            include the sources'.
+        network: the network; a circuit to which something is attached must have an energy.
+        sources: voltages of the positive sources [V], (batch, pairs); of a circuit, whose nodes' voltages
+            include its voltage sources', the input currents alone are looked at.
         voltages: of every layer's nodes [V], or of a circuit's, (batch, nodes).
         attached: what is attached to the outputs.
         deviation: of the voltages from those given [V], in their structure; none if None. Added in float64.
@@ -89,9 +92,22 @@ def _widened(part: Any) -> Any:
     return part if _visited_by_rows(part) else jnp.asarray(part, float)
 
 
+def _nodal_residual(circuit: Circuit, sources: np.ndarray, voltages: Array) -> np.ndarray:
+    """Of a circuit without an energy, its sources' currents those that balance the voltages best."""
+    found = []
+    for row, driven in zip(np.asarray(voltages), sources, strict=True):
+        held = row[circuit.source_plus] - row[circuit.source_minus]
+        system = modified_system(circuit, np.append(held, driven[len(held) :]))
+        y = unknowns(system, row)
+        found.append(imbalance(system, (y, np.zeros_like(y)))[2])
+    return np.array(found)
+
+
 def _circuit_residual(circuit: Circuit, sources: Array, voltages: Array, attached: Attached | None) -> np.ndarray:
     # What sources and amplifiers tie together is one node with one balance, each current by the power that it brings:
     # they carry whatever current is wanted of them. In NumPy: a circuit's groups of elements would take long to compile.
+    if circuit.ties is None and attached is None:
+        return _nodal_residual(jax.tree.map(np.asarray, circuit), np.asarray(sources), voltages)
     ties, wide = circuit.tied, np.asarray(voltages)
     factor, group = np.asarray(ties.factor, float), np.asarray(ties.group)
     total, largest = (np.zeros((ties.free + 1, len(wide))) for _ in range(2))
@@ -101,8 +117,9 @@ def _circuit_residual(circuit: Circuit, sources: Array, voltages: Array, attache
         np.add.at(total, group[node], scaled)
         np.maximum.at(largest, group[node], np.abs(scaled))
 
-    for branch, weight in zip(circuit.branches, ties.weights, strict=True):
-        element = jax.tree.map(np.asarray, branch.element)
+    elements = circuit.elements(np.asarray(sources))
+    for branch, element, weight in zip(circuit.branches, elements, ties.weights, strict=True):
+        element = jax.tree.map(np.asarray, element)
         current = np.asarray(weight * element.current(wide[:, branch.first] - wide[:, branch.second]))
         into(branch.first, -current)
         into(branch.second, current)

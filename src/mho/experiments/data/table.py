@@ -8,9 +8,9 @@ import array
 import csv
 import difflib
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 
@@ -19,6 +19,10 @@ from mho.experiments.data.samples import Samples, refuse_not_finite
 
 _NUMBERED = 4
 """Numbers that there are at the least in a header of numbers."""
+
+
+_LOOKED_AT = 20
+"""Rows that tell what stands between the columns."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +84,13 @@ def read_table(content: bytes, origin: str) -> Table:
     except UnicodeDecodeError as problem:
         line = content[: problem.start].count(b"\n") + 1
         raise InputError(f"{origin}:{line}: is not text in UTF-8") from problem
-    first = next((line for line in text.splitlines() if line.strip()), None)
-    if first is None:
+    if not text.strip():
         raise InputError(f"{origin}: is empty; expected a table with a sample in each row")
-    delimiter = next((mark for mark in "\t;" if mark in first), ",")
-    unnamed = Table(origin, text, delimiter, (), False)
-    cells = [cell.strip() for cell in _first_row(unnamed)]
+    # Commas may stand in numbers, too, and each of the others in text: that counts which cuts the first rows alike.
+    cut = {mark: _first_rows(text, mark, origin) for mark in "\t;,"}
+    alike = [mark for mark, rows in cut.items() if len(rows[0]) > 1 and len({len(row) for row in rows}) == 1]
+    delimiter = next((mark for mark in (*alike, *cut) if len(cut[mark][0]) > 1), ",")
+    cells = [cell.strip() for cell in cut[delimiter][0]]
     if not _is_header(cells):
         return Table(origin, text, delimiter, tuple(str(k + 1) for k in range(len(cells))), False)
     for k, name in enumerate(cells):
@@ -96,12 +101,12 @@ def read_table(content: bytes, origin: str) -> Table:
     return Table(origin, text, delimiter, tuple(cells), True)
 
 
-def _first_row(table: Table) -> list[str]:
-    reader = csv.reader(io.StringIO(table.text, newline=""), delimiter=table.delimiter, skipinitialspace=True)
+def _first_rows(text: str, delimiter: str, origin: str) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     try:
-        return next(row for row in reader if row and (len(row) > 1 or row[0].strip()))
+        return list(itertools.islice((row for row in reader if row and (len(row) > 1 or row[0].strip())), _LOOKED_AT))
     except csv.Error as problem:
-        raise InputError(f"{table.origin}:1: {problem}") from problem
+        raise InputError(f"{origin}:{reader.line_num}: {problem}") from problem
 
 
 def _is_header(cells: Sequence[str]) -> bool:
@@ -181,7 +186,7 @@ def _wrong_cell(table: Table, line: int, row: Sequence[str], features: Sequence[
 def _targets(table: Table, texts: list[list[str]], targets: Sequence[int], lines: Sequence[int]) -> np.ndarray:
     """Numbers if all are numbers, or text if none is."""
     numbers = [[_is_number(cell) for cell in column] for column in texts]
-    if all(chain.from_iterable(numbers)):
+    if all(itertools.chain.from_iterable(numbers)):
         return np.array(texts, np.float64).T
     for column, are_numbers, k in zip(texts, numbers, targets, strict=True):
         numeric = sum(are_numbers)

@@ -121,9 +121,12 @@ def _circuit(netlist: Netlist, pairs: Pairs | None, roles: Roles | None) -> Circ
         diode = junction_diodes(netlist, netlist.diodes, rows, float(celsius))
         labels = [netlist.diodes.names[k] for k in rows]
         builder.add_diodes(anode, cathode, diode, name=diode_group(celsius), labels=labels)
-    if len(currents):
-        first, second = nodes[currents.nodes].T
-        builder.add_current_sources(first, second, currents.dc)
+    taken = np.zeros(len(currents), bool) if roles is None else np.isin(currents.names, roles.inputs)
+    for rows, name in ((np.flatnonzero(~taken), "current-sources"), (np.flatnonzero(taken), "input current sources")):
+        if rows.size:
+            first, second = nodes[currents.nodes[rows]].T
+            driven = np.where(taken, 0.0, currents.dc)[rows]
+            builder.add_current_sources(first, second, driven, name=name, labels=[currents.names[k] for k in rows])
     if len(voltages):
         plus, minus = nodes[voltages.nodes].T
         builder.add_voltage_sources(plus, minus, held, voltages.names)

@@ -66,10 +66,10 @@ def circuit_netlist(
     mark = _unused_mark(name)
     named = _branch_cards_names(circuit, mark)
     lines, models = [f"* {title}"], {}
-    for number, branch in enumerate(circuit.branches):
+    for number, (branch, element) in enumerate(zip(circuit.branches, circuit.elements(sources), strict=True)):
         for k, (a, b) in enumerate(_ends(branch.first, branch.second)):
             try:
-                card = branch.element.card(f"{mark}{number}_{k}", name[a], name[b], k)
+                card = element.card(f"{mark}{number}_{k}", name[a], name[b], k)
             except NotImplementedError as problem:
                 raise InputError(f"group of elements {branch.name!r}: {problem}") from None
             lines += _with_shared_models(card, models)
@@ -88,8 +88,8 @@ def circuit_netlist(
     lines += nudge_cards(nudge, predictions, predictions)
     _refuse_twins(lines)
     lines += told
-    swept = {"source": named[0], "volts": float(sources[0])} if len(sources) else {"source": "", "volts": 0.0}
-    if not len(sources) and simulator == "xyce":
+    swept = {"source": named[0], "volts": float(sources[0])} if circuit.source_names else {"source": "", "volts": 0.0}
+    if not circuit.source_names and simulator == "xyce":
         raise InputError("the circuit has no voltage source, and Xyce's operating point is a sweep of one")
     return whole_netlist(lines, simulator, gmin=_gmin(circuit), **swept)
 

@@ -94,12 +94,19 @@ def programmable_conductances(circuit: Circuit) -> dict[str, float]:
 
 def _inputs(circuit: Circuit, netlist: Netlist, lines: Sequence[str], sources: np.ndarray) -> list[tuple[Word, str]]:
     changes = []
-    for source in dict.fromkeys(np.asarray(circuit.input_source).tolist()):
-        name = circuit.source_names[source]
-        table = netlist.voltage_sources
+    for source, name in zip(circuit.input_source.tolist(), input_names(circuit), strict=True):
+        table = netlist.voltage_sources if source < len(circuit.source_names) else netlist.current_sources
         line = int(table.line[table.names.index(name)])
         changes.append(_value_of(card_words(lines, line - 1), f"{sources[source]:.17g}"))
     return changes
+
+
+def input_names(circuit: Circuit) -> list[str]:
+    """Of the sources that take the inputs, one for each."""
+    names = [circuit.source_names[k] for k in range(len(circuit.source_names))]
+    driven = None if circuit.current_inputs is None else circuit.branches[circuit.current_inputs].labels
+    names += [] if driven is None else [driven[k] for k in range(len(driven))]
+    return [names[k] for k in np.asarray(circuit.input_source).tolist()]
 
 
 def _value_of(words: list[Word], value: str) -> tuple[Word, str]:
@@ -118,7 +125,7 @@ def _check(circuit: Circuit, text: str) -> None:
     name = circuit.node_names
     back = netlist_network(
         parse_netlist(text),
-        inputs=[circuit.source_names[k] for k in np.asarray(circuit.input_source).tolist()],
+        inputs=input_names(circuit),
         input_gain=circuit.input_gain,
         outputs=[(name[a], name[b]) for a, b in zip(circuit.output.tolist(), circuit.reference.tolist(), strict=True)],
         programmable=list(programmable_conductances(circuit)),
