@@ -11,7 +11,7 @@ import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mho.errors import InputError, MhoError
 from mho.experiments.atomic_file import remove_partial, write_atomically
@@ -19,7 +19,9 @@ from mho.experiments.checkpoint_names import at_start, checkpoints
 from mho.experiments.configuration import Configuration, from_json, to_json
 from mho.experiments.data_fields import is_file
 from mho.experiments.record import Metrics, check_record
-from mho.experiments.structure import Structure, built
+
+if TYPE_CHECKING:
+    from mho.experiments.structure import Structure
 
 _SESSION_START = 1
 """`SessionLog.START` of TensorBoard's events."""
@@ -67,7 +69,9 @@ def new_folder(name: str, configuration: Configuration) -> Path:
     return folder
 
 
-def create_run(folder: Path, name: str, configuration: Configuration, structure: Structure | None = None) -> list[Path]:
+def create_run(
+    folder: Path, name: str, configuration: Configuration, structure: "Structure | None" = None
+) -> list[Path]:
     """Make the folder of a new run; a failure leaves no part of it.
 
     Args:
@@ -148,6 +152,8 @@ def read_structure(folder: Path) -> Any:
     Raises:
         InputError: if network.json is not one that mho wrote, or names a class that is not there.
     """
+    from mho.experiments.structure import built  # here, since it loads JAX
+
     path = folder / _NETWORK
     try:
         return built(json.loads(path.read_text()))
