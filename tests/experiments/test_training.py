@@ -432,7 +432,7 @@ def test_the_choices_are_those_that_learning_has() -> None:
     assert get_args(fields["variant"]) == get_args(Variant)
     assert get_args(fields["nudging"]) == get_args(Nudging)
     assert get_args(get_args(fields["trained"])[0]) == LayeredNetwork.parameters
-    assert OPTIMIZER_NAMES == tuple(OPTIMIZERS)
+    assert tuple(OPTIMIZERS) == OPTIMIZER_NAMES
 
 
 @pytest.mark.parametrize(
