@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def test_members_are_what_training_alone_gives(tmp_path: Path) -> None:
     assert members[0].seed == 3 and members[-1].seed == 1
 
 
+@pytest.mark.parametrize("rule", ["implicit", "coupled-learning"])
+def test_rules_without_a_nudging_factor_are_swept(rule: str) -> None:
+    members = sweep(dataclasses.replace(IRIS, rule=rule, epochs=1), (0,), {"learning_rates": [(1e-3,), (1e-2,)]})
+    assert not any(member.diverged for member in members)
+    assert len({tuple(member.train_loss) for member in members}) == 2
+
+
 def test_the_command_prints_a_table_and_writes_every_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,6 +81,7 @@ def test_the_command_prints_a_table_and_writes_every_network(
         ("drn-digits --beta 1,-2", "--beta -2.0: must be positive"),
         ("drn-digits --learning-rates 1:2:3", "--learning-rates: 3 given, expected one for each of 2 layers"),
         ("mlp-digits --beta 1", "--beta: this experiment's sweeps vary --seeds, --learning-rates, --decay"),
+        ("own.toml", "--rule mine:rule: sweeps set rates and β of mho's own alone"),
         ("drn-digits --batch-size 99999", "--batch-size 99999: must not exceed"),
     ],
 )
@@ -80,6 +89,8 @@ def test_what_cannot_be_swept_is_refused_in_one_line(
     arguments: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("own.toml").write_text('kind = "analog"\ndataset = "digits"\nrule = "mine:rule"\n')
+    monkeypatch.setattr(sys, "path", [*sys.path])  # to which a file's folder is added
     assert main(["sweep", *arguments.split()]) == 2
     err = capsys.readouterr().err
     assert err.startswith(f"mho: {message}") and err.count("\n") == 1

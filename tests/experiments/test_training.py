@@ -21,7 +21,13 @@ from mho.experiments import atomic_file
 from mho.experiments.baselines import perceptron
 from mho.experiments.checkpoint import read_bookmark
 from mho.experiments.checkpoint_names import checkpoints
-from mho.experiments.configuration import AnalogConfiguration, BaselineConfiguration, from_json, to_json
+from mho.experiments.configuration import (
+    OPTIMIZER_NAMES,
+    AnalogConfiguration,
+    BaselineConfiguration,
+    from_json,
+    to_json,
+)
 from mho.experiments.data import load_dataset
 from mho.experiments.epoch import TrainingState, compile_epoch, compile_test, initial_state, sample_order
 from mho.experiments.learner import Learner
@@ -396,7 +402,7 @@ def test_a_wrong_field_is_refused_by_its_option(changes: dict, message: str) -> 
         ({"batch_size": 1438}, "--batch-size 1438: must not exceed the 1437 training samples"),
         ({"batch_size": 1000, "validation": 500}, "--batch-size 1000: must not exceed the 937 training samples"),
         ({"validation": 1437}, "--validation 1437: "),
-        ({"dataset": "diabetes"}, "--dataset diabetes: has no classes"),
+        ({"dataset": "diabetes", "cost": "cross-entropy"}, "--cost cross-entropy: diabetes has no classes"),
         ({"dataset": "wine", "filters": (2,)}, "--filters: wine has 13 features, which are no square image"),
         ({"filters": (2,), "window": 9}, "--window 9 --pooling 1: a window of 9 × 9 does not fit 8 × 8 nodes"),
     ],
@@ -426,7 +432,7 @@ def test_the_choices_are_those_that_learning_has() -> None:
     assert get_args(fields["variant"]) == get_args(Variant)
     assert get_args(fields["nudging"]) == get_args(Nudging)
     assert get_args(get_args(fields["trained"])[0]) == LayeredNetwork.parameters
-    assert get_args(fields["optimizer"]) == tuple(OPTIMIZERS)
+    assert tuple(OPTIMIZERS) == OPTIMIZER_NAMES
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,8 @@ from mho.learning import (
     apply_updates,
     coordinate_slope,
     optimizer,
+    trained_parameters,
+    updated,
 )
 from mho.networks import layered_network
 from mho.precision import double
@@ -159,3 +162,37 @@ def test_a_positive_parameter_descends_in_its_logarithm(kind, name):
         step = jax.tree.map(lambda g: -0.25 * g, coordinate_slope(element, slope))
         element = apply_updates(element, step)
     np.testing.assert_allclose(getattr(element, name), goal, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "transformation",
+    [
+        optax.adam(0.01),
+        optax.adamw(0.01, weight_decay=0.1),
+        optax.lion(0.01),
+        optax.chain(optax.clip(0.1), optax.sgd(0.1)),
+    ],
+    ids=["adam", "adamw", "lion", "clipped"],
+)
+def test_any_transformation_of_optax_moves_a_network_within_its_bounds(transformation):
+    elements = [ShockleyDiode(jnp.full(5, 1e-6), jnp.ones(5), jnp.zeros(5), jnp.ones(5))]
+    network = layered_network((6, 5, 3), jax.random.key(0), elements=elements, lower=1e-3, upper=0.3)
+    trained = ("conductance", "bias", "element")
+    inputs, targets = jax.random.normal(jax.random.key(1), (8, 6)), jnp.zeros((8, 3)).at[:, 0].set(0.1)
+    rule = EquilibriumPropagation(beta=1e-3)
+
+    @jax.jit
+    def step(network, state):
+        gradient = rule.gradient(network, inputs, targets, trained=trained)
+        return (*updated(network, gradient.by_parameter, transformation, state), gradient.cost)
+
+    state, costs = transformation.init(trained_parameters(network, trained)), []
+    for _ in range(8):
+        network, state, cost = step(network, state)
+        costs.append(float(cost))
+    assert costs[-1] < costs[0]
+    diodes = network.layers[0].element
+    assert np.all(np.asarray(diodes.saturation_current) > 0) and np.all(np.asarray(diodes.saturation_current) != 1e-6)
+    for layer in network.layers:
+        for g in jax.tree.leaves(eqx.filter(layer.crossbar, eqx.is_array)):
+            assert np.all((np.asarray(g) >= 0.001 * (1 - 1e-6)) & (np.asarray(g) <= 0.3))

@@ -30,7 +30,7 @@ class Options:
     """Lists are separated by commas. Every combination is trained with every seed."""
 
     experiment: Annotated[str, tyro.conf.Positional]
-    """Name of the experiment; see mho list."""
+    """Name of the experiment, see mho list; or FILE.toml."""
     seeds: str = "0..3"
     """Seeds: 0..31 for a range, or a list."""
     learning_rates: str | None = None

@@ -17,7 +17,7 @@ from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.learner import Learner
 from mho.experiments.own_objects import is_own, own_made
 from mho.experiments.rule import configured_cost, configured_optimizer, learning_rule
-from mho.learning import Gradient
+from mho.learning import EquilibriumPropagation, Gradient
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
 from mho.ngspice.layered_simulation import Ngspice
@@ -117,9 +117,18 @@ def _own_network(name: str, features: int, outputs: int, key: Array) -> LayeredN
 
 
 def layer_rates(rates: Sequence[float], network: LayeredNetwork) -> list[float]:
-    """Of one rate, or one for each layer that learns, that of each layer; of a pooling layer that of the one before."""
+    """Of one rate, or one for each layer that learns, that of each layer; of a pooling layer that of the one before.
+
+    Raises:
+        InputError: if they are of another number, as may be with a network of the user's own.
+    """
     if len(rates) == 1:
         return [rates[0]] * len(network.layers)
+    learning = sum(not isinstance(layer.crossbar, PoolingCrossbar) for layer in network.layers)
+    if len(rates) != learning:
+        raise InputError(
+            f"rates {' '.join(map(str, rates))}: {len(rates)} given, expected one for each of {learning} layers"
+        )
     left = iter(rates)
     result: list[float] = []
     for layer in network.layers:
@@ -151,7 +160,8 @@ def analog_learner(
     def gradient(
         network: LayeredNetwork, inputs: Array, targets: Array, key: Array, beta: float | Array | None = None
     ) -> Gradient:
-        used = rule if beta is None else dataclasses.replace(rule, beta=beta)
+        nudged = beta is not None and isinstance(rule, EquilibriumPropagation)
+        used: Any = dataclasses.replace(rule, beta=beta) if nudged else rule
         return used.gradient(network, inputs, targets, trained=trained, key=key)
 
     def predict(network: LayeredNetwork, inputs: Array) -> tuple[Array, Array]:

@@ -75,7 +75,8 @@ def circuit_learner(
         InputError: where its settings do not fit together.
     """
     network = circuit(configuration, features, outputs)
-    rule = learning_rule(configuration, _solver(configuration, network))
+    solver = _solver(configuration, network)
+    rule = learning_rule(configuration, solver)
 
     def gradient(
         network: Circuit, inputs: Array, targets: Array, key: Array, beta: float | Array | None = None
@@ -85,7 +86,7 @@ def circuit_learner(
         return used.gradient(network, inputs, targets, trained=_TRAINED, key=key)
 
     def predict(network: Circuit, inputs: Array) -> tuple[Array, Array]:
-        point = rule.solver.solve(network, network.drive(inputs))
+        point = solver.solve(network, network.drive(inputs))
         return network.prediction(point.voltages), point.residual <= configuration.rtol
 
     return Learner(

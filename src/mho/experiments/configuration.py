@@ -228,7 +228,7 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
                 f"--diode-bias {self.diode_bias}: a piecewise-linear diode's threshold must not be negative"
             )
         hidden = self.layers - 1
-        if len(self.gains) not in (0, 1, hidden):
+        if self.network is None and len(self.gains) not in (0, 1, hidden):
             raise InputError(f"--gains: {len(self.gains)} given for {hidden} hidden layers")
         if self.processes is not None and self.processes < 1:
             raise InputError(f"--processes {self.processes}: must be at least 1")
@@ -237,7 +237,8 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
                 raise InputError(f"--rule {self.rule}: ngspice trains by --rule equilibrium-propagation")
             if {"element", "gain"} & set(self.trained):
                 raise InputError("--trained: with ngspice conductance and bias alone are trained")
-        self._check_trained()
+        if self.network is None:
+            self._check_trained()
 
     def _check_trained(self) -> None:
         hidden = self.layers > 1
@@ -260,7 +261,9 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
 
     @property
     def layers(self) -> int:
-        """Layers that learn: pooling does not."""
+        """Layers that learn: pooling does not. As many as there are rates where a network of one's own tells it later."""
+        if self.network is not None:
+            return max(1, len(self.learning_rates), len(self.bias_rates))
         return len(self.filters) + super().layers
 
     @property

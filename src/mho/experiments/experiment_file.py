@@ -22,7 +22,8 @@ from typing import Any
 from mho.errors import InputError
 from mho.experiments.configuration import KINDS, Configuration, type_of, typed
 
-_OWN = ("summary", "kind")
+_KINDS = {name: kind for name, kind in KINDS.items() if name != "network"}
+"""Kinds of configurations that tell a whole network; another is made by a Python program."""
 SUFFIX = ".toml"
 
 
@@ -55,10 +56,10 @@ def read_experiment(path: Path) -> Experiment:
         place = f"{path}:{where[1]}" if where else str(path)
         raise InputError(f"{place}: not TOML: {str(problem).partition(' (at')[0]}") from problem
     kind = fields.pop("kind", None)
-    if kind not in KINDS:
-        raise InputError(f"{_place(path, text, 'kind')}: kind {kind!r}: expected one of {', '.join(KINDS)}")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise InputError(f"{_place(path, text, 'kind')}: kind {kind!r}: expected one of {', '.join(_KINDS)}")
     summary = fields.pop("summary", path.stem)
-    expected = typing.get_type_hints(KINDS[kind])
+    expected = typing.get_type_hints(_KINDS[kind])
     for name, value in fields.items():
         place = _place(path, text, name)
         if name not in expected:
@@ -74,7 +75,7 @@ def read_experiment(path: Path) -> Experiment:
     if folder not in sys.path and any(isinstance(value, str) and ":" in value for value in fields.values()):
         sys.path.append(folder)
     try:
-        return Experiment(str(summary), KINDS[kind](**fields))
+        return Experiment(str(summary), _KINDS[kind](**fields))
     except InputError as problem:
         named = re.match(r"--([a-z-]+)", str(problem))
         field = named[1].replace("-", "_") if named else ""
@@ -84,7 +85,7 @@ def read_experiment(path: Path) -> Experiment:
 def _place(path: Path, text: str, field: str) -> str:
     """The file, and the line that a field stands on."""
     for number, line in enumerate(text.splitlines(), start=1):
-        if field and re.match(rf"\s*[\"']?{re.escape(field)}[\"']?\s*=", line):
+        if field and re.match(rf"\s*\[*\s*[\"']?{re.escape(field)}[\"']?\s*[=.\]]", line):
             return f"{path}:{number}"
     return str(path)
 

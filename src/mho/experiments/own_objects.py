@@ -26,12 +26,12 @@ def own_object(field: str, name: str) -> Any:
     try:
         found: Any = importlib.import_module(module)
     except ModuleNotFoundError as problem:
-        if problem.name and module.startswith(problem.name):
+        if f"{module}.".startswith(f"{problem.name}."):
             raise InputError(
                 f"{field} {name}: no module {module!r}; run mho in its folder, or put that on PYTHONPATH"
             ) from problem
         raise InputError(f"{field} {name}: the module raises {type(problem).__name__}: {problem}") from problem
-    except Exception as problem:  # whatever the user's module does
+    except (Exception, SystemExit) as problem:  # whatever the user's module does
         raise InputError(f"{field} {name}: the module raises {type(problem).__name__}: {_line(problem)}") from problem
     for part in attribute.split("."):
         if not hasattr(found, part):
@@ -52,7 +52,7 @@ def own_made(field: str, name: str, kind: type | tuple[type, ...], *arguments: A
             raise InputError(f"{field} {name}: is a {type(found).__name__}, {_wanted(kind)}")
         try:
             found = found(*arguments)
-        except Exception as problem:  # whatever the user's function does
+        except (Exception, SystemExit) as problem:  # whatever the user's function does
             raise InputError(f"{field} {name}: raises {type(problem).__name__}: {_line(problem)}") from problem
     if not isinstance(found, kind):
         raise InputError(f"{field} {name}: gives a {type(found).__name__}, {_wanted(kind)}")
@@ -64,5 +64,5 @@ def _wanted(kind: type | tuple[type, ...]) -> str:
     return f"expected {' or '.join(k.__name__ for k in kinds)}"
 
 
-def _line(problem: Exception) -> str:
+def _line(problem: BaseException) -> str:
     return " ".join(str(problem).split())

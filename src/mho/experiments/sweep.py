@@ -44,6 +44,7 @@ from mho.experiments.epoch import (
 from mho.experiments.error import error_scale
 from mho.experiments.learner import Learner, with_constants
 from mho.experiments.memory import refuse_if_too_large
+from mho.experiments.own_objects import is_own
 from mho.experiments.training import experiment_data, learner, next_piece, untrained_network
 from mho.learning.update import scale_by_layer
 
@@ -121,6 +122,11 @@ def sweep(
         and "beta" in values
     ):
         raise InputError(f"--beta: --rule {configuration.rule} has no nudging factor β")
+    for name in ("optimizer", "rule"):
+        if is_own(getattr(configuration, name, "")):
+            raise InputError(
+                f"{option(name)} {getattr(configuration, name)}: sweeps set rates and β of mho's own alone"
+            )
     if getattr(configuration, "bias_rates", ()) or configuration.schedule != "constant" or configuration.warm_up:
         raise InputError("sweeps have one rate a layer and no schedule but --decay; run mho train for each setting")
     if isinstance(configuration, AnalogConfiguration):

@@ -123,6 +123,20 @@ def coordinate_slope(network: Network, slope: Network) -> Network:
     return jax.tree.map(converted, network, slope, is_leaf=_restricted)
 
 
+def _coordinates(network: Any, gradient: Any) -> Any:
+    """What `coordinate_slope` is the gradient by: θ, or ln θ; for optimizers that ask for it, as those with weight decay."""
+
+    def of(part: Any, slope: Any) -> Any:
+        kept = jax.tree.map(lambda s, p: None if s is None else p, slope, part, is_leaf=lambda s: s is None)
+        if _restricted(part) and not isinstance(part, ProgrammableResistor):
+            for name, (least, _) in part.domain.items():
+                if least > 0 and getattr(slope, name) is not None:
+                    kept = eqx.tree_at(lambda e, n=name: getattr(e, n), kept, jnp.log(getattr(part, name)))
+        return kept
+
+    return jax.tree.map(of, network, gradient, is_leaf=_restricted)
+
+
 def apply_updates(network: Network, updates: Network) -> Network:
     """Move a network's parameters by updates of their coordinates (see `coordinate_slope`).
 
@@ -161,7 +175,7 @@ def updated(
         state: the optimizer's; at first `optimizer.init(trained_parameters(network, kinds))`.
     """
     updates: Any
-    updates, state = optimizer.update(coordinate_slope(network, gradient), state)
+    updates, state = optimizer.update(coordinate_slope(network, gradient), state, _coordinates(network, gradient))
     return apply_updates(network, updates), state
 
 
