@@ -53,9 +53,8 @@ def test_all_solvers_find_the_same_state_and_kirchhoff_agrees(name, kind):
         warm = solve(network, inputs, solver=solver(RTOL, 20_000), attached=what, start=found.voltages)
         for state in (found, warm):
             states.append(np.concatenate([np.ravel(v) for v in jax.tree.leaves(state.voltages)]))
-            sources = (
-                network.sources(inputs) if isinstance(network, Circuit) else double(source_voltages)(network, inputs)
-            )
+            circuit = isinstance(network, Circuit)
+            sources = network.sources(inputs) if circuit else double(source_voltages)(network, inputs)
             assert kirchhoff_residual(network, sources, state.voltages, what).max() < 1e-9  # type: ignore[arg-type]
     for state in states[1:]:
         np.testing.assert_allclose(state, states[0], rtol=1e-8, atol=1e-9)
