@@ -7,6 +7,7 @@ import pytest
 from mho.learning import EnergyNudge, SquaredError, held_nudge
 from mho.networks import Circuit, LayeredNetwork
 from mho.networks.layered_circuit import layered_circuit
+from mho.precision import double
 from mho.steady import Auto, Clamp, DenseNewton, MeanFieldSweeps, PooledSweeps, Sweeps, kirchhoff_residual, solve
 from random_circuits import BATCH, CLASSES, STRUCTURES, random_network, random_samples
 

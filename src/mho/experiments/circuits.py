@@ -86,7 +86,7 @@ def circuit_learner(
         return used.gradient(network, inputs, targets, trained=_TRAINED, key=key)
 
     def predict(network: Circuit, inputs: Array) -> tuple[Array, Array]:
-        point = solver.solve(network, network.drive(inputs))
+        point = rule.solver.solve(network, network.drive(inputs))
         return network.prediction(point.voltages), point.residual <= configuration.rtol
 
     return Learner(
