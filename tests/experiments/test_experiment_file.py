@@ -7,15 +7,20 @@ import json
 import sys
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from mho.command import main
+from mho.elements import AntiparallelDiodes
 from mho.errors import InputError
-from mho.experiments.configuration import AnalogConfiguration
+from mho.experiments.analog import analog_learner, analog_network
+from mho.experiments.configuration import AnalogConfiguration, from_json, to_json
 from mho.experiments.experiment_file import read_experiment, shown_experiment
 from mho.experiments.registry import EXPERIMENTS
 from mho.learning import optimizer
+from mho.networks.crossbar import DenseCrossbar, MirroredCrossbar
 
 MINE = """
 import jax.numpy as jnp, numpy as np, optax, sys
@@ -83,6 +88,13 @@ def test_what_is_shown_is_the_same_experiment(name: str, tmp_path: Path) -> None
         ('kind = "analog"\nepochs = 0', ":2: --epochs 0: must be positive"),
         ('kind = "analog"\nwarm_up = 10', ":2: --warm-up 10"),
         ('kind = "analog"\nbias_rates = [1, 2, 3]', ":2: --bias-rates: 3 given, expected one for each of 2 layers"),
+        ('kind = "analog"\ninitial = "x"', ':2: initial is "x": expected a number or a list of numbers'),
+        (
+            'kind = "analog"\nupper = [1, 1, 1]',
+            ":2: --upper: 3 given, expected one for each of 2 layers, or one for all",
+        ),
+        ('kind = "analog"\nlower = [1, 2]\nupper = 2', ":3: --upper 2.0: must be above the lower conductance bound, 2"),
+        ('kind = "analog"\ntemperature = -274', ":2: --temperature -274.0: must be above absolute zero"),
         ('kind = "analogue"', ":1: kind 'analogue': expected one of analog,"),
         ('kind = ["analog"]', ":1: kind ['analog']: expected one of analog,"),
         ('kind = "network"', ":1: kind 'network': expected one of analog,"),
@@ -125,6 +137,72 @@ def test_rates_follow_their_schedule(settings: dict, factors: list[float]) -> No
         update, state = step.update(np.ones(1, np.float32), state)
         taken.append(float(np.asarray(update)[0]))
     np.testing.assert_allclose(taken, [-0.1 * factor for factor in factors], rtol=1e-6, atol=1e-9)
+
+
+LAYERS = """
+kind = "analog"
+dataset = "digits"
+hidden = [8, 6]
+element = "shockley"
+temperature = 77
+saturation_current = [1e-6, 1e-9]
+initial = [0.1, 2, 0.5]
+initial_law = "uniform"
+lower = [1e-3, 1e-2, 1e-4]
+upper = [inf, 2, 1]
+learning_rates = [0.1, 0.2, 0.3]
+bias_rates = [4]
+element_rates = [5, 6]
+gain_rates = [7]
+gains = [2]
+trained = ["conductance", "bias", "element", "gain"]
+"""
+
+
+def test_each_layer_and_kind_has_its_own_bounds_start_and_rate(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(LAYERS)
+    known = read_experiment(file).configuration
+    assert isinstance(known, AnalogConfiguration) and from_json(json.loads(json.dumps(to_json(known)))) == known
+    file.write_text(shown_experiment("", known))
+    assert read_experiment(file).configuration == known
+    network = analog_network(known, 64, 10)
+    learner = analog_learner(known, 64, 10, 1)
+    slope = jax.tree.map(jnp.ones_like, learner.parameters(network))
+    steps, _ = learner.optimizer.update(slope, learner.optimizer.init(slope))
+    for index, layer in enumerate(network.layers):
+        crossbar = layer.crossbar
+        assert isinstance(crossbar, DenseCrossbar | MirroredCrossbar)
+        first = crossbar.resistors
+        g = np.asarray(first.conductance)
+        lower, initial = known.lower[index], known.initial[index]  # type: ignore[index]
+        assert (first.lower, first.upper) == (np.float64(lower), known.upper[index])  # type: ignore[index]
+        assert lower <= g.min() and g.max() <= initial
+        np.testing.assert_allclose(g.mean(), (lower + initial) / 2, rtol=0.2)
+        taken = {
+            float(x) for x in np.unique(np.concatenate([np.ravel(x) for x in jax.tree.leaves(steps.layers[index])]))
+        }
+        rates = (
+            [known.learning_rates[index], 4.0] if index == 2 else [known.learning_rates[index], 4.0, 5.0 + index, 7.0]
+        )
+        np.testing.assert_allclose(sorted(taken), sorted(-rate for rate in rates), rtol=1e-6)
+    for layer, current in zip(network.layers, (1e-6, 1e-9), strict=False):
+        assert isinstance(layer.element, AntiparallelDiodes)
+        assert layer.element.up.temperature == pytest.approx(350.15)
+        np.testing.assert_allclose(layer.element.up.saturation_current, current)
+
+
+def test_lognormal_conductances_have_their_median_and_spread_in_convolutions_too(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        'kind = "analog"\nfilters = [16]\nhidden = []\ninitial_law = "lognormal"\ninitial = [1e-3, 1e-5]\n'
+        "initial_spread = 0.5\nlower = 1e-9\n"
+    )
+    known = read_experiment(file).configuration
+    assert isinstance(known, AnalogConfiguration)
+    for layer, median in zip(analog_network(known, 64, 10).layers, (1e-3, 1e-5), strict=True):
+        log = np.log(np.concatenate([np.ravel(x) for x in jax.tree.leaves(layer.crossbar)]))
+        np.testing.assert_allclose([log.mean(), log.std()], [np.log(median), 0.5], atol=0.15)
 
 
 def _toml(folder: Path, **fields: object) -> Path:

@@ -383,7 +383,7 @@ def test_validation_samples_are_held_out_of_the_training_set() -> None:
         ({"learning_rates": (0.1, -0.1)}, "--learning-rates -0.1: must be positive"),
         ({"learning_rates": (0.1, 0.1, 0.1)}, "--learning-rates: 3 given, expected one for each of 2 layers"),
         ({"hidden": (10, 0)}, "--hidden 0: must be positive"),
-        ({"gains": (4.0, 4.0)}, "--gains: 2 given for 1 hidden layers"),
+        ({"gains": (4.0, 4.0)}, "--gains: 2 given, expected one for each of 1 hidden layer"),
         ({"bias_line": float("inf")}, "--bias-line inf: must be finite"),
         ({"trained": ()}, "--trained: names nothing"),
         ({"filters": (0,)}, "--filters 0: must be positive"),

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from mho.constants import ZERO_CELSIUS
 from mho.elements import AntiparallelDiodes, IdealDiode, PiecewiseDiode, TwoTerminal
 from mho.errors import InputError
 from mho.experiments.configuration import AnalogConfiguration
@@ -23,9 +24,24 @@ from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network,
 from mho.ngspice.layered_simulation import Ngspice
 from mho.steady import Auto, Solver
 
+_DIODE_FIELDS = ("saturation_current", "ideality", "diode_bias", "on_resistance", "off_resistance")
 
-def hidden_element(configuration: AnalogConfiguration, nodes: int) -> TwoTerminal | None:
-    """What stands at the nodes of a hidden layer of that many nodes."""
+
+def hidden_elements(configuration: AnalogConfiguration, widths: Sequence[int]) -> list[TwoTerminal | None]:
+    """What stands at the nodes of hidden layers of so many nodes each."""
+    settings = configuration.in_layers(*_DIODE_FIELDS, hidden=True)
+    return [_element(configuration, nodes, *values) for nodes, values in zip(widths, settings, strict=True)]
+
+
+def _element(
+    configuration: AnalogConfiguration,
+    nodes: int,
+    saturation_current: float,
+    ideality: float,
+    bias: float,
+    on_resistance: float,
+    off_resistance: float,
+) -> TwoTerminal | None:
     # Ideal diodes hold the first half at v ≥ 0 and the second half at v ≤ 0 (Scellier 2024, section 4).
     polarity = jnp.where(jnp.arange(nodes) < nodes // 2, 1.0, -1.0)
     if is_own(configuration.element):
@@ -36,17 +52,18 @@ def hidden_element(configuration: AnalogConfiguration, nodes: int) -> TwoTermina
         case "piecewise":
             # They conduct where s·v is above the threshold: the opposite side of the one to hold the node at.
             return PiecewiseDiode(
-                on_resistance=jnp.full(nodes, configuration.on_resistance),
-                off_resistance=jnp.full(nodes, configuration.off_resistance),
-                threshold=jnp.full(nodes, configuration.diode_bias),
+                on_resistance=jnp.full(nodes, on_resistance),
+                off_resistance=jnp.full(nodes, off_resistance),
+                threshold=jnp.full(nodes, bias),
                 polarity=-polarity,
             )
         case "shockley":
             return AntiparallelDiodes.symmetric(
                 nodes,
-                saturation_current=configuration.saturation_current,
-                ideality=configuration.ideality,
-                bias=configuration.diode_bias,
+                saturation_current=saturation_current,
+                ideality=ideality,
+                bias=bias,
+                temperature=ZERO_CELSIUS + configuration.temperature,
             )
         case "linear":
             return None
@@ -77,9 +94,11 @@ def analog_network(
         "lower": configuration.lower,
         "upper": configuration.upper,
         "initial": configuration.initial,
+        "initial_law": configuration.initial_law,
+        "initial_spread": configuration.initial_spread,
     }
     if not configuration.filters:
-        elements = [hidden_element(configuration, nodes) for nodes in configuration.hidden]
+        elements = hidden_elements(configuration, configuration.hidden)
         widths = (features, *configuration.hidden, outputs)
         return layered_network(widths, key, elements=elements, bias_line=configuration.bias_line, **settings)
     if image is None:
@@ -103,7 +122,7 @@ def analog_network(
         key,
         window=configuration.window,
         pooling=configuration.pooling,
-        elements=[hidden_element(configuration, n) for n in (*nodes, *configuration.hidden)],
+        elements=hidden_elements(configuration, (*nodes, *configuration.hidden)),
         **settings,
     )
 
@@ -175,7 +194,7 @@ def analog_learner(
             configuration,
             layer_rates(configuration.learning_rates, network),
             steps_per_epoch,
-            layer_rates(configuration.bias_rates, network) if configuration.bias_rates else None,
+            {kind: layer_rates(rates, network) for kind, rates in configuration.kind_rates.items()},
         ),
         gradient=gradient,
         predict=predict,

@@ -7,6 +7,7 @@ import equinox as eqx
 import numpy as np
 from jax import Array
 
+from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
 from mho.experiments.configuration import (
     CircuitConfiguration,
@@ -62,6 +63,7 @@ def circuit(configuration: UnlayeredConfiguration, features: int, outputs: int) 
         density=configuration.density,
         saturation_current=configuration.saturation_current,
         ideality=configuration.ideality,
+        temperature=ZERO_CELSIUS + configuration.temperature,
         **common,
     )
 

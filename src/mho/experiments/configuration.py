@@ -14,11 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
 from mho.experiments.data_fields import DataFields
 
 _MOST = 2**31
 """What whole numbers must be below: steps are counted in 32 bits."""
+PerLayer = float | tuple[float, ...]
+"""One value for all layers, or one for each."""
 _SINGLE, _DOUBLE = (1e-30, 1e18), (1e-150, 1e150)
 """Between what settings in SI units must be: so that their squares are numbers of float32, of float64."""
 
@@ -53,12 +56,12 @@ class Configuration(DataFields):
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            for number in value if isinstance(value, tuple) else (value,):
+            for number in _each(value):
                 if isinstance(number, int) and not -_MOST < number < _MOST:
                     raise InputError(f"{option(field.name)} {_brief(number)}: must be below {_MOST}")
         super().__post_init__()
-        positive = {name: getattr(self, name) for name in ("epochs", "passes", "batch_size", "decay")}
-        _check_positive(positive | {f"learning_rates[{i}]": rate for i, rate in enumerate(self.learning_rates)})
+        names = ("epochs", "passes", "batch_size", "decay", "learning_rates")
+        _check_positive({name: getattr(self, name) for name in names})
         if not 0 <= self.warm_up < self.epochs:
             raise InputError(f"--warm-up {self.warm_up}: must be at least 0 and less than the {self.epochs} epochs")
         _check_name("optimizer", self.optimizer, OPTIMIZER_NAMES)
@@ -88,7 +91,7 @@ class LayeredConfiguration(Configuration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_positive({f"hidden[{i}]": value for i, value in enumerate(self.hidden)})
+        _check_positive({"hidden": self.hidden})
 
     @property
     def layers(self) -> int:
@@ -154,6 +157,10 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
 
     bias_rates: tuple[float, ...] = ()
     """Learning rate of each layer's bias currents, or one for all; those of the layers if not given."""
+    element_rates: tuple[float, ...] = ()
+    """Learning rate of the elements' parameters in each hidden layer, or one for all; those of the layers if not given."""
+    gain_rates: tuple[float, ...] = ()
+    """Learning rate of the amplifier behind each hidden layer, or one for all; those of the layers if not given."""
     filters: tuple[int, ...] = ()
     """Filters of each convolution before the dense layers, over square images; none if empty."""
     window: int = 3
@@ -166,15 +173,17 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
     network: str | None = None
     """A network of one's own, module:name, called with the numbers of features and outputs and a JAX random key; then the
     fields that shape a network mean nothing."""
-    saturation_current: float = 1e-9
-    """Shockley diodes' saturation current [A]."""
-    ideality: float = 1.0
+    saturation_current: PerLayer = 1e-9
+    """Shockley diodes' saturation current [A]. It and the other diodes' settings: for all hidden layers, or for each."""
+    ideality: PerLayer = 1.0
     """Shockley diodes' ideality factor."""
-    diode_bias: float = 0.0
+    temperature: float = 27.0
+    """Shockley diodes' temperature T [°C]: their thermal voltage is k T/q, 25.9 mV at 27 °C."""
+    diode_bias: PerLayer = 0.0
     """Voltage of the source in series with a Shockley diode, or a piecewise-linear diode's threshold [V]."""
-    on_resistance: float = 1.0
+    on_resistance: PerLayer = 1.0
     """Piecewise-linear diodes' resistance above the threshold [Ω]."""
-    off_resistance: float = 1e6
+    off_resistance: PerLayer = 1e6
     """Piecewise-linear diodes' resistance below the threshold [Ω]."""
     gains: tuple[float, ...] = ()
     """Gain of the bidirectional amplifiers behind each hidden layer, or one for all; none if empty."""
@@ -186,12 +195,17 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
     """Whether every node has a current source."""
     paired_outputs: bool = False
     """Two output nodes a class, whose difference is the prediction."""
-    initial: float = 1.0
-    """Conductances start uniform in ±initial/√rows [S], those below the lower bound at the bound."""
-    lower: float = 1e-7
-    """Smallest conductance [S]."""
-    upper: float = math.inf
-    """Largest conductance [S]."""
+    initial: PerLayer = 1.0
+    """Sets the first conductances [S] of all layers, or of each; see initial_law."""
+    initial_law: Literal["clipped", "uniform", "lognormal"] = "clipped"
+    """First conductances: uniform in ±initial/√rows, those below the lower bound at the bound (clipped); uniform between
+    the lower bound and initial; or lognormal with initial as median, within the bounds."""
+    initial_spread: float = 1.0
+    """Standard deviation of the logarithm of lognormal first conductances."""
+    lower: PerLayer = 1e-7
+    """Smallest conductance [S] of all layers, or of each."""
+    upper: PerLayer = math.inf
+    """Largest conductance [S] of all layers, or of each."""
     trained: tuple[Literal["conductance", "bias", "element", "gain"], ...] = ("conductance", "bias")
     """What learns: conductances, bias currents, parameters of the nodes' elements, amplifier gains."""
     simulator: Literal["mho", "ngspice"] = "mho"
@@ -201,35 +215,21 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_positive({f"filters[{i}]": value for i, value in enumerate(self.filters)})
-        _check_positive({"window": self.window, "pooling": self.pooling})
+        _check_positive({name: getattr(self, name) for name in ("filters", "window", "pooling")})
         _check_range(self, _SINGLE)
         _check_name("element", self.element, ELEMENT_NAMES)
-        _check_positive({f"bias_rates[{i}]": rate for i, rate in enumerate(self.bias_rates)})
-        if len(self.bias_rates) not in (0, 1, self.layers):
-            raise InputError(
-                f"--bias-rates: {len(self.bias_rates)} given, expected one for each of {self.layers} layers, or one for all"
-            )
+        self._check_lengths()
         if self.filters and self.bias_line is not None:
             raise InputError(f"--bias-line {self.bias_line}: convolutions have none; use --bias-currents")
         names = ("saturation_current", "ideality", "on_resistance", "off_resistance", "input_gain", "initial", "lower")
-        positive = {name: getattr(self, name) for name in names}
-        _check_positive(positive | {f"gains[{i}]": value for i, value in enumerate(self.gains)})
+        _check_positive({name: getattr(self, name) for name in (*names, "initial_spread", "gains")})
+        _check_temperature(self.temperature)
         for name in ("diode_bias", "bias_line"):
-            value = getattr(self, name)
-            if value is not None and not math.isfinite(value):
-                raise InputError(f"{option(name)} {value}: must be finite")
-        if not self.upper > self.lower:
-            raise InputError(f"--upper {self.upper}: must be above the lower conductance bound, {self.lower} S")
-        if self.on_resistance > self.off_resistance:
-            raise InputError(f"--on-resistance {self.on_resistance}: must not be above --off-resistance")
-        if self.element == "piecewise" and self.diode_bias < 0:
-            raise InputError(
-                f"--diode-bias {self.diode_bias}: a piecewise-linear diode's threshold must not be negative"
-            )
-        hidden = self.layers - 1
-        if self.network is None and len(self.gains) not in (0, 1, hidden):
-            raise InputError(f"--gains: {len(self.gains)} given for {hidden} hidden layers")
+            for value in _each(getattr(self, name)):
+                if value is not None and not math.isfinite(value):
+                    raise InputError(f"{option(name)} {value}: must be finite")
+        if self.element == "piecewise" and (least := min(_each(self.diode_bias))) < 0:
+            raise InputError(f"--diode-bias {least}: a piecewise-linear diode's threshold must not be negative")
         if self.processes is not None and self.processes < 1:
             raise InputError(f"--processes {self.processes}: must be at least 1")
         if self.simulator == "ngspice":
@@ -238,7 +238,47 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
             if {"element", "gain"} & set(self.trained):
                 raise InputError("--trained: with ngspice conductance and bias alone are trained")
         if self.network is None:
+            self._check_bounds()
             self._check_trained()
+
+    def _check_bounds(self) -> None:
+        for lower, upper, initial in self.in_layers("lower", "upper", "initial"):
+            if not upper > lower:
+                raise InputError(f"--upper {upper}: must be above the lower conductance bound, {lower} S")
+            if self.initial_law != "clipped" and not lower < initial <= upper:
+                raise InputError(f"--initial {initial}: must be within the bounds, {lower} to {upper} S")
+        for on, off in self.in_layers("on_resistance", "off_resistance", hidden=True):
+            if on > off:
+                raise InputError(f"--on-resistance {on}: must not be above --off-resistance")
+
+    def _check_lengths(self) -> None:
+        kinds = ("bias_rates", "element_rates", "gain_rates")
+        _check_positive({name: getattr(self, name) for name in kinds})
+        optional = (*kinds, "gains")
+        of_hidden = ("saturation_current", "ideality", "diode_bias", "on_resistance", "off_resistance")
+        for name in (*optional, "initial", "lower", "upper", *of_hidden):
+            hidden = name in ("element_rates", "gain_rates", "gains", *of_hidden)
+            layers = self.layers - hidden
+            given = getattr(self, name)
+            if not isinstance(given, tuple) or (self.network is not None and name not in kinds):
+                continue
+            if len(given) not in ((0, 1, layers) if name in optional else (1, layers)):
+                what = f"{layers} {'hidden layer' if hidden else 'layer'}{'' if layers == 1 else 's'}"
+                raise InputError(f"{option(name)}: {len(given)} given, expected one for each of {what}, or one for all")
+
+    def in_layers(self, *names: str, hidden: bool = False) -> list[tuple[float, ...]]:
+        """What fields that are of all layers, or of each, are in each one: in those that learn, or in the hidden ones."""
+        layers = self.layers - hidden
+        found = [_each(getattr(self, name)) for name in names]
+        return list(zip(*(given * layers if len(given) == 1 else given for given in found), strict=True))
+
+    @property
+    def kind_rates(self) -> dict[str, tuple[float, ...]]:
+        """Learning rates of the kinds of parameters that have their own, one or one for each layer that learns."""
+        # Behind the last layer stands nothing: any rate will do for it.
+        given = {"bias": self.bias_rates, "element": self.element_rates, "gain": self.gain_rates}
+        inner = {"element", "gain"}
+        return {k: (*r, r[-1]) if k in inner and len(r) > 1 else r for k, r in given.items() if r}
 
     def _check_trained(self) -> None:
         hidden = self.layers > 1
@@ -263,7 +303,7 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
     def layers(self) -> int:
         """Layers that learn: pooling does not. As many as there are rates where a network of one's own tells it later."""
         if self.network is not None:
-            return max(1, len(self.learning_rates), len(self.bias_rates))
+            return max(len(rates) for rates in (self.learning_rates, *self.kind_rates.values()))
         return len(self.filters) + super().layers
 
     @property
@@ -315,6 +355,8 @@ class CircuitConfiguration(UnlayeredConfiguration):
     """Diodes' saturation current [A]."""
     ideality: float = 1.0
     """Diodes' ideality factor."""
+    temperature: float = 27.0
+    """Diodes' temperature T [°C]: their thermal voltage is k T/q, 25.9 mV at 27 °C."""
     input_gain: float = 1.0
     """Volts at a source for an input of 1."""
     bias_line: float | None = None
@@ -326,6 +368,7 @@ class CircuitConfiguration(UnlayeredConfiguration):
         super().__post_init__()
         names = ("nodes", "saturation_current", "ideality", "input_gain", "initial")
         _check_positive({name: getattr(self, name) for name in names})
+        _check_temperature(self.temperature)
         if not 0 < self.density <= 1:
             raise InputError(f"--density {self.density}: must be above 0 and at most 1")
         if self.diodes < 0:
@@ -423,7 +466,7 @@ def option(field: str) -> str:
 def shown(configuration: Configuration, field: str) -> str:
     """A field as the command takes it: `--hidden 100 10`."""
     value = getattr(configuration, field)
-    return " ".join([option(field), *(_short(v) for v in (value if isinstance(value, tuple) else (value,)))])
+    return " ".join([option(field), *map(_short, _each(value))])
 
 
 def _short(value: object) -> str:
@@ -436,7 +479,11 @@ def to_json(configuration: Configuration) -> dict[str, Any]:
     """A configuration as an object for JSON: its kind, then its fields. An infinite bound becomes null."""
     kind = next(name for name, known in KINDS.items() if type(configuration) is known)
     fields = dataclasses.asdict(configuration)
-    return {"kind": kind} | {k: None if v == math.inf else v for k, v in fields.items()}
+    return {"kind": kind} | {k: _without_infinity(v) for k, v in fields.items()}
+
+
+def _without_infinity(value: Any) -> Any:
+    return tuple(map(_without_infinity, value)) if isinstance(value, tuple) else None if value == math.inf else value
 
 
 def from_json(fields: Mapping[str, Any]) -> Configuration:
@@ -453,10 +500,11 @@ def from_json(fields: Mapping[str, Any]) -> Configuration:
     for name in [*expected, *given]:
         if name not in given or name not in expected:
             raise InputError(f"{name}: {'unknown' if name in given else 'missing'}")
-        if name == "upper" and given[name] is None:
-            given[name] = math.inf
         if isinstance(given[name], list):
             given[name] = tuple(given[name])
+        if name == "upper":
+            bounds = tuple(math.inf if bound is None else bound for bound in _each(given[name]))
+            given[name] = bounds if isinstance(given[name], tuple) else bounds[0]
         if not _is_of(given[name], expected[name]):
             raise InputError(f"{name}: {_brief(given[name])} is not of type {expected[name]}")
     return KINDS[kind](**given)
@@ -478,10 +526,20 @@ def _check_name(field: str, name: str, known: tuple[str, ...]) -> None:
         raise InputError(f"{option(field)} {name}: {told}")
 
 
-def _check_positive(values: Mapping[str, float]) -> None:
-    for name, value in values.items():
-        if not (value > 0 and math.isfinite(value)):
-            raise InputError(f"{option(name.split('[')[0])} {value}: must be positive and finite")
+def _check_positive(values: Mapping[str, PerLayer]) -> None:
+    for name, given in values.items():
+        for value in _each(given):
+            if not (value > 0 and math.isfinite(value)):
+                raise InputError(f"{option(name)} {value}: must be positive and finite")
+
+
+def _check_temperature(celsius: float) -> None:
+    if not -ZERO_CELSIUS < celsius < math.inf:
+        raise InputError(f"--temperature {celsius}: must be above absolute zero, {-ZERO_CELSIUS} °C, and finite")
+
+
+def _each(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 _RANGED = (
@@ -498,6 +556,8 @@ _RANGED = (
     "off_resistance",
     "bias_line",
     "diode_bias",
+    "temperature",
+    "initial_spread",
 )
 
 
@@ -507,7 +567,7 @@ def _check_range(configuration: Configuration, allowed: tuple[float, float]) -> 
     precision = "float32" if allowed == _SINGLE else "float64"
     for name in _RANGED:
         value = getattr(configuration, name, None)
-        for number in value if isinstance(value, tuple) else (value,):
+        for number in _each(value):
             if number and math.isfinite(number) and not least <= abs(number) <= most:
                 side = "small" if abs(number) < least else "large"
                 raise InputError(

@@ -1,6 +1,6 @@
 """Rules and optimizers: a configuration becomes the rule that gives a batch's gradient, and what makes a step of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import optax
 
@@ -54,7 +54,7 @@ def configured_optimizer(
     configuration: Configuration,
     rates: Sequence[float] | float,
     steps_per_epoch: int,
-    bias_rates: Sequence[float] | None = None,
+    kind_rates: Mapping[str, Sequence[float]] | None = None,
 ) -> optax.GradientTransformation:
     """A configuration's optimizer, with one learning rate for each layer or one for all.
 
@@ -66,7 +66,7 @@ def configured_optimizer(
     return optimizer(
         configuration.optimizer,
         rates,
-        bias_rates=bias_rates,
+        kind_rates=kind_rates,
         decay=configuration.decay,
         steps_per_epoch=steps_per_epoch,
         cosine_epochs=configuration.epochs if configuration.schedule == "cosine" else None,

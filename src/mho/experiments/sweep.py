@@ -127,7 +127,7 @@ def sweep(
             raise InputError(
                 f"{option(name)} {getattr(configuration, name)}: sweeps set rates and β of mho's own alone"
             )
-    if getattr(configuration, "bias_rates", ()) or configuration.schedule != "constant" or configuration.warm_up:
+    if getattr(configuration, "kind_rates", {}) or configuration.schedule != "constant" or configuration.warm_up:
         raise InputError("sweeps have one rate a layer and no schedule but --decay; run mho train for each setting")
     if isinstance(configuration, AnalogConfiguration):
         if configuration.simulator != "mho":

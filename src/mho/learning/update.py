@@ -1,6 +1,6 @@
 """Updates: a step against the gradient, every parameter kept within what its device can be."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -24,17 +24,27 @@ OPTIMIZERS = {
 """Optax transformations by name, each before its learning rate."""
 
 
-def scale_by_layer(rates: Sequence[Any], bias_rates: Sequence[Any] | None = None) -> optax.GradientTransformation:
-    """Multiply each layer's updates by its own rate, and those of its bias sources by another where that is given."""
+_PARTS = {"bias": "bias", "element": "element", "gain": "amplifier"}
+"""Parts of a layer that the kinds of parameters belong to, beside its conductances."""
+
+
+def scale_by_layer(
+    rates: Sequence[Any], kind_rates: Mapping[str, Sequence[Any]] | None = None
+) -> optax.GradientTransformation:
+    """Multiply each layer's updates by its own rate; those of some kinds of parameters by others, where these are given."""
+
+    def scaled(part: Any, rate: Any) -> Any:
+        return jax.tree.map(lambda u: u * rate, part)
 
     def scale(updates: Any, _: Any = None) -> Any:
         layers = []
-        for rate, bias_rate, layer in zip(rates, bias_rates or rates, updates.layers, strict=True):
-            scaled = jax.tree.map(lambda u, r=rate: u * r, layer)
-            if bias_rates is not None and layer.bias is not None:
-                bias = jax.tree.map(lambda u, r=bias_rate: u * r, layer.bias)
-                scaled = eqx.tree_at(lambda k: k.bias, scaled, bias)
-            layers.append(scaled)
+        for index, (rate, layer) in enumerate(zip(rates, updates.layers, strict=True)):
+            new = scaled(layer, rate)
+            for kind, own in (kind_rates or {}).items():
+                part = getattr(layer, _PARTS[kind])
+                if part is not None:
+                    new = eqx.tree_at(lambda k, n=_PARTS[kind]: getattr(k, n), new, scaled(part, own[index]))
+            layers.append(new)
         return eqx.tree_at(lambda n: n.layers, updates, tuple(layers))
 
     return optax.stateless(scale)
@@ -44,7 +54,7 @@ def optimizer(
     name: str,
     rates: Sequence[float] | float,
     *,
-    bias_rates: Sequence[float] | None = None,
+    kind_rates: Mapping[str, Sequence[float]] | None = None,
     decay: float = 1.0,
     steps_per_epoch: int = 1,
     cosine_epochs: int | None = None,
@@ -55,7 +65,7 @@ def optimizer(
     Args:
         name: one of `OPTIMIZERS`.
         rates: of each layer, or one for all parameters.
-        bias_rates: of each layer's bias sources; those of the layers if None.
+        kind_rates: of each layer's parameters of a kind, "bias", "element" or "gain", that are not to have the layer's.
         decay: factor after each epoch.
         steps_per_epoch: steps that make an epoch.
         cosine_epochs: epochs in which the rates fall to 0 by half a cosine, step by step; None for no such fall.
@@ -70,8 +80,8 @@ def optimizer(
     for rate in [rates] if one else rates:
         if not rate > 0:
             raise InputError(f"learning rate {rate}: must be positive")
-    bias = None if bias_rates is None else [-rate for rate in bias_rates]
-    step = optax.scale(-rates) if one else scale_by_layer([-rate for rate in rates], bias)
+    kinds = {kind: [-rate for rate in own] for kind, own in (kind_rates or {}).items()}
+    step = optax.scale(-rates) if one else scale_by_layer([-rate for rate in rates], kinds)
     stages = [OPTIMIZERS[name](), step]
     if decay != 1.0:
 

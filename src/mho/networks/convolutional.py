@@ -14,7 +14,7 @@ from mho.elements import BidirectionalAmplifier, CurrentSource, ProgrammableResi
 from mho.errors import InputError
 from mho.networks.convolution import ConvolutionCrossbar, MirroredConvolutionCrossbar, Planes, PoolingCrossbar
 from mho.networks.crossbar import Crossbar, DenseCrossbar
-from mho.networks.layered import Layer, LayeredNetwork, random_resistors
+from mho.networks.layered import Layer, LayeredNetwork, PerLayer, layers_conductances, random_resistors
 
 
 def image_planes(image: Sequence[int], filters: Sequence[int], window: int, pooling: int) -> list[Planes]:
@@ -57,9 +57,11 @@ def convolutional_network(
     input_gain: float = 1.0,
     bias_currents: bool = True,
     paired_outputs: bool = False,
-    lower: float = 1e-7,
-    upper: float = float("inf"),
-    initial: float = 1.0,
+    lower: PerLayer = 1e-7,
+    upper: PerLayer = float("inf"),
+    initial: PerLayer = 1.0,
+    initial_law: str = "clipped",
+    initial_spread: float = 1.0,
 ) -> LayeredNetwork:
     """A convolutional network with random conductances.
 
@@ -77,9 +79,11 @@ def convolutional_network(
         input_gain: volts at a source for an input of 1.
         bias_currents: whether a trainable current source, at first 0 A, stands at every node that does not pool.
         paired_outputs: two output nodes a class.
-        lower: smallest conductance [S].
+        lower: smallest conductance [S] of all layers, or of each that learns; so are the next two.
         upper: largest conductance [S].
-        initial: sets the conductances at the start; see `random_resistors`.
+        initial: sets the conductances at the start [S]; see `Conductances`, as for the next two.
+        initial_law: clipped, uniform or lognormal.
+        initial_spread: of the lognormal law.
 
     Raises:
         InputError: if filters, widths, windows, elements and gains do not fit together, or a bound is not positive.
@@ -93,9 +97,10 @@ def convolutional_network(
         if len(given) != hidden:
             raise InputError(f"{len(given)} {name} for {hidden} hidden layers: one for each is needed")
     keys = iter(jax.random.split(key, 2 * hidden + 2))
+    conductances = layers_conductances(hidden + 1, lower, upper, initial, initial_law, initial_spread)
 
-    def resistors(shape: tuple[int, ...], rows: int) -> ProgrammableResistor:
-        return random_resistors(next(keys), shape, rows, initial=initial, lower=lower, upper=upper)
+    def resistors(shape: tuple[int, ...], rows: int, layer: int) -> ProgrammableResistor:
+        return random_resistors(next(keys), shape, rows, conductances[layer])
 
     layers: list[Layer] = []
 
@@ -114,15 +119,15 @@ def convolutional_network(
         planes = next(under)
         shape, rows = (count, planes.channels, window, window), planes.channels * window**2
         if index == 0:
-            first = (resistors(shape, 2 * rows), resistors(shape, 2 * rows))
+            first = (resistors(shape, 2 * rows, 0), resistors(shape, 2 * rows, 0))
             add(MirroredConvolutionCrossbar(*first, planes), elements[index], gains[index])
         else:
-            add(ConvolutionCrossbar(resistors(shape, rows), planes), elements[index], gains[index])
+            add(ConvolutionCrossbar(resistors(shape, rows, index), planes), elements[index], gains[index])
         if pooling > 1:
             layers.append(Layer(PoolingCrossbar(next(under), pooling_conductance)))
     for index, width in enumerate(widths, len(filters)):
         rows, last = layers[-1].crossbar.shape[1], index == hidden
         columns = width * (2 if last and paired_outputs else 1)
-        crossbar = DenseCrossbar(resistors((rows, columns), rows))
+        crossbar = DenseCrossbar(resistors((rows, columns), rows, index))
         add(crossbar, None if last else elements[index], None if last else gains[index])
     return LayeredNetwork(tuple(layers), input_gain, None, paired_outputs)

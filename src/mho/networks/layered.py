@@ -9,7 +9,7 @@ Kendall et al. (antiparallel diodes, amplifiers, paired outputs) and the deep re
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -202,22 +202,67 @@ class LayeredNetwork(Network):
         return result
 
 
+_LAWS = ("clipped", "uniform", "lognormal")
+PerLayer = float | Sequence[float]
+"""One value for all layers, or one for each."""
 _DRAWN_AT_ONCE = 2**22
 """Conductances up to which they are drawn at once, which takes four times their memory; beyond, a row at a time."""
 
 
-def random_resistors(
-    key: Array, shape: tuple[int, ...], rows: int, *, initial: float, lower: float, upper: float
-) -> ProgrammableResistor:
-    """Conductances before training: uniform in ±`initial`/√rows [S], those below `lower` at `lower`.
+class Conductances(NamedTuple):
+    """Bounds of a layer's conductances, and what they are before training."""
 
-    The initialisation of the published deep resistive networks (Scellier 2024); `rows` is the number of resistors at a
-    column.
+    lower: float
+    """Smallest [S]."""
+    upper: float
+    """Largest [S]."""
+    initial: float
+    """Sets the first ones [S], see `law`."""
+    law: str
+    """`clipped`: uniform in ±`initial`/√rows, those below `lower` at `lower`, the initialisation of the published deep
+    resistive networks (Scellier 2024), rows being the resistors at a column; `uniform`: between `lower` and `initial`;
+    `lognormal`: of the median `initial`, within the bounds."""
+    spread: float
+    """Standard deviation of ln g where the law is lognormal."""
+
+
+def layers_conductances(
+    layers: int, lower: PerLayer, upper: PerLayer, initial: PerLayer, law: str, spread: float
+) -> list[Conductances]:
+    """Those of each layer that learns.
+
+    Raises:
+        InputError: for values of another number, or an unknown law.
     """
+    if law not in _LAWS:
+        raise InputError(f"initial_law {law!r}: must be one of {', '.join(_LAWS)}")
+    each = []
+    for name, given in (("lower", lower), ("upper", upper), ("initial", initial)):
+        values = [given] * layers if isinstance(given, int | float) else list(given)
+        if len(values) == 1:
+            values *= layers
+        if len(values) != layers:
+            raise InputError(
+                f"{name}: {len(values)} given for {layers} layers: one for each, or one for all, is needed"
+            )
+        each.append(values)
+    return [Conductances(least, most, first, law, spread) for least, most, first in zip(*each, strict=True)]
+
+
+def random_resistors(key: Array, shape: tuple[int, ...], rows: int, given: Conductances) -> ProgrammableResistor:
+    """Conductances before training; `rows` is the number of resistors at a column."""
+    lower, upper, initial = given.lower, given.upper, given.initial
     spread = initial / rows**0.5
 
     def drawn(key: Array, shape: tuple[int, ...]) -> Array:
-        return jnp.clip(jax.random.uniform(key, shape, minval=-spread, maxval=spread), lower, upper)
+        match given.law:
+            case "uniform":
+                values = jax.random.uniform(key, shape, minval=lower, maxval=initial)
+            case "lognormal":
+                values = initial * jnp.exp(given.spread * jax.random.normal(key, shape))
+            case _:
+                values = jax.random.uniform(key, shape, minval=-spread, maxval=spread)
+        return jnp.clip(values, lower, upper)
 
     if math.prod(shape) <= _DRAWN_AT_ONCE:
         return ProgrammableResistor(drawn(key, shape), lower, upper)
@@ -235,9 +280,11 @@ def layered_network(
     bias_line: float | None = None,
     bias_currents: bool = True,
     paired_outputs: bool = False,
-    lower: float = 1e-7,
-    upper: float = float("inf"),
-    initial: float = 1.0,
+    lower: PerLayer = 1e-7,
+    upper: PerLayer = float("inf"),
+    initial: PerLayer = 1.0,
+    initial_law: str = "clipped",
+    initial_spread: float = 1.0,
 ) -> LayeredNetwork:
     """A layered network with random conductances.
 
@@ -250,9 +297,11 @@ def layered_network(
         bias_line: voltage of the constant pair of sources [V], or None.
         bias_currents: whether a trainable current source, at first 0 A, stands at every node.
         paired_outputs: two output nodes a class.
-        lower: smallest conductance [S].
+        lower: smallest conductance [S] of all layers, or of each that learns; so are the next two.
         upper: largest conductance [S].
-        initial: sets the conductances at the start; see `random_resistors`.
+        initial: sets the conductances at the start [S]; see `Conductances`, as for the next two.
+        initial_law: clipped, uniform or lognormal.
+        initial_spread: of the lognormal law.
 
     Raises:
         InputError: if widths, elements and gains do not fit together, or a bound is not positive.
@@ -272,14 +321,15 @@ def layered_network(
     nodes = [*widths[1:-1], widths[-1] * (2 if paired_outputs else 1)]
     rows = [2 * pairs, *nodes[:-1]]
     keys = jax.random.split(key, len(nodes))
+    conductances = layers_conductances(len(nodes), lower, upper, initial, initial_law, initial_spread)
 
     layers = []
     for index, (n, m, layer_key) in enumerate(zip(rows, nodes, keys, strict=True)):
-        resistors = random_resistors(layer_key, (n, m), n, initial=initial, lower=lower, upper=upper)
+        resistors = random_resistors(layer_key, (n, m), n, conductances[index])
         if index == 0:
             # In one compiled step: one copy, where a reshaping and a transposition would make two.
             both = jax.jit(lambda g, shape=(2, pairs, m): g.reshape(shape).swapaxes(0, 1))(resistors.conductance)
-            crossbar: Crossbar = MirroredCrossbar(ProgrammableResistor(both, lower, upper))
+            crossbar: Crossbar = MirroredCrossbar(ProgrammableResistor(both, resistors.lower, resistors.upper))
         else:
             crossbar = DenseCrossbar(resistors)
         last = index == hidden

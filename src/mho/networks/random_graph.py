@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mho.constants import ROOM_TEMPERATURE
 from mho.elements import ShockleyDiode
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
@@ -23,6 +24,7 @@ def random_graph(
     bias_line: float | None = 1.0,
     saturation_current: float = 1e-6,
     ideality: float = 1.0,
+    temperature: float = ROOM_TEMPERATURE,
 ) -> Circuit:
     """Sources at ±x and at ± a constant, hidden nodes and pairs of output nodes, joined at random.
 
@@ -43,6 +45,7 @@ def random_graph(
         bias_line: voltage of the constant pair of sources [V], or None.
         saturation_current: the diodes' [A].
         ideality: the diodes'.
+        temperature: the diodes' [K].
 
     Raises:
         InputError: where there is nothing to join, or the first conductances would not be within their bounds.
@@ -79,7 +82,7 @@ def random_graph(
     if diodes:
         ends = [random.choice([*inner, "0"], 2, replace=False) for _ in range(diodes)]
         parameters = (np.full(diodes, saturation_current), np.full(diodes, ideality), np.zeros(diodes), np.ones(diodes))
-        diode = ShockleyDiode(*parameters)  # pyright: ignore[reportArgumentType]
+        diode = ShockleyDiode(*parameters, temperature)  # pyright: ignore[reportArgumentType]
         builder.add_elements([str(a) for a, _ in ends], [str(b) for _, b in ends], diode, name="diodes")
     builder.set_outputs(plus, references=minus)
     return builder.build()
