@@ -16,6 +16,7 @@ import numpy as np
 from mho.errors import InputError
 from mho.experiments.atomic_file import write_atomically
 from mho.experiments.checkpoint_names import checkpoint_name, checkpoints
+from mho.experiments.data.form import DataForm
 from mho.experiments.record import Metrics, check_record
 
 _KEPT = 2
@@ -100,7 +101,7 @@ def read_checkpoint(path: Path) -> Stored:
     try:
         bookmark = Bookmark(**json.loads(str(arrays.pop("about"))))
         _check(bookmark)
-    except (TypeError, ValueError, RecursionError) as problem:
+    except (InputError, TypeError, ValueError, RecursionError) as problem:
         raise InputError(f"{path}: not a checkpoint that this version of mho wrote: {problem}") from problem
     return Stored(path, bookmark, arrays)
 
@@ -121,6 +122,8 @@ def _check(bookmark: Bookmark) -> None:
         raise ValueError("seconds is no duration")
     if not isinstance(bookmark.configuration, dict) or not isinstance(bookmark.data, dict):
         raise ValueError("configuration or data is no object")
+    if bookmark.data:
+        DataForm.from_json(bookmark.data)
     if not isinstance(bookmark.metrics, list) or len(bookmark.metrics) != bookmark.epochs_done:
         raise ValueError("metrics is not a record an epoch")
     for number, record in enumerate(bookmark.metrics, start=1):

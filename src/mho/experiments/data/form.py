@@ -74,4 +74,4 @@ class DataForm:
                 given[name] = Scaling(*(tuple(map(float, given[name][part])) for part in ("offset", "unit")))
             return cls(**given)
         except (AttributeError, KeyError, TypeError, ValueError) as problem:
-            raise InputError(f"the form of the data is not one that this version of mho wrote: {problem}") from problem
+            raise InputError(f"data is no form of a data set: {problem}") from problem
