@@ -11,6 +11,8 @@ import mho
 from mho import Curve, MeasuredElement, fit_element, read_curve
 from mho.elements import JunctionDiode, SinhConductor
 from mho.experiments.curves import curve_text, parse_curve
+from mho.ngspice.simulator import operating_point
+from referee import require_ngspice
 
 GAUSS = np.polynomial.legendre.leggauss(3)
 """Exact for polynomials of degree 5."""
@@ -122,3 +124,20 @@ def test_fits_find_the_parameters_within_their_errors() -> None:
                 assert noise == 0.0 or fitted.errors[name] < 0.2 * value
     with pytest.raises(mho.InputError, match="the largest current is not at a positive voltage"):
         fit_element(Curve((-1.0, 0.0, 1.0, 2.0), (-5.0, 0.0, 1.0, 2.0)))
+
+
+def test_a_circuit_with_measured_elements_is_ngspice_s() -> None:
+    require_ngspice()
+    v = np.linspace(-1.0, 0.7, 40)
+    curve = Curve(tuple(v), tuple(1e-9 * np.expm1(v / 0.03)))
+    builder = mho.CircuitBuilder()
+    builder.add_voltage_source("in", 0, 3.0, name="vin")
+    builder.add_resistors(["in", "a", "b"], ["a", "b", 0], [1e-3, 2e-3, 1e-4])
+    both_ways = MeasuredElement(curve, np.array([1.0, 2.0, 0.5]), np.array([1.0, -1.0, 1.0]))  # type: ignore[arg-type]
+    builder.add_elements(["a", "b", "b"], [0, "a", 0], both_ways, name="diodes")
+    circuit = builder.build()
+    found = mho.solve(circuit)
+    assert found.residual <= 1e-12
+    point = operating_point(mho.write_netlist(circuit), gmin=1e-18)
+    for k in range(1, circuit.nodes):
+        assert point.voltages[circuit.node_names[k]] == pytest.approx(float(found.voltages[k]), abs=1e-9)

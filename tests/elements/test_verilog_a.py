@@ -8,19 +8,21 @@ import pytest
 from scipy.integrate import quad
 
 import mho
+from mho.constants import BOLTZMANN, ELEMENTARY_CHARGE, ROOM_TEMPERATURE
+from mho.elements.shockley_diode import thermal_voltage
 from mho.ngspice.simulator import operating_point
 from referee import require_ngspice
 
 pytest.importorskip("openvaf_py")
 
-DIODE = """`include "disciplines.vams"
+DIODE = f"""`include "disciplines.vams"
 module junction(a, c);
   inout a, c; electrical a, c;
   parameter real is = 1e-12 from (0:inf);
   parameter real n = 1.2 from (0:10);
   real x;
   analog begin
-    x = V(a,c)/(n*8.6173303e-5*$temperature);
+    x = V(a,c)/(n*{BOLTZMANN / ELEMENTARY_CHARGE!r}*$temperature);
     I(a,c) <+ is*(limexp(x) - 1) + ddt(1e-12*V(a,c));
   end
 endmodule
@@ -30,7 +32,7 @@ module gap(p, n);
   inout p, n; electrical p, n;
   parameter real alpha = 2e-4;
   parameter integer order = 2;
-  analog I(n,p) <+ alpha*sinh(3*V(n,p)) + (V(p,n) > 0.2 && order > 1 ? EXTRA : 0);
+  analog I(n,p) <+ alpha*sinh(3*V(n,p)) + (V(p,n) > 0.2 && order > 1 ? `EXTRA : 0);
 endmodule
 """
 LAW = """`include "disciplines.vams"
@@ -47,7 +49,7 @@ def written(folder: Path, text: str, name: str = "module.va") -> Path:
 def test_laws_are_the_formulas_and_ngspice_s(tmp_path: Path) -> None:
     require_ngspice()
     v = np.linspace(-0.5, 0.7, 49)
-    scale = 1.2 * 8.6173303e-5 * 300.15
+    scale = 1.2 * thermal_voltage(ROOM_TEMPERATURE)
     expected = {
         DIODE: (1e-12 * np.expm1(v / scale), 1e-12 * np.exp(v / scale) / scale),
         SINH: (

@@ -1,0 +1,74 @@
+"""Devices of a measured curve and of a Verilog-A module train, are kept with the run and exported."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mho.command import main
+from mho.experiments.configuration import AnalogConfiguration
+from mho.experiments.data import load_dataset
+from mho.experiments.export import node_voltages
+from mho.experiments.prediction import load
+from mho.ngspice.simulator import operating_point
+from referee import require_ngspice
+
+MODULE = """`include "disciplines.vams"
+module diode(a, c);
+  inout a, c; electrical a, c;
+  parameter real is = 1e-9;
+  analog I(a,c) <+ is*(limexp(V(a,c)/0.03) - 1);
+endmodule
+"""
+
+
+@pytest.mark.parametrize("element", ["measured", "veriloga"])
+def test_a_device_of_one_s_own_learns_and_is_exported(
+    element: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    require_ngspice()
+    monkeypatch.chdir(tmp_path)
+    if element == "measured":
+        device, option = Path("diode.csv"), "--curve"
+        volts = np.concatenate([[-2.0, -0.5], np.linspace(-0.1, 0.7, 33)])
+        device.write_text("v,i\n" + "".join(f"{v!r},{1e-9 * np.expm1(v / 0.03)!r}\n" for v in volts.tolist()))
+    else:
+        pytest.importorskip("openvaf_py")
+        device, option = Path("diode.va"), "--module"
+        device.write_text(MODULE)
+    assert (
+        main(["train", "drn-digits", "--element", element, option, str(device), "--epochs", "2", "--out", "run"]) == 0
+    )
+    device.unlink()
+    run = load("run")
+    assert run.metrics[-1]["test_error"] < 0.15 and run.metrics[-1]["above_tolerance"] == 0
+    assert main(["export", "run", "--sample", "3", "-o", "run.cir"]) == 0
+    capsys.readouterr()
+    assert main(["solve", "run.cir", "--json"]) == 0
+    solved = json.loads(capsys.readouterr().out)["nodes"]
+    data = load_dataset("digits")
+    expected = node_voltages(run.network, np.asarray(data.test_inputs[3:4], np.float64) * data.scale, None)
+    spice = operating_point(Path("run.cir").read_text(), gmin=1e-18).voltages
+    for name, volts in expected.items():
+        assert solved[name] == pytest.approx(volts, abs=1e-6) and spice[name] == pytest.approx(volts, abs=1e-6)
+
+
+def test_a_configuration_keeps_the_curve_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "c.csv").write_text("v,i\n0,0\n1,0.5\n")
+    made = AnalogConfiguration(dataset="digits", element="measured", curve=str(tmp_path / "c.csv"))
+    assert made.curve == "v,i\n0.0,0.0\n1.0,0.5\n"
+    (tmp_path / "mine.toml").write_text('kind = "analog"\ndataset = "digits"\nelement = "measured"\ncurve = "c.csv"\n')
+    assert main(["show", str(tmp_path / "mine.toml")]) == 0
+    shown = capsys.readouterr().out
+    (tmp_path / "elsewhere.toml").write_text(shown)
+    (tmp_path / "c.csv").write_text("v,i\n0,0\n1,-0.5\n")
+    assert main(["show", str(tmp_path / "elsewhere.toml")]) == 0 and capsys.readouterr().out == shown
+    for arguments, message in (
+        (["show", str(tmp_path / "mine.toml")], f"mine.toml: {tmp_path / 'c.csv'}:3: -0.5 A after 0 A"),
+        (["train", "drn-digits", "--element", "measured"], "--element measured: needs --curve FILE.csv"),
+        (["train", "drn-digits", "--element", "veriloga"], "--element veriloga: needs --module FILE.va"),
+    ):
+        assert main(arguments) == 2
+        said = capsys.readouterr().err
+        assert message in said and said.count("\n") == 1
