@@ -1,15 +1,18 @@
-"""Devices of a measured curve and of a Verilog-A module train, are kept with the run and exported."""
+"""Devices of a measured curve or a Verilog-A module: they learn, are kept with the run, and are exported."""
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mho.command import main
+from mho.experiments.analog import analog_network
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.data import load_dataset
-from mho.experiments.export import node_voltages
+from mho.experiments.export import network_netlist, node_voltages
 from mho.experiments.prediction import load
 from mho.ngspice.simulator import operating_point
 from referee import require_ngspice
@@ -23,33 +26,40 @@ endmodule
 """
 
 
-@pytest.mark.parametrize("element", ["measured", "veriloga"])
-def test_a_device_of_one_s_own_learns_and_is_exported(
-    element: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_measured_device_learns_and_is_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    require_ngspice()
     monkeypatch.chdir(tmp_path)
-    if element == "measured":
-        device, option = Path("diode.csv"), "--curve"
-        volts = np.concatenate([[-2.0, -0.5], np.linspace(-0.1, 0.7, 33)])
-        device.write_text("v,i\n" + "".join(f"{v!r},{1e-9 * np.expm1(v / 0.03)!r}\n" for v in volts.tolist()))
-    else:
-        pytest.importorskip("openvaf_py")
-        device, option = Path("diode.va"), "--module"
-        device.write_text(MODULE)
-    assert (
-        main(["train", "drn-digits", "--element", element, option, str(device), "--epochs", "2", "--out", "run"]) == 0
-    )
-    device.unlink()
+    volts = np.concatenate([[-2.0, -0.5], np.linspace(-0.1, 0.7, 33)])
+    rows = (f"{v!r},{1e-9 * math.expm1(v / 0.03)!r}\n" for v in volts.tolist())
+    Path("diode.csv").write_text("v,i\n" + "".join(rows))
+    options = ["--element", "measured", "--curve", "diode.csv", "--epochs", "1"]
+    assert main(["train", "drn-digits", *options, "--out", "run"]) == 0
+    Path("diode.csv").unlink()
     run = load("run")
-    assert run.metrics[-1]["test_error"] < 0.15 and run.metrics[-1]["above_tolerance"] == 0
+    assert run.metrics[-1]["test_error"] < 0.2 and run.metrics[-1]["above_tolerance"] == 0
     assert main(["export", "run", "--sample", "3", "-o", "run.cir"]) == 0
+    check_netlist(Path("run.cir"), run.network, capsys)
+
+
+def test_a_verilog_a_device_s_network_is_its_netlist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("openvaf_py")
+    (tmp_path / "diode.va").write_text(MODULE)
+    made = AnalogConfiguration(dataset="digits", element="veriloga", module=str(tmp_path / "diode.va"), hidden=(4,))
+    network = analog_network(made, 64, 10)
+    (tmp_path / "run.cir").write_text(network_netlist(made, network, load_dataset("digits"), sample=3))
+    check_netlist(tmp_path / "run.cir", network, capsys)
+
+
+def check_netlist(netlist: Path, network: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Sample 3 in mho's own voltages, those that `mho solve` finds in the netlist, and ngspice's."""
+    require_ngspice()
     capsys.readouterr()
-    assert main(["solve", "run.cir", "--json"]) == 0
+    assert main(["solve", str(netlist), "--json"]) == 0
     solved = json.loads(capsys.readouterr().out)["nodes"]
     data = load_dataset("digits")
-    expected = node_voltages(run.network, np.asarray(data.test_inputs[3:4], np.float64) * data.scale, None)
-    spice = operating_point(Path("run.cir").read_text(), gmin=1e-18).voltages
+    expected = node_voltages(network, np.asarray(data.test_inputs[3:4], np.float64) * data.scale, None)
+    spice = operating_point(netlist.read_text(), gmin=1e-18).voltages
     for name, volts in expected.items():
         assert solved[name] == pytest.approx(volts, abs=1e-6) and spice[name] == pytest.approx(volts, abs=1e-6)
 

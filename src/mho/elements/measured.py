@@ -1,9 +1,9 @@
 """Elements of a measured current-voltage curve."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -53,16 +53,20 @@ class Curve:
             raise InputError(f"point {fault[0] + 1} of a curve: {fault[1]}")
 
 
+_FEW = 64
+"""Knots up to which comparing with all of them is faster than bisection."""
+
+
 class _Pieces(NamedTuple):
     """A law piece by piece: c₀ + c₁·t + c₂·t² + c₃·t³ with t = (v − base)/width; one more than there are knots."""
 
-    base: np.ndarray
-    width: np.ndarray
-    c0: np.ndarray
-    c1: np.ndarray
-    c2: np.ndarray
-    c3: np.ndarray
-    content: np.ndarray
+    base: Values
+    width: Values
+    c0: Values
+    c1: Values
+    c2: Values
+    c3: Values
+    content: Values
     """Co-content at the base [W]."""
 
 
@@ -127,9 +131,8 @@ class MeasuredElement(TwoTerminal):
         """The pieces that s·v lies in, t there, and their numbers."""
         u = self.polarity * voltage
         pieces = _cast(_pieces(self.curve), voltage.dtype)
-        knots = pieces.base[1:]
         xp = namespace(u)
-        place = _reached(lambda k: u >= xp.asarray(knots)[k], len(knots), xp.zeros_like(u, np.int32), xp)
+        place = _place(pieces, xp.ones_like(u), xp.zeros_like(u), u, xp)
         found = _Pieces(*(xp.asarray(column)[place] for column in pieces))
         return found, (u - found.base) / found.width, place
 
@@ -170,15 +173,12 @@ class MeasuredElement(TwoTerminal):
         return xp.where(place == reached, self.area * self.polarity * near, far)
 
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
-        """The piece by bisection over the knots, then its cubic's root, by Newton's method within the piece."""
+        """The piece that the root lies in, then its cubic's root, by Newton's method within the piece."""
         pieces = _cast(_pieces(self.curve), current.dtype)
-        columns = _Pieces(*(jnp.asarray(column) for column in pieces))
         wanted = self.polarity * current
         g, a = jnp.broadcast_arrays(conductance + 0.0 * wanted, self.area + 0.0 * wanted)
-        knots, at_knots = columns.base[1:], columns.c0[1:]
-        count = knots.shape[0]
-        place = _reached(lambda k: g * knots[k] + a * at_knots[k] <= wanted, count, jnp.zeros_like(g, jnp.int32), jnp)
-        p = _Pieces(*(column[place] for column in columns))
+        place = _place(pieces, g, a, wanted, jnp)
+        p = _Pieces(*(jnp.asarray(column)[place] for column in pieces))
         left = wanted - (g * p.base + a * p.c0)
         linear, square, cube = g * p.width + a * p.c1, a * p.c2, a * p.c3
         straight = left / linear
@@ -188,7 +188,7 @@ class MeasuredElement(TwoTerminal):
                 linear + t * (2.0 * square + 3.0 * t * cube),
             ),
             jnp.where(place == 0, straight, 0.0),
-            jnp.where(place == 0, 0.0, jnp.where(place == count, straight, 1.0)),
+            jnp.where(place == 0, 0.0, jnp.where(place == len(pieces.base) - 1, straight, 1.0)),
             (self.polarity * start - p.base) / p.width,
         )
         return self.polarity * (p.base + t * p.width)
@@ -224,10 +224,17 @@ def _cast(pieces: _Pieces, dtype: np.dtype) -> _Pieces:
     return _Pieces(*(column.astype(dtype) for column in pieces))
 
 
-def _reached(reached: Callable[[Values], Values], count: int, place: Values, xp: object) -> Values:
-    """How many of `count` knots are reached, elementwise, where those that are come first; by bisection, unrolled."""
+def _place(pieces: _Pieces, conductance: Values, area: Values, current: Values, xp: Any) -> Values:
+    """The piece that the root of g·v + a·f(v) = current lies in: at how many knots that is not above the current."""
+    knots, at_knots = xp.asarray(pieces.base[1:]), xp.asarray(pieces.c0[1:])
+    count = len(knots)
+    if count <= _FEW:
+        reached = conductance[..., None] * knots + area[..., None] * at_knots <= current[..., None]
+        return xp.sum(reached, -1, dtype=np.int32)
+    place = xp.zeros_like(current, np.int32)
     for power in reversed(range(count.bit_length())):
         tried = place + 2**power
-        there = (tried <= count) & reached(xp.minimum(tried, count) - 1)  # type: ignore[attr-defined]
-        place = xp.where(there, tried, place)  # type: ignore[attr-defined]
+        knot = xp.minimum(tried, count) - 1
+        there = (tried <= count) & (conductance * knots[knot] + area * at_knots[knot] <= current)
+        place = xp.where(there, tried, place)
     return place
