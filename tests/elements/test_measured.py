@@ -56,6 +56,7 @@ def test_law_passes_through_the_points_and_is_the_slope_of_the_co_content(
     # Outside it is straight.
     outside = polarity * np.array([v[-1] + 1.0, v[-1] + 2.0, v[0] - 2.0, v[0] - 1.0])
     assert np.diff(element.slope(outside))[::2] == pytest.approx(0.0)
+    np.testing.assert_allclose(element.beyond(np.append(outside, polarity * v)), [1, 2, 2, 1, *(0 * v)], atol=1e-12)
     assert parse_curve(curve_text(curve)) == curve
 
 

@@ -30,7 +30,7 @@ def test_a_measured_device_learns_and_is_exported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    volts = np.concatenate([[-2.0, -0.5], np.linspace(-0.1, 0.7, 33)])
+    volts = np.concatenate([[-2.0, -0.5], np.linspace(-0.1, 0.6, 29)])
     rows = (f"{v!r},{1e-9 * math.expm1(v / 0.03)!r}\n" for v in volts.tolist())
     Path("diode.csv").write_text("v,i\n" + "".join(rows))
     options = ["--element", "measured", "--curve", "diode.csv", "--epochs", "1"]
@@ -38,6 +38,7 @@ def test_a_measured_device_learns_and_is_exported(
     Path("diode.csv").unlink()
     run = load("run")
     assert run.metrics[-1]["test_error"] < 0.2 and run.metrics[-1]["above_tolerance"] == 0
+    assert "beyond the measured curve" in run.metrics[-1]["warnings"][0]
     assert main(["export", "run", "--sample", "3", "-o", "run.cir"]) == 0
     check_netlist(Path("run.cir"), run.network, capsys)
 

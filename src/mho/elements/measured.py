@@ -156,6 +156,11 @@ class MeasuredElement(TwoTerminal):
         p, t, _ = self._located(voltage)
         return self.area * self.polarity * (p.c0 + t * (p.c1 + t * (p.c2 + t * p.c3))), self._slope(p, t)
 
+    def beyond(self, voltage: Array) -> Array:
+        """The distance from the first or the last point, where the law goes on straight."""
+        xp, u = namespace(voltage, self.polarity), self.polarity * voltage
+        return xp.maximum(xp.maximum(self.curve.voltage[0] - u, u - self.curve.voltage[-1]), 0.0)
+
     def co_content(self, voltage: Array) -> Array:
         """The quartic that the voltage lies in."""
         p, t, _ = self._located(voltage)
