@@ -266,6 +266,7 @@ def _residuals(network: Any, phase: Phase) -> np.ndarray:
 
 
 def _beyond(network: Any, phase: Phase) -> float:
+    met: list[tuple[Any, Any]]
     if isinstance(network, Circuit):
         drops = [phase.voltages[:, b.first] - phase.voltages[:, b.second] for b in network.branches]
         met = list(zip((b.element for b in network.branches), drops, strict=True))
