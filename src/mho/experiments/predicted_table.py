@@ -26,12 +26,7 @@ from mho.experiments.error import error_scale, sample_errors
 from mho.experiments.export import held_sample, held_set, node_voltages
 from mho.experiments.prediction import Run, load, predict
 from mho.experiments.training import run_data
-from mho.networks import Circuit
 from mho.precision import double
-from mho.steady import Auto
-
-_RTOL, _STEPS = 1e-10, 1000
-"""Of circuits that have an energy, which settle many samples at a time so; others are solved one by one."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +55,7 @@ def predicted_table(run: Path, path: Path, *, scores: bool = False) -> Predicted
         MhoError: if a sample has no operating point.
     """
     trained = load(run)
-    form, unit = trained.form, trained.target_voltage
-    if form is None:
-        raise InputError(f"{run}: does not tell what data it was trained on: it was begun by an earlier version of mho")
+    form, unit = _known(run, trained.form), trained.target_voltage
     table, samples, files = _read(path, form, trained.configuration)
     volts = _predictions(trained, samples.inputs)
     added: list[tuple[str, Sequence[Any]]] = []
@@ -77,6 +70,12 @@ def predicted_table(run: Path, path: Path, *, scores: bool = False) -> Predicted
         added += [(f"volts_{name}", _numbers(volts[:, k])) for k, name in enumerate(labels)]
     text = _with_columns(table, added) if table is not None else _listed(files, added)
     return PredictedTable(text, len(volts), _error(samples, form, volts, unit))
+
+
+def _known(run: Path, form: DataForm | None) -> DataForm:
+    if form is None:
+        raise InputError(f"{run}: does not tell what data it was trained on: it was begun by an earlier version of mho")
+    return form
 
 
 def _read(
@@ -127,16 +126,22 @@ def _predictions(run: Run, inputs: np.ndarray) -> np.ndarray:
     network, form = run.network, run.form
     if isinstance(network, Perceptron) and form is not None:
         return np.asarray(double(Perceptron.__call__)(network, form.inputs(inputs)))  # type: ignore[arg-type]
-    solver = Auto(_RTOL, _STEPS) if isinstance(network, Circuit) and network.ties is not None else None
-    return predict(run, inputs, solver=solver)
+    return predict(run, inputs)
+
+
+def _expected(samples: Samples, form: DataForm) -> np.ndarray | None:
+    """What is to be predicted, as training takes it; None where that is not known."""
+    if samples.targets is None:
+        return None
+    if form.classes is not None:
+        return encoded(samples, form.labels)
+    return form.target_scaling.apply(encoded(samples, None))
 
 
 def _error(samples: Samples, form: DataForm, volts: np.ndarray, unit: float) -> float | None:
-    if samples.targets is None:
+    expected = _expected(samples, form)
+    if expected is None:
         return None
-    expected = encoded(samples, form.labels if form.classes is not None else None)
-    if form.classes is None:
-        expected = form.target_scaling.apply(expected)
     scale = error_scale(expected)
     if scale == 0.0:
         return None
@@ -173,43 +178,59 @@ def _csv(header: Sequence[str] | None, rows: Iterable[Sequence[Any]], delimiter:
 
 @dataclass(frozen=True)
 class PredictedSample:
-    """One sample of a run's test set."""
+    """One sample, of a file or of a run's test set."""
 
-    part: str
-    """"test", or "training" where the run is tested on the samples that it trains on."""
+    origin: str
+    """The file; or "test", or "training" where the run is tested on the samples that it trains on."""
     prediction: str | list[float]
     """In the data's own terms."""
-    expected: str | list[float]
+    expected: str | list[float] | None
+    """None where that is not known."""
     nodes: dict[str, float]
     """Voltages [V] by the names of the nodes in an exported netlist."""
 
 
-def predicted_sample(run: Path, sample: int) -> PredictedSample:
-    """Every node's voltage, and the prediction, of a sample of a run's test set, in float64.
+def predicted_sample(run: Path, sample: int, path: Path | None = None) -> PredictedSample:
+    """Every node's voltage, and the prediction, of one sample, in float64.
+
+    Args:
+        run: see `predicted_table`.
+        sample: counted from 0.
+        path: the file that it is of, as in `predicted_table`; the run's test set if None.
 
     Raises:
         InputError: if there is no such run or sample, or the run trains a network in software.
         MhoError: if it has no operating point.
     """
     trained = load(run)
-    configuration, network = trained.configuration, trained.network
+    configuration, network, form = trained.configuration, trained.network, trained.form
     if isinstance(network, Perceptron):
-        raise InputError(f"{run}: trains a network in software, which has no voltages; predict from a file")
-    dataset = run_data(configuration, run, trained.form)
-    part, samples = held_set(dataset), len(dataset.test_inputs)
-    if not 0 <= sample < samples:
-        raise InputError(f"--sample {sample}: the {part} set of {run} has samples 0 to {samples - 1}")
-    inputs, _ = held_sample(configuration, dataset, sample)
-    told = dataset.form.told(predict(network, inputs), trained.target_voltage)[0]
-    expected = dataset.test_targets[sample]
-    known = (
-        dataset.form.labels[expected]
-        if dataset.classes is not None
-        else dataset.target_scaling.undo(np.asarray(expected, float)).tolist()
-    )
+        raise InputError(
+            f"{run}: trains a network in software, which has no voltages; predict from a file, without --sample"
+        )
+    expected: Any = None
+    if path is None:
+        dataset = run_data(configuration, run, form)
+        form, origin, whose = dataset.form, held_set(dataset), f"the {held_set(dataset)} set of {run}"
+        count = len(dataset.test_inputs)
+        if 0 <= sample < count:
+            inputs, expected = held_sample(configuration, dataset, sample)[0], dataset.test_targets[sample]
+    else:
+        _, samples, _ = _read(path, form := _known(run, form), configuration)
+        origin = whose = str(path)
+        count = len(samples.inputs)
+        if 0 <= sample < count:
+            inputs, expected = form.inputs(samples.inputs[sample : sample + 1]), _expected(samples, form)
+            expected = None if expected is None else expected[sample]
+    if not 0 <= sample < count:
+        raise InputError(f"--sample {sample}: {whose} has samples 0 to {count - 1}")
+    told = form.told(predict(network, inputs), trained.target_voltage)[0]
+    if expected is not None:
+        known = form.classes is not None
+        expected = form.labels[expected] if known else form.target_scaling.undo(np.asarray(expected, float)).tolist()
     return PredictedSample(
-        part=part,
-        prediction=str(told) if dataset.classes is not None else told.tolist(),
-        expected=known,
+        origin=origin,
+        prediction=str(told) if form.classes is not None else told.tolist(),
+        expected=expected,
         nodes=node_voltages(network, inputs, None),
     )

@@ -18,7 +18,7 @@ from mho.networks import Network
 from mho.precision import double
 from mho.steady import Solver, solve
 
-_AT_ONCE = 1000
+_AT_ONCE = 1024
 """Samples that are solved at once, which bounds the memory."""
 
 

@@ -55,13 +55,24 @@ def solve(
     if solver is None and isinstance(network, Circuit) and attached is None:
         return solve_circuit(network, inputs, start=start)  # type: ignore[arg-type]
     solver = solver or Auto(1e-13, 10_000)
+    rows = np.asarray(inputs, np.float64)
     if solver.traceable:
-        solution = double(_compiled)(network, np.asarray(inputs, np.float64), solver, attached, start)
+        filled = _filled(rows) if attached is None and start is None else rows
+        solution = double(_compiled)(network, filled, solver, attached, start)
+        if len(filled) > len(rows):
+            solution = jax.tree.map(lambda leaf: leaf[: len(rows)] if leaf.ndim else leaf, solution)
     else:
-        solution = double(_solved)(network, np.asarray(inputs, np.float64), solver, attached, start)
+        solution = double(_solved)(network, rows, solver, attached, start)
     if throw:
         require_converged(solution, solver.rtol)
     return solution
+
+
+def _filled(rows: np.ndarray) -> np.ndarray:
+    """A batch with its last sample repeated up to a power of two: a program is compiled for each size that there is."""
+    if rows.ndim != 2 or not len(rows):
+        return rows
+    return rows[np.minimum(np.arange(1 << (len(rows) - 1).bit_length()), len(rows) - 1)]
 
 
 def require_converged(solution: Solution, rtol: float) -> None:
