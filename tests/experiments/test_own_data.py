@@ -425,7 +425,7 @@ def test_what_cannot_be_predicted_is_one_line(capsys) -> None:
     capsys.readouterr()
     for arguments, message in {
         ("run",): "mho predict needs FILE or --sample",
-        ("run", "t.csv", "--sample", "3"): "run: trains a network in software",
+        ("run", "t.csv", "--sample", "3"): "run: trains a network in software, which has no circuit and no voltages",
         ("run", "t.csv", "--sample", "3", "--scores"): "--scores: goes with a table",
         ("run", "t.csv", "--json"): "--json: goes with --sample",
         ("none", "t.csv"): "none: holds no run",

@@ -17,6 +17,7 @@ from mho.experiments.configuration import (
     UnlayeredConfiguration,
 )
 from mho.experiments.data import Dataset
+from mho.experiments.data.form import DataForm
 from mho.experiments.learner import Learner
 from mho.experiments.netlist_circuits import configured_network
 from mho.experiments.rule import configured_optimizer, learning_rule
@@ -29,7 +30,7 @@ from mho.steady import NodalNewton, Solver
 _TRAINED = ("conductance",)
 
 
-def output_columns(configuration: Configuration, dataset: Dataset) -> int | None:
+def output_columns(configuration: Configuration, dataset: Dataset | DataForm) -> int | None:
     """How many outputs tell a classification's classes: one each, or 1 where one output tells two; None for a regression."""
     alone = isinstance(configuration, NetlistConfiguration) and len(configuration.outputs) == 1
     alone |= isinstance(configuration, NetworkConfiguration) and configuration.outputs == 1

@@ -487,19 +487,19 @@ def _without_infinity(value: Any) -> Any:
 
 
 def from_json(fields: Mapping[str, Any]) -> Configuration:
-    """The configuration that `to_json` wrote.
+    """The configuration that `to_json` wrote; of fields that it did not know yet, the defaults.
 
     Raises:
-        InputError: where a field is missing, unknown or of the wrong type.
+        InputError: where a field is unknown or of the wrong type.
     """
     given = dict(fields)
     kind = given.pop("kind", None)
     if not isinstance(kind, str) or kind not in KINDS:
         raise InputError(f"kind {reprlib.repr(kind)}: expected one of {', '.join(KINDS)}")
     expected = typing.get_type_hints(KINDS[kind])
-    for name in [*expected, *given]:
-        if name not in given or name not in expected:
-            raise InputError(f"{name}: {'unknown' if name in given else 'missing'}")
+    for name in given:
+        if name not in expected:
+            raise InputError(f"{name}: unknown")
         if isinstance(given[name], list):
             given[name] = tuple(given[name])
         if name == "upper":

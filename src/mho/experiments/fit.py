@@ -18,7 +18,7 @@ from mho.elements import ProgrammableResistor
 from mho.errors import InputError
 from mho.experiments.configuration import Configuration, NetworkConfiguration
 from mho.experiments.data import Dataset, load_dataset
-from mho.experiments.data_fields import InputScaling
+from mho.experiments.data_fields import InputScaling, is_file
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.learner import Learner
 from mho.experiments.progress import Quiet
@@ -133,6 +133,8 @@ def fit(
             raise InputError(f"learning_rates: {optimizer!r} needs some")
         rates = _STEP * _mean_conductance(network)
     settings, told = _rule_settings(rule)
+    if isinstance(data, Dataset) and is_file(dataset.name):
+        told.append("data")  # read from the file in the program's own way
     configuration = NetworkConfiguration(
         dataset=dataset.name,
         epochs=epochs,
@@ -168,8 +170,16 @@ def fit(
             finished = _resumed(path, configuration, devices, partial(training, show))
         else:
             finished = begin(training(show), structure_of(network))
-    found = finished.network if finished.network is not None else trained_network(path)[1]
+    found = finished.network
+    if found is None:
+        found = trained_network(path, _classes(network))[1]
     return Fitted(jax.tree.map(np.asarray, found), finished.metrics, None if out is None else path)
+
+
+def _classes(network: Any) -> list[type]:
+    """Those of a network's parts."""
+    inner = [part for part in eqx.tree_flatten_one_level(network)[0] if isinstance(part, eqx.Module | tuple | list)]
+    return [type(network), *(kind for part in inner for kind in _classes(part))]
 
 
 def _resumed(path: Path, configuration: NetworkConfiguration, devices: Devices, training: Any) -> Any:

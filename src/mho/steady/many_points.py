@@ -237,16 +237,19 @@ def _effects(
         value, place = part[0].reshape(times, -1), part[1][: len(part[1]) // times]
         return value, np.where(place == system.size, size, place)
 
+    def put(into: np.ndarray, rows: np.ndarray, at: np.ndarray, values: np.ndarray) -> None:
+        where: Any = (slice(None), rows, at)
+        np.add.at(into, where, values)
+
     alone, columns = np.zeros((times, size + 1, size + 1)), []
     for first, second in zip(parts[::2], parts[1::2], strict=True):
         (value, place), (other, other_place) = by_block(first), by_block(second)
         single = (place == size) | (other_place == size)
-        for values, at in ((value, place), (other, other_place)):
-            np.add.at(alone, (slice(None), at[single], at[single]), np.abs(values[:, single]))
         double = np.flatnonzero(~single)
         group = np.zeros((times, size + 1, len(double)))
-        np.add.at(group, (slice(None), place[double], np.arange(len(double))), value[:, double])
-        np.add.at(group, (slice(None), other_place[double], np.arange(len(double))), other[:, double])
+        for values, at in ((value, place), (other, other_place)):
+            put(alone, at[single], at[single], np.abs(values[:, single]))
+            put(group, at[double], np.arange(len(double)), values[:, double])
         columns.append(group)
     right = np.concatenate([*columns, alone[:, :, :-1]], axis=2)[:, :-1]
     return np.abs(linear(entries, right.reshape(system.size, -1))).sum(1)

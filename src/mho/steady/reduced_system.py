@@ -1,6 +1,7 @@
 """A circuit with an energy: voltage sources and amplifiers eliminated, the free groups' voltages unknown."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -75,7 +76,8 @@ def branch_currents(circuit: Circuit, currents: list[np.ndarray]) -> np.ndarray:
         real = source >= 0
         result[..., source[real]] = -sign[real] * leaving[..., real]
         far[..., child[~real]] = leaving[..., ~real]
-        np.add.at(surplus, (..., parent), np.where(real, leaving, leaving / gain))
+        above: Any = (..., parent)
+        np.add.at(surplus, above, np.where(real, leaving, leaving / gain))
     if circuit.amplifiers is None:
         return result
     return np.concatenate([result, -far[..., circuit.amplifiers.far]], -1)
