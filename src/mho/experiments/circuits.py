@@ -4,7 +4,9 @@ import dataclasses
 from typing import Any
 
 import equinox as eqx
+import jax
 import numpy as np
+import optax
 from jax import Array
 
 from mho.constants import ZERO_CELSIUS
@@ -20,14 +22,13 @@ from mho.experiments.data import Dataset
 from mho.experiments.data.form import DataForm
 from mho.experiments.learner import Learner
 from mho.experiments.netlist_circuits import configured_network
+from mho.experiments.own_objects import is_own
 from mho.experiments.rule import configured_optimizer, learning_rule
 from mho.learning import EquilibriumPropagation, Gradient, trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
 from mho.steady import NodalNewton, Solver
-
-_TRAINED = ("conductance",)
 
 
 def output_columns(configuration: Configuration, dataset: Dataset | DataForm) -> int | None:
@@ -79,6 +80,14 @@ def circuit_learner(
     """
     network = circuit(configuration, features, outputs)
     solver = _solver(configuration, network)
+    trained = tuple(
+        kind
+        for kind, there_is in (
+            ("conductance", any(b.programmable for b in network.branches)),
+            ("parameter", bool(network.programmables)),
+        )
+        if there_is
+    )
     rule = learning_rule(configuration, solver)
 
     def gradient(
@@ -86,7 +95,7 @@ def circuit_learner(
     ) -> Gradient:
         nudged = isinstance(rule, EquilibriumPropagation) and beta is not None
         used: Any = dataclasses.replace(rule, beta=beta) if nudged else rule
-        return used.gradient(network, inputs, targets, trained=_TRAINED, key=key)
+        return used.gradient(network, inputs, targets, trained=trained, key=key)
 
     def predict(network: Circuit, inputs: Array) -> tuple[Array, Array]:
         point = rule.solver.solve(network, network.drive(inputs))
@@ -94,17 +103,40 @@ def circuit_learner(
 
     return Learner(
         network=network,
-        parameters=lambda network: eqx.filter(network, trained_part(network, _TRAINED)),
-        optimizer=configured_optimizer(configuration, configuration.rates[0], steps_per_epoch),
+        parameters=lambda network: eqx.filter(network, trained_part(network, trained)),
+        optimizer=_optimizer(configuration, network, steps_per_epoch),
         gradient=gradient,
         predict=predict,
         tolerance=configuration.tolerance,
-        weights=lambda network: {b.name: b.element.conductance for b in network.branches if b.programmable},
-        weight_name="conductance [S]",
+        weights=weights,
+        weight_name="conductance [S]" if "conductance" in trained else "parameter",
         target_voltage=configuration.target_voltage,
         double=True,
         traceable=rule.solver.traceable,
     )
+
+
+def weights(network: Circuit) -> dict[str, np.ndarray]:
+    """A circuit's conductances [S] by group of elements; the values of its parameters if none is programmable."""
+    found = {b.name: np.asarray(b.element.conductance) for b in network.branches if b.programmable}  # type: ignore[attr-defined]
+    return found or {p.name: np.reshape(p.value, 1) for p in network.programmables}
+
+
+def _optimizer(
+    configuration: UnlayeredConfiguration, network: Circuit, steps_per_epoch: int
+) -> optax.GradientTransformation:
+    """A configuration's, with the parameters' own rate."""
+    common = configured_optimizer(configuration, configuration.rates[0], steps_per_epoch)
+    if not network.programmables or is_own(configuration.optimizer):
+        return common
+    assert isinstance(configuration, NetlistConfiguration)
+    share = configuration.parameter_rate / configuration.rates[0]
+
+    def scaled(updates: Any, _: Any = None) -> Any:
+        own = jax.tree.map(lambda u: share * u, updates.programmables)
+        return eqx.tree_at(lambda c: c.programmables, updates, own, is_leaf=lambda x: x is None)
+
+    return optax.chain(common, optax.stateless(scaled))
 
 
 def _solver(configuration: UnlayeredConfiguration, network: Circuit) -> Solver | None:

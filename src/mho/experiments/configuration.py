@@ -152,7 +152,24 @@ class RuleConfiguration(Configuration):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
+class SimulatedConfiguration(RuleConfiguration):
+    """A network of whose operating points a circuit simulator may be asked."""
+
+    simulator: Literal["mho", "ngspice"] = "mho"
+    """What finds the operating points: mho's own solver, or the circuit simulator ngspice, which must be installed."""
+    processes: int | None = None
+    """Processes of ngspice, which share out the samples; one a CPU if it is not given."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.processes is not None and self.processes < 1:
+            raise InputError(f"--processes {self.processes}: must be at least 1")
+        if self.simulator == "ngspice" and self.rule != "equilibrium-propagation":
+            raise InputError(f"--rule {self.rule}: ngspice trains by --rule equilibrium-propagation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
     """A layered analog network, how it learns and how its steady states are found. Computed in float32."""
 
     bias_rates: tuple[float, ...] = ()
@@ -208,10 +225,6 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
     """Largest conductance [S] of all layers, or of each."""
     trained: tuple[Literal["conductance", "bias", "element", "gain"], ...] = ("conductance", "bias")
     """What learns: conductances, bias currents, parameters of the nodes' elements, amplifier gains."""
-    simulator: Literal["mho", "ngspice"] = "mho"
-    """What finds the operating points: mho's own solver, or the circuit simulator ngspice, which must be installed."""
-    processes: int | None = None
-    """Processes of ngspice, which share out the samples; one a CPU if it is not given."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -230,13 +243,8 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
                     raise InputError(f"{option(name)} {value}: must be finite")
         if self.element == "piecewise" and (least := min(_each(self.diode_bias))) < 0:
             raise InputError(f"--diode-bias {least}: a piecewise-linear diode's threshold must not be negative")
-        if self.processes is not None and self.processes < 1:
-            raise InputError(f"--processes {self.processes}: must be at least 1")
-        if self.simulator == "ngspice":
-            if self.rule != "equilibrium-propagation":
-                raise InputError(f"--rule {self.rule}: ngspice trains by --rule equilibrium-propagation")
-            if {"element", "gain"} & set(self.trained):
-                raise InputError("--trained: with ngspice conductance and bias alone are trained")
+        if self.simulator == "ngspice" and {"element", "gain"} & set(self.trained):
+            raise InputError("--trained: with ngspice conductance and bias alone are trained")
         if self.network is None:
             self._check_bounds()
             self._check_trained()
@@ -318,7 +326,7 @@ class BaselineConfiguration(LayeredConfiguration):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnlayeredConfiguration(RuleConfiguration):
+class UnlayeredConfiguration(SimulatedConfiguration):
     """What circuits without layers have in common. Computed in float64."""
 
     lower: float = 1e-6
@@ -393,7 +401,11 @@ class NetlistConfiguration(UnlayeredConfiguration):
     """Nodes, or pairs of nodes p:m, one for each class or value; one alone can tell two classes, by whether its voltage is
     below or above half the target voltage."""
     programmable: tuple[str, ...] = ()
-    """Patterns of the names of the resistors that learn, such as 'r*'."""
+    """Patterns of what learns: names of resistors, 'r*'; or, with a point, of parameters: 'dm.is' of a model, 'x1.gain' of
+    an instance, 'sub.gain' of a subcircuit, 'param.load' of a .param card, with bounds where they are to have some,
+    'dm.is=1n..10u', and between a thousandth and a thousand times its first value if not."""
+    parameter_rate: float = 0.03
+    """Learning rate of parameters: of their logarithm where the lower bound is above 0."""
     input_gain: tuple[float, ...] = (1.0,)
     """Volts, or amperes, at a source for a feature of 1: one for all inputs or one for each."""
     initial: float | None = None
@@ -401,6 +413,7 @@ class NetlistConfiguration(UnlayeredConfiguration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_positive({"parameter_rate": self.parameter_rate})
         for name in ("inputs", "outputs", "programmable"):
             listed = (part.strip() for given in getattr(self, name) for part in given.split(","))
             object.__setattr__(self, name, tuple(part for part in listed if part))

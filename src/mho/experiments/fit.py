@@ -16,6 +16,7 @@ from jax import Array
 
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
+from mho.experiments.circuits import weights as circuit_weights
 from mho.experiments.configuration import Configuration, NetworkConfiguration
 from mho.experiments.data import Dataset, load_dataset
 from mho.experiments.data_fields import InputScaling, is_file
@@ -333,4 +334,4 @@ def weights(network: Any) -> dict[str, np.ndarray]:
         crossbars = [layer.crossbar for layer in network.layers]
         numbered = [(k, c) for k, c in enumerate(crossbars, start=1) if not isinstance(c, PoolingCrossbar)]
         return {f"crossbar {k}": np.concatenate([np.ravel(g) for g in jax.tree.leaves(c)]) for k, c in numbered}
-    return {b.name: np.asarray(b.element.conductance) for b in network.branches if b.programmable}
+    return circuit_weights(network)

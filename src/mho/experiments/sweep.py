@@ -129,11 +129,10 @@ def sweep(
             )
     if getattr(configuration, "kind_rates", {}) or configuration.schedule != "constant" or configuration.warm_up:
         raise InputError("sweeps have one rate a layer and no schedule but --decay; run mho train for each setting")
-    if isinstance(configuration, AnalogConfiguration):
-        if configuration.simulator != "mho":
-            raise InputError(f"--simulator {configuration.simulator}: sweeps are computed by mho's own solver")
-        if "conductance" not in configuration.trained:
-            raise InputError("--trained: a sweep's networks learn their conductances")
+    if getattr(configuration, "simulator", "mho") != "mho":
+        raise InputError("--simulator ngspice: sweeps are computed by mho's own solver")
+    if isinstance(configuration, AnalogConfiguration) and "conductance" not in configuration.trained:
+        raise InputError("--trained: a sweep's networks learn their conductances")
     data = experiment_data(configuration)
     samples, features = data.train_inputs.shape
     classes = output_columns(configuration, data)
@@ -141,6 +140,8 @@ def sweep(
     refuse_if_too_large(configuration, features, outputs, samples * len(members), len(members))
     with jax.enable_x64(isinstance(configuration, UnlayeredConfiguration)):
         networks = [untrained_network(member, features, outputs, data.image_shape) for member in members]
+        if getattr(networks[0], "programmables", ()):
+            raise InputError("--programmable: a sweep's networks learn their resistors alone")
         found: dict[int, Member] = {}
         for rows in _alike(networks):
             alike = [members[row] for row in rows], [networks[row] for row in rows]

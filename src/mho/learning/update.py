@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from mho import networks
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
 from mho.learning.gradient import trained_part
@@ -170,7 +171,8 @@ def apply_updates(network: Network, updates: Network) -> Network:
             new = eqx.tree_at(lambda e, n=name: getattr(e, n), new, jnp.clip(value, least, largest))
         return new
 
-    return jax.tree.map(moved, network, updates, is_leaf=_restricted)
+    new = jax.tree.map(moved, network, updates, is_leaf=_restricted)
+    return new.consistent() if isinstance(new, networks.Network) else new
 
 
 def updated(

@@ -52,22 +52,23 @@ def points_together(circuit: Circuit, sources: np.ndarray, rtol: float) -> list[
         sources: `Circuit.sources` of each input, (inputs, sources).
         rtol: tolerance of the residual.
     """
-    base = (modified_system if circuit.ties is None else reduced_system)(circuit, sources[0])
+    reduced = circuit.ties is not None
+    base = (reduced_system if reduced else modified_system)(circuit, sources[0])
     columns = base.size + sum(len(first) for first in base.first)
     at_once = max(1, _ENTRIES // (base.size * columns))
     parts = [sources[k : k + at_once] for k in range(0, len(sources), at_once)]
-    return [point for part in parts for point in _points(circuit, base, part, rtol)]
+    return [point for part in parts for point in _points(circuit, part, rtol, reduced=reduced)]
 
 
-def _points(circuit: Circuit, base: System, sources: np.ndarray, rtol: float) -> list[Point | None]:
+def _points(circuit: Circuit, sources: np.ndarray, rtol: float, *, reduced: bool) -> list[Point | None]:
     times = len(sources)
-    system = _repeated(base, circuit, sources, reduced=circuit.ties is not None)
+    system = repeated_system(circuit, sources, reduced=reduced)
     linear = block_solver(system, times)
-    unknowns, step, arrived, steps = _newton(system, linear, times, rtol, circuit.ties is not None)
+    unknowns, step, arrived, steps = _newton(system, linear, times, rtol, symmetric=reduced)
     unknowns, found = refined(system, linear, unknowns, step, times)
     bounds = found.reshape(times, -1)
     values, tails = (x.reshape(times, -1) for x in unknowns)
-    if circuit.ties is None:
+    if not reduced:
         inner = circuit.nodes - 1
         voltages: Pair = tuple(np.pad(x[:, :inner], ((0, 0), (1, 0))) for x in (values, tails))
         currents, node_bounds = values[:, inner:], np.pad(bounds[:, :inner], ((0, 0), (1, 0)))
@@ -78,7 +79,7 @@ def _points(circuit: Circuit, base: System, sources: np.ndarray, rtol: float) ->
         elements = circuit.elements(sources)
         currents = branch_currents(circuit, [np.asarray(e.current(d)) for e, d in zip(elements, drops, strict=True)])
     node_bounds = with_rounding(node_bounds, voltages[0])
-    whole = _repeated(modified_system(circuit, sources[0]), circuit, sources, reduced=False)
+    whole = repeated_system(circuit, sources, reduced=False)
     at = (
         np.concatenate([voltages[0][:, 1:], currents], 1).reshape(-1),
         np.pad(voltages[1][:, 1:], ((0, 0), (0, currents.shape[1]))).reshape(-1),
@@ -93,8 +94,15 @@ def _points(circuit: Circuit, base: System, sources: np.ndarray, rtol: float) ->
     ]
 
 
-def _repeated(base: System, circuit: Circuit, sources: np.ndarray, *, reduced: bool) -> System:
-    """The equations of all inputs, one set after the other; `base` is the first's, of `reduced_system` or modified."""
+def repeated_system(circuit: Circuit, sources: np.ndarray, *, reduced: bool) -> System:
+    """The equations of all inputs, one set after the other.
+
+    Args:
+        circuit: the circuit.
+        sources: `Circuit.sources` of each input, (inputs, sources).
+        reduced: of `mho.steady.reduced_system`, or else of `mho.steady.modified_system`.
+    """
+    base = (reduced_system if reduced else modified_system)(circuit, sources[0])
     times, size = len(sources), base.size
 
     def at(unknown: np.ndarray) -> np.ndarray:
@@ -166,7 +174,7 @@ def block_solver(system: System, times: int) -> LinearSolve:
 
 
 def _newton(
-    system: System, linear: LinearSolve, times: int, rtol: float, symmetric: bool
+    system: System, linear: LinearSolve, times: int, rtol: float, *, symmetric: bool
 ) -> tuple[Pair, np.ndarray, np.ndarray, np.ndarray]:
     """As `mho.steady.limited_newton.limited_newton`, block by block: unknowns, last steps; which arrived, in how many."""
     unknowns: Pair = (np.zeros(system.size), np.zeros(system.size))
