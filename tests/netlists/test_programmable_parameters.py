@@ -133,7 +133,9 @@ def test_an_update_keeps_the_bounds_and_comes_back_as_text(text: str, tmp_path: 
 
 
 WRONG = {
-    ".param k={2*load}\nR9 out 0 {k}": {"param.k": r"parameter 'param.k' has the expression '\{2\*load\}' for its value"},
+    ".param k={2*load}\nR9 out 0 {k}": {
+        "param.k": r"parameter 'param.k' has the expression '\{2\*load\}' for its value"
+    },
     ".param k=2 + 1\nR9 out 0 {k}": {"param.k": "has the expression '2 \\+ 1'"},
     ".param k=1\nR9 out 0 {1k*exp(k)}": {
         "param.k": "'param.k' from 0.001 to 1000: own.cir:17: .* isn't a finite number",

@@ -173,14 +173,14 @@ def fit(
             finished = begin(training(show), structure_of(network))
     found = finished.network
     if found is None:
-        found = trained_network(path, _classes(network))[1]
+        found = trained_network(path, classes_of(network))[1]
     return Fitted(jax.tree.map(np.asarray, found), finished.metrics, None if out is None else path)
 
 
-def _classes(network: Any) -> list[type]:
+def classes_of(network: Any) -> list[type]:
     """Those of a network's parts."""
     inner = [part for part in eqx.tree_flatten_one_level(network)[0] if isinstance(part, eqx.Module | tuple | list)]
-    return [type(network), *(kind for part in inner for kind in _classes(part))]
+    return [type(network), *(kind for part in inner for kind in classes_of(part))]
 
 
 def _resumed(path: Path, configuration: NetworkConfiguration, devices: Devices, training: Any) -> Any:
