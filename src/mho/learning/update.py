@@ -171,7 +171,7 @@ def apply_updates(network: Network, updates: Network) -> Network:
             new = eqx.tree_at(lambda e, n=name: getattr(e, n), new, jnp.clip(value, least, largest))
         return new
 
-    new = jax.tree.map(moved, network, updates, is_leaf=_restricted)
+    new: Any = jax.tree.map(moved, network, updates, is_leaf=_restricted)
     return new.consistent() if isinstance(new, networks.Network) else new
 
 

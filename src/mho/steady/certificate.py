@@ -14,6 +14,7 @@ circuit. An operating point is accepted if all numbers are finite, all elements 
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -74,11 +75,11 @@ def certified(system: System, unknowns: Pair, times: int) -> tuple[np.ndarray, n
     """
     drops, laws = _laws(system, unknowns)
     relative = imbalance(system, unknowns, laws)[1].reshape(times, -1).max(1, initial=0.0)
-    ranged = [e.in_range(d) for e, d in zip(system.elements, drops, strict=False)]
+    ranged: list[Any] = [e.in_range(d) for e, d in zip(system.elements, drops, strict=False)]  # type: ignore[arg-type]
     ranged += [s.law.in_range(d) for s, d in zip(system.behavioural, drops[len(ranged) :], strict=True)]
-    inside = [np.asarray(inner).reshape(times, -1).all(1) for inner in ranged]
     finite = np.isfinite(np.stack(unknowns)).reshape(2, times, -1).all((0, 2))
-    return np.where(finite, relative, np.inf), np.logical_and.reduce(inside) if inside else finite
+    inside = np.stack([finite, *(np.asarray(inner).reshape(times, -1).all(1) for inner in ranged)])
+    return np.where(finite, relative, np.inf), inside.all(0)
 
 
 def _laws(system: System, unknowns: Pair) -> tuple[tuple[np.ndarray, ...], Tangents]:

@@ -70,12 +70,13 @@ def _points(circuit: Circuit, sources: np.ndarray, rtol: float, *, reduced: bool
     values, tails = (x.reshape(times, -1) for x in unknowns)
     if not reduced:
         inner = circuit.nodes - 1
-        voltages: Pair = tuple(np.pad(x[:, :inner], ((0, 0), (1, 0))) for x in (values, tails))
+        voltages = np.pad(values[:, :inner], ((0, 0), (1, 0))), np.pad(tails[:, :inner], ((0, 0), (1, 0)))
         currents, node_bounds = values[:, inner:], np.pad(bounds[:, :inner], ((0, 0), (1, 0)))
     else:
         voltages = node_voltages(circuit, (values, tails), sources)
         node_bounds = held_bounds(circuit, bounds)
-        drops = [sum(v[:, b.first] - v[:, b.second] for v in voltages) for b in circuit.branches]
+        ends = [(voltages[0][:, b.first], voltages[0][:, b.second], b) for b in circuit.branches]
+        drops: list[Any] = [(p - q) + (voltages[1][:, b.first] - voltages[1][:, b.second]) for p, q, b in ends]
         elements = circuit.elements(sources)
         currents = branch_currents(circuit, [np.asarray(e.current(d)) for e, d in zip(elements, drops, strict=True)])
     node_bounds = with_rounding(node_bounds, voltages[0])

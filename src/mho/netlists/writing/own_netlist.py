@@ -49,8 +49,10 @@ def own_netlist(
     circuit = jax.tree.map(np.asarray, circuit)
     netlist, lines = parse_netlist(own), own.split("\n")
     changes = _trained(circuit, netlist, lines)
-    known = places(own)
-    changes += [(known[p.name].word, f"{float(p.value):.17g}") for p in circuit.programmables]
+    for parameter in circuit.programmables:
+        word = places(own)[parameter.name].word
+        assert word is not None
+        changes.append((word, f"{float(parameter.value):.17g}"))
     if inputs is not None:
         given = np.asarray(inputs, np.float64)
         if given.ndim != 1:
