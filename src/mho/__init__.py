@@ -43,7 +43,7 @@ _PUBLIC = {
     "mho.networks": ("Circuit", "CircuitBuilder", "LayeredNetwork", "convolutional_network", "layered_network"),
     "mho.networks.random_graph": ("random_graph",),
     "mho.networks.square_lattice": ("square_lattice",),
-    "mho.ngspice.layered_simulation": ("Ngspice",),
+    "mho.ngspice.solver": ("Ngspice",),
     "mho.steady": (
         "Auto",
         "Clamp",
@@ -97,7 +97,7 @@ if TYPE_CHECKING:
     from mho.networks import Circuit, CircuitBuilder, LayeredNetwork, convolutional_network, layered_network
     from mho.networks.random_graph import random_graph
     from mho.networks.square_lattice import square_lattice
-    from mho.ngspice.layered_simulation import Ngspice
+    from mho.ngspice.solver import Ngspice
     from mho.steady import (
         Auto,
         Clamp,

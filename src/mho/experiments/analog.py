@@ -21,7 +21,7 @@ from mho.experiments.rule import configured_cost, configured_optimizer, learning
 from mho.learning import EquilibriumPropagation, Gradient
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
-from mho.ngspice.layered_simulation import Ngspice
+from mho.ngspice.solver import Ngspice
 from mho.steady import Auto, Solver
 
 _DIODE_FIELDS = ("saturation_current", "ideality", "diode_bias", "on_resistance", "off_resistance")

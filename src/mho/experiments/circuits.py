@@ -23,11 +23,12 @@ from mho.experiments.data.form import DataForm
 from mho.experiments.learner import Learner
 from mho.experiments.netlist_circuits import configured_network
 from mho.experiments.own_objects import is_own
-from mho.experiments.rule import configured_optimizer, learning_rule
+from mho.experiments.rule import configured_cost, configured_optimizer, learning_rule
 from mho.learning import EquilibriumPropagation, Gradient, trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
+from mho.ngspice.solver import Ngspice
 from mho.steady import NodalNewton, Solver
 
 
@@ -80,6 +81,10 @@ def circuit_learner(
     """
     network = circuit(configuration, features, outputs)
     solver = _solver(configuration, network)
+    simulated: Ngspice | None = None
+    if configuration.simulator == "ngspice":
+        nudged_by = configured_cost(configuration) if configuration.nudging == "energy" else None
+        simulated = solver = Ngspice(network, nudged_by, processes=configuration.processes, rtol=configuration.rtol)
     trained = tuple(
         kind
         for kind, there_is in (
@@ -113,6 +118,7 @@ def circuit_learner(
         target_voltage=configuration.target_voltage,
         double=True,
         traceable=rule.solver.traceable,
+        close=(lambda: None) if simulated is None else simulated.close,
     )
 
 
