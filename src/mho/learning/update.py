@@ -172,7 +172,7 @@ def apply_updates(network: Network, updates: Network) -> Network:
         return new
 
     new: Any = jax.tree.map(moved, network, updates, is_leaf=_restricted)
-    return new.consistent() if isinstance(new, networks.Network) else new
+    return new.consistent() if isinstance(new, networks.Network) else new  # type: ignore[return-value]
 
 
 def updated(

@@ -1,7 +1,5 @@
 """A layered network's circuit in ngspice: what is parsed once, and what is altered for each sample."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,5 +63,5 @@ class LayeredWiring(Wiring):
         if not isinstance(attached, EnergyNudge):
             return np.ones(batch, bool)
         rest = jnp.zeros((batch, self._widths[-1]))
-        nudged: Any = attached.node_voltage(drive.conductances[-1], rest, rest)
-        return np.isfinite(np.asarray(nudged)).all(axis=1)
+        nudged = np.asarray(attached.node_voltage(drive.conductances[-1], rest, rest))
+        return np.asarray(np.isfinite(nudged).all(axis=1))

@@ -60,7 +60,7 @@ class Ngspice(Solver):
         rtol: float = 1e-5,
     ) -> None:
         self.rtol, self.max_steps = rtol, 0
-        wiring = LayeredWiring(network) if isinstance(network, LayeredNetwork) else CircuitWiring(network)
+        wiring: Any = LayeredWiring(network) if isinstance(network, LayeredNetwork) else CircuitWiring(network)
         self._cost, self._wiring, self._fixed = cost, wiring, list(wiring.fixed(network))
         cards, elements = list(wiring.cards), list(wiring.elements)
         if cost is None:

@@ -79,7 +79,7 @@ def certified(system: System, unknowns: Pair, times: int) -> tuple[np.ndarray, n
     ranged += [s.law.in_range(d) for s, d in zip(system.behavioural, drops[len(ranged) :], strict=True)]
     finite = np.isfinite(np.stack(unknowns)).reshape(2, times, -1).all((0, 2))
     inside = np.stack([finite, *(np.asarray(inner).reshape(times, -1).all(1) for inner in ranged)])
-    return np.where(finite, relative, np.inf), inside.all(0)
+    return np.where(finite, relative, np.inf), np.asarray(inside.all(0))
 
 
 def _laws(system: System, unknowns: Pair) -> tuple[tuple[np.ndarray, ...], Tangents]:
