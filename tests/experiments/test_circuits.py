@@ -26,8 +26,6 @@ from mho.networks.square_lattice import square_lattice
 from mho.steady.newton import solve_circuit
 from referee import batch_voltages
 
-pytestmark = pytest.mark.usefixtures("compiled_once")
-
 
 def configured(name: str) -> CircuitConfiguration:
     configuration = EXPERIMENTS[name].configuration

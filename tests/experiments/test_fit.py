@@ -30,8 +30,6 @@ from mho.learning import EquilibriumPropagation, SquaredError
 from mho.networks import layered_network
 from mho.steady import Auto, solve
 
-pytestmark = pytest.mark.usefixtures("compiled_once")
-
 
 class SinhElement(TwoTerminal):
     """A user's element: its law alone."""

@@ -39,8 +39,6 @@ from mho.learning import OPTIMIZERS
 from mho.learning.equilibrium_propagation import Nudging, Variant
 from mho.networks import LayeredNetwork
 
-pytestmark = pytest.mark.usefixtures("compiled_once")
-
 DIGITS = EXPERIMENTS["drn-digits"].configuration
 MLP = EXPERIMENTS["mlp-digits"].configuration
 # With momentum, so that the optimizer's state matters; in epochs of 11 steps.
