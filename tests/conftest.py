@@ -1,5 +1,7 @@
 """Hypothesis draws the same examples in every run; what is compiled is kept; the tests can import this folder's modules."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -20,3 +22,13 @@ def pytest_configure(config: pytest.Config) -> None:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("MHO_CACHE_DIR", str(config.cache.mkdir("mho")))
             keep_compiled_programs()
+
+
+@pytest.fixture
+def compiled_in_haste() -> Iterator[None]:
+    """For what is compiled often and runs briefly: compiling takes two thirds of its time."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)

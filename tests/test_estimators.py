@@ -1,9 +1,7 @@
 """`CircuitClassifier` and `CircuitRegressor` are scikit-learn's kind of estimators, and learn."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris
@@ -11,14 +9,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from mho.estimators import CircuitClassifier, CircuitRegressor
-
-
-@pytest.fixture
-def compiled_in_haste() -> Iterator[None]:
-    """The checks fit a hundred times, and each shape of data is compiled anew."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def checks() -> list[tuple[Any, Any]]:
