@@ -24,11 +24,12 @@ def pytest_configure(config: pytest.Config) -> None:
             keep_compiled_programs()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def compiled_in_haste() -> Iterator[None]:
-    """For what is compiled often and runs briefly: compiling takes two thirds of its time."""
+    """For modules that compile much and compute little, in float64: compiling takes two thirds of its time."""
     import jax
 
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()

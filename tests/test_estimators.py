@@ -10,6 +10,8 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from mho.estimators import CircuitClassifier, CircuitRegressor
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 
 def checks() -> list[tuple[Any, Any]]:
     """All checks of a classifier; of a regressor those that a classifier has not, or that look at the targets."""
@@ -19,7 +21,6 @@ def checks() -> list[tuple[Any, Any]]:
     return found + [pair for pair in estimator_checks_generator(regressor) if pair[1].func.__name__ not in seen]
 
 
-@pytest.mark.usefixtures("compiled_in_haste")
 @pytest.mark.parametrize(
     ("estimator", "check"), checks(), ids=lambda x: getattr(getattr(x, "func", None), "__name__", "")
 )

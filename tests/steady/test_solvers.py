@@ -11,6 +11,8 @@ from mho.precision import double
 from mho.steady import Auto, Clamp, DenseNewton, MeanFieldSweeps, PooledSweeps, Sweeps, kirchhoff_residual, solve
 from random_circuits import BATCH, CLASSES, STRUCTURES, random_network, random_samples
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 SOLVERS = (Sweeps, MeanFieldSweeps, PooledSweeps, DenseNewton)
 NETWORKS = ("paper-deep", "mixed", "pooled", "convolutional", "circuit")
 RTOL = 1e-12
@@ -37,7 +39,6 @@ def attached(kind: str, network, prediction: np.ndarray, targets: np.ndarray):
     return held_nudge(SquaredError(), strength, prediction, targets, network.paired_outputs)  # type: ignore[arg-type]
 
 
-@pytest.mark.usefixtures("compiled_in_haste")
 @pytest.mark.parametrize("kind", ["free", "held", "energy", "clamp"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_all_solvers_find_the_same_state_and_kirchhoff_agrees(name, kind):
