@@ -91,7 +91,7 @@ def test_coupled_learning_meets_the_allosteric_targets(tmp_path: Path) -> None:
 
 
 def test_each_rule_s_learner_descends_a_circuit_s_cost() -> None:
-    """Equilibrium propagation and the implicit gradient are its derivative; coupled learning's, of one output, over its R."""
+    """Equilibrium propagation gives its derivative, coupled learning of one output what is parallel to it."""
     draw, inputs, target = np.random.default_rng(0), np.array([[0.6, -0.9]]), np.array([[0.05]])
     found = {}
     for rule in ("implicit", "equilibrium-propagation", "coupled-learning"):
