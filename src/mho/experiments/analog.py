@@ -17,7 +17,14 @@ from mho.errors import InputError
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.learner import Learner
 from mho.experiments.own_objects import is_own, own_made
-from mho.experiments.rule import configured_cost, configured_optimizer, learning_rule
+from mho.experiments.rule import (
+    configured_cost,
+    configured_device,
+    configured_optimizer,
+    configured_programming,
+    configured_window,
+    learning_rule,
+)
 from mho.learning import EquilibriumPropagation, Gradient
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
@@ -83,6 +90,12 @@ def analog_network(
     Raises:
         InputError: if there are convolutions and the features are no image, or one too small.
     """
+    return configured_window(configuration, _network(configuration, features, outputs, image))
+
+
+def _network(
+    configuration: AnalogConfiguration, features: int, outputs: int, image: tuple[int, int, int] | None
+) -> LayeredNetwork:
     key = jax.random.fold_in(jax.random.key(configuration.seed), 0)
     if configuration.network is not None:
         return _own_network(configuration.network, features, outputs, key)
@@ -202,6 +215,7 @@ def analog_learner(
         weights=_conductances,
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
+        **configured_programming(configured_device(configuration), configuration.seed, trained),
         traceable=simulated is None,
         close=(lambda: None) if simulated is None else simulated.close,
     )

@@ -19,7 +19,13 @@ from mho.experiments.configuration import (
 from mho.experiments.data import Dataset
 from mho.experiments.learner import Learner
 from mho.experiments.netlist_circuits import configured_network
-from mho.experiments.rule import configured_optimizer, learning_rule
+from mho.experiments.rule import (
+    configured_device,
+    configured_optimizer,
+    configured_programming,
+    configured_window,
+    learning_rule,
+)
 from mho.learning import EquilibriumPropagation, Gradient, trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
@@ -42,6 +48,10 @@ def circuit(configuration: UnlayeredConfiguration, features: int, outputs: int) 
     Raises:
         InputError: where its settings do not fit together.
     """
+    return configured_window(configuration, _circuit(configuration, features, outputs))
+
+
+def _circuit(configuration: UnlayeredConfiguration, features: int, outputs: int) -> Circuit:
     if isinstance(configuration, NetlistConfiguration):
         return configured_network(configuration, features, outputs)
     assert isinstance(configuration, CircuitConfiguration)
@@ -102,6 +112,7 @@ def circuit_learner(
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
         double=True,
+        **configured_programming(configured_device(configuration), configuration.seed, _TRAINED),
         traceable=rule.solver.traceable,
     )
 

@@ -39,6 +39,9 @@ class Learner:
     """What a prediction is to be where the target is 1: volts, in a circuit."""
     double: bool = False
     """Whether all is computed in float64 and not in float32."""
+    programming: Callable[[Any, Any], tuple[Any, Any]] = lambda network, optimizer_state: (network, optimizer_state)
+    """Makes real devices of a network's conductances: the network at its start and what `updated` takes for a state, from
+    the network and the optimizer's state."""
     traceable: bool = True
     """Whether JAX can compile `gradient` and `predict`; they call another simulator if not."""
     close: Callable[[], None] = lambda: None

@@ -1,9 +1,13 @@
-"""Rules and optimizers: a configuration becomes the rule that gives a batch's gradient, and what makes a step of it."""
+"""Rules, optimizers and devices: a configuration becomes the rule that gives a batch's gradient, and what makes a step of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import jax
 import optax
 
+from mho.devices import Device, Ideal, named_device, windowed
+from mho.errors import InputError
 from mho.experiments.configuration import Configuration, RuleConfiguration
 from mho.experiments.own_objects import is_own, own_made
 from mho.learning import (
@@ -15,6 +19,7 @@ from mho.learning import (
     Rule,
     SquaredError,
     optimizer,
+    programming,
 )
 from mho.steady import Auto, Solver
 
@@ -72,3 +77,41 @@ def configured_optimizer(
         cosine_epochs=configuration.epochs if configuration.schedule == "cosine" else None,
         warm_up_epochs=configuration.warm_up,
     )
+
+
+_DRAWN = 2**32 - 1
+"""Folded into a seed's key for the devices' own numbers: no epoch has this number."""
+
+Programs = Callable[[Any, Any], tuple[Any, Any]]
+"""See `mho.experiments.learner.Learner.programming`."""
+
+
+def configured_device(configuration: RuleConfiguration) -> Device:
+    """What a configuration's conductances are.
+
+    Raises:
+        InputError: for a setting that the device has not, or one of the user's own that is none.
+    """
+    name, settings = configuration.device, configuration.device_settings
+    if is_own(name):
+        if settings:
+            raise InputError(f"--device-settings {settings[0]}: {name} is a device of your own; set it there")
+        return own_made("--device", name, Device)
+    common = {field: getattr(configuration, field) for field in ("levels", "rounding", "pulses_per_update")}
+    return named_device(name, settings, **common)
+
+
+def configured_window(configuration: RuleConfiguration, network: Any) -> Any:
+    """A network in its configuration's window, if it has one."""
+    if not configuration.has_window:
+        return network
+    ratio, floor, headroom = configuration.on_off_ratio, configuration.floor, configuration.headroom
+    return windowed(network, ratio, floor=floor, headroom=headroom)
+
+
+def configured_programming(device: Device, seed: int, trained: Sequence[str]) -> dict[str, Programs]:
+    """What a learner has more for devices that are not ideal."""
+    if isinstance(device, Ideal):
+        return {}
+    key = jax.random.fold_in(jax.random.key(seed), _DRAWN)
+    return {"programming": lambda network, state: programming(network, device, state, trained, key)}
