@@ -17,7 +17,7 @@ Rounding = Literal["nearest", "stochastic"]
 class Levels(Device):
     """Devices with n conductances, equally spaced over the window.
 
-    The conductance that is asked for becomes the nearest level, or by `stochastic` rounding one of the two around it, so that
+    The conductance asked for becomes the nearest level, or by `stochastic` rounding one of the two around it, so that
     small changes are made on average (Gupta et al. 2015, arXiv:1502.02551, section 3).
     """
 
@@ -39,11 +39,14 @@ class Levels(Device):
         conductance = jnp.asarray(resistors.conductance)
         ends = jnp.asarray([least, (largest - least) / (self.levels - 1)], conductance.dtype)
         device = eqx.tree_at(lambda d: (d.least, d.spacing), self, (ends[0], ends[1]))
-        return device.program(conductance, jnp.zeros_like(conductance), key), device
+        return device._level(conductance, key), device
 
     def program(self, conductance: Array, change: Array, key: Array) -> Array:
         """One of the levels next to g + Δg; where no change is asked for, the level that is there."""
-        level = (conductance + change - self.least) / self.spacing
+        return jnp.where(change == 0, conductance, self._level(conductance + change, key))
+
+    def _level(self, conductance: Array, key: Array) -> Array:
+        level = (conductance - self.least) / self.spacing
         word = words(key, conductance.shape, 1)[0]
         # A level is itself, whatever rounding made of it in floating point.
         here = jnp.round(level)

@@ -15,8 +15,8 @@ class LinearStep(PulsedDevice):
     """f(w) = 1 − γ⁺ w/w_max up, 1 − γ⁻ w/w_min down.
 
     n pulses are a geometric sum, in closed form: 1 − κ w falls by the factor q = 1 − |κ|Δw at each, κ = γ/w_max or γ/w_min.
-    Additive noise of n pulses has the variance (Δw σ)² (1 − q²ⁿ)/(1 − q²), multiplicative noise (Δw σ (1 − κ w))² n q²⁽ⁿ⁻¹⁾, but
-    for terms of (|κ|Δw σ)². Source: aihwkit's `LinearStepDevice`.
+    Additive noise of n pulses has the variance (Δw σ)² (1 − q²ⁿ)/(1 − q²), multiplicative noise (Δw σ (1 − κ w))² n q²⁽ⁿ⁻¹⁾,
+    but for terms of (κ Δw σ)². Source: aihwkit's `LinearStepDevice`.
     """
 
     gamma_up: float = eqx.field(static=True, default=0.0)
@@ -73,10 +73,10 @@ class LinearStep(PulsedDevice):
 
 
 class SoftBounds(LinearStep):
-    """f(w) = 1 − w/w_max up, 1 − w/w_min down, the bounds each device's own; maybe seen relative to a reference device.
+    """f(w) = 1 − w/w_max up, 1 − w/w_min down, the bounds each device's own; maybe relative to a reference device.
 
-    What the network sees is w − r, r = `reference_mean` and the deviation `reference_std`, with `subtract_symmetry_point` from
-    where steps up and down are equal on. Source: aihwkit's `SoftBoundsDevice` and `SoftBoundsReferenceDevice`.
+    What the network sees is w − r, r of mean `reference_mean` and deviation `reference_std`, with `subtract_symmetry_point`
+    counted from where steps up and down are equal. Source: aihwkit's `SoftBoundsDevice`, `SoftBoundsReferenceDevice`.
     """
 
     gamma_up: float = eqx.field(static=True, default=1.0)

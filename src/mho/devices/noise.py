@@ -16,15 +16,17 @@ _WORD = 32
 _DEVIATION = math.sqrt(_WORD / 4 + 1 / 12)
 
 
-def words(key: Array, shape: tuple[int, ...], count: int) -> Array:
-    """Random words, (count, *shape) of uint32, uniform and pairwise independent."""
+def words(key: Array, shape: tuple[int, ...], count: int) -> list[Array]:
+    """So many arrays of random words, uint32, uniform and pairwise independent."""
     bits = jax.random.bits(key, (count, max(1, sum(shape))), jnp.uint32)
-    total, start = jnp.zeros((count, *(1 for _ in shape)), jnp.uint32) if shape else bits[:, 0], 0
-    for axis, size in enumerate(shape):
-        each = [size if other == axis else 1 for other in range(len(shape))]
-        total = total + bits[:, start : start + size].reshape(count, *each)
-        start += size
-    return total
+    found = []
+    for row in bits:
+        total, start = row[0] if not shape else jnp.uint32(0), 0
+        for axis, size in enumerate(shape):
+            total = total + jnp.expand_dims(row[start : start + size], [k for k in range(len(shape)) if k != axis])
+            start += size
+        found.append(total)
+    return found
 
 
 def uniform(word: Array, dtype: jnp.dtype) -> Array:

@@ -38,13 +38,14 @@ class PowerStep(PulsedDevice):
 
 
 class PiecewiseStep(PulsedDevice):
-    """f(w) by straight lines between values at equal distances from w_min to w_max. Source: aihwkit's `PiecewiseStepDevice`."""
+    """f(w) by straight lines between values at equal distances from w_min to w_max: aihwkit's `PiecewiseStepDevice`."""
 
     piecewise_up: tuple[float, ...] = eqx.field(static=True, default=(1.0,))
     piecewise_down: tuple[float, ...] = eqx.field(static=True, default=(1.0,))
     """The values, as many either way."""
 
     def __check_init__(self) -> None:
+        # Equinox calls those of the classes above, too.
         if not 0 < len(self.piecewise_up) == len(self.piecewise_down):
             raise InputError("piecewise_up, piecewise_down: must have equally many values, one at least")
 

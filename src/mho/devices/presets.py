@@ -1,7 +1,7 @@
 """Published devices by name, and the families with aihwkit's default settings.
 
 Numbers are those of aihwkit 1.1.0, `simulator/presets/devices.py`, which names where they were measured; `cmo`'s are of its
-`inference/noise/reram.py`. Where a preset there has a pair of devices or a reset, this is one device that is pulsed both ways.
+`inference/noise/reram.py`. Where a preset there has a pair of devices or a reset, this is one device pulsed both ways.
 """
 
 import dataclasses
@@ -127,8 +127,8 @@ DEVICES: dict[str, Device] = {
         dw_min_std_add=0.042,
         dw_min_std_slope=0.108,
     ),
-    # ReRAM arrays, optimised material and baseline HfO₂: Gong, Rasch et al. 2022, IEDM, ieeexplore 10019569; 13.5 and 9.8 % of
-    # the measured devices were stuck, which is corrupt_devices_prob and 0 here as there.
+    # ReRAM arrays, optimised material and baseline HfO₂: Gong, Rasch et al. 2022, IEDM, ieeexplore 10019569. Of the measured
+    # devices 13.5 and 9.8 % were stuck: that is corrupt_devices_prob, 0 here as there.
     "reram-array-om": SoftBounds(
         dw_min=0.0949,
         dw_min_dtod=0.7829,
@@ -147,7 +147,7 @@ DEVICES: dict[str, Device] = {
         write_noise_std=0.5841,
         **_ARRAY,
     ),
-    # CMO/HfOₓ ReRAM within 2 % of the target: Falcone et al. 2025, arXiv:2502.04524. Its response to single pulses is not there.
+    # CMO/HfOₓ ReRAM within 2 % of the target: Falcone et al. 2025, arXiv:2502.04524; its single pulses are not in aihwkit.
     "cmo": ProgramVerify(noise=0.0112185391, noise_slope=0.01129027418, acceptance=0.02),
 }
 """Devices by the names that configurations have for them."""

@@ -1,9 +1,9 @@
 """Devices that are programmed by pulses: each moves them by a step that depends on where they stand, and scatters.
 
-Equations and names of settings are those of the IBM Analog Hardware Acceleration Kit (Rasch et al. 2021, arXiv:2104.02184;
-aihwkit 1.1.0, `simulator/configs/devices.py` and `rpucuda/rpu_pulsed_device.cpp`), after Gokmen & Vlasov 2016,
-doi:10.3389/fnins.2016.00333. Its weights w are numbers about 0; here the window of a network's resistors, [g_min, g_max], is the
-affine image of [`w_min`, `w_max`].
+Equations and names of settings are those of the IBM Analog Hardware Acceleration Kit (Rasch et al. 2021,
+arXiv:2104.02184; aihwkit 1.1.0, `simulator/configs/devices.py` and `rpucuda/rpu_pulsed_device.cpp`), after Gokmen &
+Vlasov 2016, doi:10.3389/fnins.2016.00333. Its weights w are numbers about 0; here the window [g_min, g_max] of a network's
+resistors is the affine image of [`w_min`, `w_max`].
 """
 
 import abc
@@ -55,8 +55,8 @@ class PulsedDevice(Device):
     A subclass gives Δw·f(w), `step`. `dtod` is deviation from device to device, `std` from cycle to cycle.
 
     A change of Δg asks for |Δg|/(dg/dw·`dw_min`) pulses, made a whole number by `rounding`, `pulses_per_update` at the most:
-    the rest is not made. n > 1 pulses are taken together, in trains that move the device by 5 % of its range at the most: the
-    step of their middle n times, and the noise of n. One pulse is exact; more are to 0.3 % of the change, where f is smooth.
+    the rest is not made. n > 1 pulses are taken together, in trains that move a device by 5 % of its range at the most: the
+    step of their middle n times, the noise of n. One pulse is exact; more are to 0.3 % of the change, where f is smooth.
     """
 
     dw_min: float = eqx.field(static=True, default=0.001)

@@ -215,7 +215,7 @@ def analog_learner(
         weights=_conductances,
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
-        **configured_programming(configured_device(configuration), configuration.seed, trained),
+        programming=configured_programming(configured_device(configuration), configuration.seed, trained),
         traceable=simulated is None,
         close=(lambda: None) if simulated is None else simulated.close,
     )

@@ -112,7 +112,7 @@ def circuit_learner(
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
         double=True,
-        **configured_programming(configured_device(configuration), configuration.seed, _TRAINED),
+        programming=configured_programming(configured_device(configuration), configuration.seed, _TRAINED),
         traceable=rule.solver.traceable,
     )
 

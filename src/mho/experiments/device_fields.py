@@ -36,9 +36,10 @@ class DeviceFields(DataFields):
     """Which devices the trained conductances are, and their window [g_min, g_max]."""
 
     device: str = "ideal"
-    """What takes the updates: ideal conductances; levels; program-verify, with its preset cmo; pulsed devices (constant-step,
-    linear-step, soft-bounds, exponential-step, power-step, piecewise-step) or their published presets (reram-es, reram-sb,
-    capacitor, ecram, ecram-mo, gokmen-vlasov, idealized, pcm, reram-array-om, reram-array-hfo2); or one's own, module:name."""
+    """What takes the updates: ideal conductances; levels; program-verify, with its preset cmo; pulsed devices
+    (constant-step, linear-step, soft-bounds, exponential-step, power-step, piecewise-step) or their published presets
+    (reram-es, reram-sb, capacitor, ecram, ecram-mo, gokmen-vlasov, idealized, pcm, reram-array-om, reram-array-hfo2); or
+    one's own, module:name."""
     device_settings: tuple[str, ...] = ()
     """Changes of its settings, KEY=VALUE, such as dw_min_dtod=0.5; values of piecewise_up with colons between them."""
     levels: int = 64

@@ -14,6 +14,7 @@ import numpy as np
 import optax
 from jax import Array
 
+from mho.devices import Device, named_device
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
 from mho.experiments.configuration import Configuration, NetworkConfiguration
@@ -24,6 +25,7 @@ from mho.experiments.learner import Learner
 from mho.experiments.progress import Quiet
 from mho.experiments.progress import progress as shown
 from mho.experiments.record import Metrics
+from mho.experiments.rule import configured_programming
 from mho.experiments.run import holds_run, read_configuration
 from mho.experiments.structure import structure_of
 from mho.experiments.training import _Training, begin, check_data, go_on, trained_network
@@ -72,6 +74,7 @@ def fit(
     passes: int = 1,
     seed: int = 0,
     trained: Sequence[str] = ("conductance",),
+    device: str | Device = "ideal",
     target_voltage: float = 1.0,
     precision: str | None = None,
     out: str | Path | None = None,
@@ -97,6 +100,8 @@ def fit(
         passes: through the training set that make an epoch.
         seed: of the order of the samples.
         trained: kinds of parameters that learn, of `network.parameters`.
+        device: what the trained conductances are: one of `mho.devices`, of your own or a name of `mho.devices.DEVICES`. Most
+            need a window: the resistors' bounds, which `mho.devices.windowed` gives them.
         target_voltage: volts at an output that stand for a target of 1.
         precision: "float32" or "float64"; float64 for circuits, float32 for others, if None.
         out: folder of the run; nothing is kept if None.
@@ -133,6 +138,10 @@ def fit(
             raise InputError(f"learning_rates: {optimizer!r} needs some")
         rates = _STEP * _mean_conductance(network)
     settings, told = _rule_settings(rule)
+    if isinstance(device, str):
+        settings["device"], device = device, named_device(device)
+    else:
+        own.append(f"device {' '.join(repr(device).split())}")
     configuration = NetworkConfiguration(
         dataset=dataset.name,
         epochs=epochs,
@@ -152,7 +161,7 @@ def fit(
     )
     trained_part(network, configuration.trained)
     check_data(configuration, dataset)
-    make = partial(_learner, network, rule, optimizer, configuration)
+    make = partial(_learner, network, rule, optimizer, configuration, device)
     devices = devices or one_device()
     path = Path(out or "")
 
@@ -283,6 +292,7 @@ def _learner(
     rule: Any,
     optimizer: str | optax.GradientTransformation,
     configuration: NetworkConfiguration,
+    device: Device,
     features: int,
     outputs: int,
     steps: int,
@@ -312,6 +322,7 @@ def _learner(
         weights=weights,
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
+        programming=configured_programming(device, configuration.seed, trained),
         double=configuration.precision == "float64",
         traceable=solver.traceable,
     )

@@ -1,4 +1,4 @@
-"""Rules, optimizers and devices: a configuration becomes the rule that gives a batch's gradient, and what makes a step of it."""
+"""Rules, optimizers, devices: a configuration becomes what gives a batch's gradient, and what makes a step of it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -109,9 +109,9 @@ def configured_window(configuration: RuleConfiguration, network: Any) -> Any:
     return windowed(network, ratio, floor=floor, headroom=headroom)
 
 
-def configured_programming(device: Device, seed: int, trained: Sequence[str]) -> dict[str, Programs]:
-    """What a learner has more for devices that are not ideal."""
+def configured_programming(device: Device, seed: int, trained: Sequence[str]) -> Programs:
+    """What makes such devices of a network's conductances; ideal ones they are already."""
     if isinstance(device, Ideal):
-        return {}
+        return lambda network, state: (network, state)
     key = jax.random.fold_in(jax.random.key(seed), _DRAWN)
-    return {"programming": lambda network, state: programming(network, device, state, trained, key)}
+    return lambda network, state: programming(network, device, state, trained, key)
