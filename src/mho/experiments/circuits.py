@@ -19,13 +19,8 @@ from mho.experiments.configuration import (
 from mho.experiments.data import Dataset
 from mho.experiments.learner import Learner
 from mho.experiments.netlist_circuits import configured_network
-from mho.experiments.rule import (
-    configured_device,
-    configured_optimizer,
-    configured_programming,
-    configured_window,
-    learning_rule,
-)
+from mho.experiments.programming import configured_device, configured_programming, configured_window
+from mho.experiments.rule import configured_optimizer, learning_rule
 from mho.learning import EquilibriumPropagation, Gradient, trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph

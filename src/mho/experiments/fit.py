@@ -22,10 +22,11 @@ from mho.experiments.data import Dataset, load_dataset
 from mho.experiments.data_fields import InputScaling
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.learner import Learner
+from mho.experiments.programming import configured_programming
 from mho.experiments.progress import Quiet
 from mho.experiments.progress import progress as shown
 from mho.experiments.record import Metrics
-from mho.experiments.rule import configured_programming
+from mho.experiments.rule import exact_gradient
 from mho.experiments.run import holds_run, read_configuration
 from mho.experiments.structure import structure_of
 from mho.experiments.training import _Training, begin, check_data, go_on, trained_network
@@ -318,6 +319,7 @@ def _learner(
         optimizer=optimizer,
         gradient=gradient,
         predict=predict,
+        exact=exact_gradient(rule, trained) if layered and isinstance(rule, Rule) else None,
         tolerance=configuration.tolerance,
         weights=weights,
         weight_name="conductance [S]",

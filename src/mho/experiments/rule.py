@@ -1,13 +1,11 @@
-"""Rules, optimizers, devices: a configuration becomes what gives a batch's gradient, and what makes a step of it."""
+"""Rules and optimizers: a configuration becomes the rule that gives a batch's gradient, and what makes a step of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-import jax
+import jax.numpy as jnp
 import optax
+from jax import Array
 
-from mho.devices import Device, Ideal, named_device, windowed
-from mho.errors import InputError
 from mho.experiments.configuration import Configuration, RuleConfiguration
 from mho.experiments.own_objects import is_own, own_made
 from mho.learning import (
@@ -15,12 +13,13 @@ from mho.learning import (
     CoupledLearning,
     CrossEntropy,
     EquilibriumPropagation,
+    Gradient,
     ImplicitGradient,
     Rule,
     SquaredError,
     optimizer,
-    programming,
 )
+from mho.networks import Network
 from mho.steady import Auto, Solver
 
 
@@ -55,6 +54,27 @@ def learning_rule(configuration: RuleConfiguration, solver: Solver | None = None
     raise TypeError(f"{configuration.rule} is no rule")
 
 
+_EXACT_RTOL = 1e-10
+"""Tolerance of the states that an exact gradient is of, in float64."""
+
+
+def exact_gradient(rule: Rule, trained: tuple[str, ...]) -> Callable[..., Gradient] | None:
+    """The exact gradient of a rule's cost, from a network, inputs and targets; None if that is what the rule computes.
+
+    Of a rule without a cost, such as coupled learning, it is that of the squared error.
+    """
+    if isinstance(rule, ImplicitGradient):
+        return None
+    cost = getattr(rule, "cost", None) or SquaredError()
+
+    def exact(network: Network, inputs: Array, targets: Array) -> Gradient:
+        rtol = _EXACT_RTOL if inputs.dtype == jnp.float64 else rule.solver.rtol
+        implicit = ImplicitGradient(cost, solver=Auto(rtol, rule.solver.max_steps))
+        return implicit.gradient(network, inputs, targets, trained=trained)
+
+    return exact
+
+
 def configured_optimizer(
     configuration: Configuration,
     rates: Sequence[float] | float,
@@ -77,41 +97,3 @@ def configured_optimizer(
         cosine_epochs=configuration.epochs if configuration.schedule == "cosine" else None,
         warm_up_epochs=configuration.warm_up,
     )
-
-
-_DRAWN = 2**32 - 1
-"""Folded into a seed's key for the devices' own numbers: no epoch has this number."""
-
-Programs = Callable[[Any, Any], tuple[Any, Any]]
-"""See `mho.experiments.learner.Learner.programming`."""
-
-
-def configured_device(configuration: RuleConfiguration) -> Device:
-    """What a configuration's conductances are.
-
-    Raises:
-        InputError: for a setting that the device has not, or one of the user's own that is none.
-    """
-    name, settings = configuration.device, configuration.device_settings
-    if is_own(name):
-        if settings:
-            raise InputError(f"--device-settings {settings[0]}: {name} is a device of your own; set it there")
-        return own_made("--device", name, Device)
-    common = {field: getattr(configuration, field) for field in ("levels", "rounding", "pulses_per_update")}
-    return named_device(name, settings, **common)
-
-
-def configured_window(configuration: RuleConfiguration, network: Any) -> Any:
-    """A network in its configuration's window, if it has one."""
-    if not configuration.has_window:
-        return network
-    ratio, floor, headroom = configuration.on_off_ratio, configuration.floor, configuration.headroom
-    return windowed(network, ratio, floor=floor, headroom=headroom)
-
-
-def configured_programming(device: Device, seed: int, trained: Sequence[str]) -> Programs:
-    """What makes such devices of a network's conductances; ideal ones they are already."""
-    if isinstance(device, Ideal):
-        return lambda network, state: (network, state)
-    key = jax.random.fold_in(jax.random.key(seed), _DRAWN)
-    return lambda network, state: programming(network, device, state, trained, key)
