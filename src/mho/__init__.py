@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "mho.devices": ("check_device",),
     "mho.element_checks": ("check_element",),
     "mho.element_fit": ("fit_element",),
     "mho.elements": (
@@ -40,6 +41,7 @@ _PUBLIC = {
         "ImplicitGradient",
         "Rule",
         "SquaredError",
+        "programming",
         "trained_parameters",
         "updated",
     ),
@@ -71,6 +73,7 @@ _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = [*sorted(_MODULES), "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
+    from mho.devices import check_device
     from mho.element_checks import check_element
     from mho.element_fit import fit_element
     from mho.elements import (
@@ -102,6 +105,7 @@ if TYPE_CHECKING:
         ImplicitGradient,
         Rule,
         SquaredError,
+        programming,
         trained_parameters,
         updated,
     )
@@ -129,6 +133,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "devices":
+        return importlib.import_module("mho.devices")
     if name not in _MODULES:
         raise AttributeError(f"module 'mho' has no attribute {name!r}")
     found = getattr(importlib.import_module(_MODULES[name]), name)

@@ -23,6 +23,7 @@ from mho.experiments.data.form import DataForm
 from mho.experiments.learner import Learner
 from mho.experiments.netlist_circuits import configured_network
 from mho.experiments.own_objects import is_own
+from mho.experiments.programming import configured_device, configured_programming, configured_window
 from mho.experiments.rule import configured_cost, configured_optimizer, learning_rule
 from mho.learning import EquilibriumPropagation, Gradient, trained_part
 from mho.networks import Circuit
@@ -45,6 +46,10 @@ def circuit(configuration: UnlayeredConfiguration, features: int, outputs: int) 
     Raises:
         InputError: where its settings do not fit together.
     """
+    return configured_window(configuration, _circuit(configuration, features, outputs))
+
+
+def _circuit(configuration: UnlayeredConfiguration, features: int, outputs: int) -> Circuit:
     if isinstance(configuration, NetlistConfiguration):
         return configured_network(configuration, features, outputs)
     assert isinstance(configuration, CircuitConfiguration)
@@ -117,6 +122,7 @@ def circuit_learner(
         weight_name="conductance [S]" if "conductance" in trained else "parameter",
         target_voltage=configuration.target_voltage,
         double=True,
+        programming=configured_programming(configured_device(configuration), configuration.seed, trained),
         traceable=rule.solver.traceable,
         close=(lambda: None) if simulated is None else simulated.close,
     )

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
 from mho.experiments.data_fields import DataFields
+from mho.experiments.device_fields import DEVICE_NAMES, DeviceFields
 
 _MOST = 2**31
 """What whole numbers must be below: steps are counted in 32 bits."""
@@ -100,7 +101,7 @@ class LayeredConfiguration(Configuration):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RuleConfiguration(Configuration):
+class RuleConfiguration(Configuration, DeviceFields):
     """How a network that settles learns, and to which tolerance it settles.
 
     On a regression's data set, `train_error` and `test_error` are fractions of variance unexplained: Σ (p − y)² over
@@ -136,6 +137,7 @@ class RuleConfiguration(Configuration):
         names = ("logit_gain", "beta", "eta", "target_voltage", "rtol", "max_sweeps")
         _check_positive({name: getattr(self, name) for name in names})
         _check_name("rule", self.rule, RULE_NAMES)
+        _check_name("device", self.device, DEVICE_NAMES)
         if self.eta > 1:
             raise InputError(f"--eta {self.eta}: must be at most 1")
         if self.rule == "coupled-learning" and self.cost != "squared":

@@ -14,6 +14,7 @@ import numpy as np
 import optax
 from jax import Array
 
+from mho.devices import Device, named_device
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
 from mho.experiments.circuits import weights as circuit_weights
@@ -22,6 +23,7 @@ from mho.experiments.data import Dataset, load_dataset
 from mho.experiments.data_fields import InputScaling, is_file
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.learner import Learner
+from mho.experiments.programming import configured_programming
 from mho.experiments.progress import Quiet
 from mho.experiments.progress import progress as shown
 from mho.experiments.record import Metrics
@@ -74,6 +76,7 @@ def fit(
     passes: int = 1,
     seed: int = 0,
     trained: Sequence[str] = ("conductance",),
+    device: str | Device = "ideal",
     target_voltage: float = 1.0,
     precision: str | None = None,
     out: str | Path | None = None,
@@ -99,6 +102,8 @@ def fit(
         passes: through the training set that make an epoch.
         seed: of the order of the samples.
         trained: kinds of parameters that learn, of `network.parameters`.
+        device: what the trained conductances are: one of `mho.devices`, of your own or a name of `mho.devices.DEVICES`. Most
+            need a window: the resistors' bounds, which `mho.devices.windowed` gives them.
         target_voltage: volts at an output that stand for a target of 1.
         precision: "float32" or "float64"; float64 for circuits, float32 for others, if None.
         out: folder of the run; nothing is kept if None.
@@ -137,13 +142,17 @@ def fit(
     settings, told = _rule_settings(rule)
     if isinstance(data, Dataset) and is_file(dataset.name):
         told.append("data")  # read from the file in the program's own way
+    if isinstance(device, str):
+        settings["device"], device = device, named_device(device)
+    else:
+        own.append(f"device {' '.join(repr(device).split())}")
     configuration = NetworkConfiguration(
         dataset=dataset.name,
         epochs=epochs,
         passes=passes,
         batch_size=min(16, len(dataset.train_inputs)) if batch_size is None else batch_size,
         seed=seed,
-        optimizer="adam" if own else optimizer,  # type: ignore[arg-type]
+        optimizer="adam" if "optimizer" in own else optimizer,  # type: ignore[arg-type]
         learning_rates=tuple(rates) if isinstance(rates, Sequence) else (float(rates),),
         layers_of_weights=len(network.layers) if isinstance(network, LayeredNetwork) else 1,
         decay=decay,
@@ -156,7 +165,7 @@ def fit(
     )
     trained_part(network, configuration.trained)
     check_data(configuration, dataset)
-    make = partial(_learner, network, rule, optimizer, configuration)
+    make = partial(_learner, network, rule, optimizer, configuration, device)
     devices = devices or one_device()
     path = Path(out or "")
 
@@ -295,6 +304,7 @@ def _learner(
     rule: Any,
     optimizer: str | optax.GradientTransformation,
     configuration: NetworkConfiguration,
+    device: Device,
     features: int,
     outputs: int,
     steps: int,
@@ -325,6 +335,7 @@ def _learner(
         weights=weights,
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
+        programming=configured_programming(device, configuration.seed, trained),
         double=configuration.precision == "float64",
         traceable=solver.traceable,
     )

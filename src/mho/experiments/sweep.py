@@ -129,6 +129,8 @@ def sweep(
             )
     if getattr(configuration, "kind_rates", {}) or configuration.schedule != "constant" or configuration.warm_up:
         raise InputError("sweeps have one rate a layer and no schedule but --decay; run mho train for each setting")
+    if isinstance(configuration, RuleConfiguration) and configuration.has_window:
+        raise InputError(f"--device {configuration.device}: sweeps have ideal devices; run mho train for each setting")
     if getattr(configuration, "simulator", "mho") != "mho":
         raise InputError("--simulator ngspice: sweeps are computed by mho's own solver")
     if isinstance(configuration, AnalogConfiguration) and "conductance" not in configuration.trained:
