@@ -192,7 +192,7 @@ def _checked(kind: type[Configuration], field: str, value: Any) -> Any:
     expected = field_type(kind, field)
     if value is None and types.NoneType in typing.get_args(expected):
         return None
-    value = value.item() if hasattr(value, "item") else value  # NumPy's numbers
+    value = getattr(value, "item", lambda: value)()  # NumPy's numbers
     if field == "netlist" or (field in ("dataset", "test_dataset") and is_file(str(value))):
         return os.path.abspath(value)  # so that the study can be gone on with from another folder
     several = [part for part in (expected, *typing.get_args(expected)) if typing.get_origin(part) is tuple]

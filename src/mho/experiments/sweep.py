@@ -65,8 +65,8 @@ def run_study(study: Study, folder: Path | None, plot: Path | None = None, *, pr
     if plot is not None:
         check_figure(plot)
     plan = _plan(study)
-    kept = contextlib.nullcontext([None] * len(study.members())) if folder is None else _kept(folder, study)
-    with kept as found:
+    absent: list[Member | None] = [None] * len(study.members())
+    with contextlib.nullcontext(absent) if folder is None else _kept(folder, study) as found:
         left = [configuration.epochs for g in plan for row, configuration in g.members.items() if found[row] is None]
         standing = _Standing(len(left), sum(left), progress)
         if not left:

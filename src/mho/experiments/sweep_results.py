@@ -186,8 +186,8 @@ def read_members(folder: Path, study: Study) -> list[Member | None]:
         try:
             content = json.loads(line)
             row = rows[_key(content["seed"], content["setting"])]
-            given = {field.name: content[field.name] for field in dataclasses.fields(Member)}
-            found[row] = Member(**given | {"setting": study.setting(configurations[row])})
+            content["setting"] = study.setting(configurations[row])
+            found[row] = Member(**{field.name: content[field.name] for field in dataclasses.fields(Member)})
         except (ValueError, KeyError, TypeError, RecursionError) as problem:
             raise InputError(f"{path}:{number}: no network of this sweep") from problem
     return found
