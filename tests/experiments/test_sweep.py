@@ -119,10 +119,11 @@ def test_the_command_prints_a_table_and_goes_on_where_it_was_interrupted(
     made = {"results.jsonl", "results.csv", "sweep.json", "sweep.png", "sweep.pdf", "sweep.csv", ".lock"}
     assert {p.name for p in Path("s").iterdir()} == made
     assert Path("s/sweep.pdf").read_bytes().startswith(b"%PDF")
-    # Of the diverged there are no points.
     with Path("s/sweep.csv").open() as file:
         points = list(csv.DictReader(file))
-    assert [(p["line"], p["learning_rates"]) for p in points] == [("hidden 30", "0.05"), ("hidden 40", "0.05")]
+    found = [(p["line"], p["learning_rates"], p["networks"], p["diverged"], p["test_error_mean"] == "") for p in points]
+    sound, lost = ("0.05", "3", "0", False), ("1e+30", "3", "3", True)
+    assert found == [("hidden 30", *sound), ("hidden 30", *lost), ("hidden 40", *sound), ("hidden 40", *lost)]
     mean = sum(r["test_error"][-1] for r in lines[:3]) / 3
     assert float(points[0]["test_error_mean"]) == pytest.approx(mean)
 

@@ -155,6 +155,7 @@ def _alone(
             training = _Training(name, configuration, data, path, 10.0, one_device(), standing, keep=keep)
             metrics = (begin(training) if keep else training.run()).metrics
     except Diverged as diverged:
+        standing.line(str(diverged))
         metrics = diverged.metrics
     lost = [None] * (configuration.epochs - len(metrics))
     return {

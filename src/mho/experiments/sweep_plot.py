@@ -1,9 +1,9 @@
 """The figure of a sweep: the test error over what varies or, where seeds alone do, over the epochs."""
 
+import dataclasses
 import functools
 import math
 import re
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ ENDINGS = (".png", ".pdf", ".svg")
 _SIZE, _DOTS = (3.5, 2.6), 300
 """Inches, as wide as a column of a journal; dots an inch of a PNG."""
 
-Line = list[tuple[Any, float, float | None]]
-"""Points: where, the mean test error as a fraction, and its deviation over the seeds, None for one alone."""
+Point = tuple[Any, float | None, float | None, float | None, int, int]
+"""Where, and the mean of the last test errors as a fraction, their deviation and least one (see `Summary`), and how many
+networks there are and have diverged."""
+_COLUMNS = ("test_error_mean", "test_error_deviation", "test_error_best", "networks", "diverged")
 
 
 def check_figure(path: Path) -> None:
@@ -35,7 +37,7 @@ def plot_sweep(members: Sequence[Member], study: Study, paths: Sequence[Path]) -
     """Draw the mean test error, its deviation over the seeds as bars, and write the numbers beside the figure as CSV.
 
     Over the first field of numbers that varies, with a line for each combination of the other fields' values; over the
-    epochs, where none varies. Members that diverged are left out.
+    epochs, where none varies. Networks that diverged are in no mean; the CSV counts them.
 
     Args:
         members: what to draw.
@@ -47,7 +49,7 @@ def plot_sweep(members: Sequence[Member], study: Study, paths: Sequence[Path]) -
     _draw(lines, study, over, paths)
     named = over or "epoch"
     rows = [[name, value_text(at), *numbers] for name, line in lines.items() for at, *numbers in line]
-    text = csv_text(["line", named, "test_error_mean", "test_error_deviation"], rows)
+    text = csv_text(["line", named, *_COLUMNS], rows)
     write_atomically(paths[0].with_suffix(".csv"), lambda file: file.write(text.encode()))
 
 
@@ -65,27 +67,31 @@ def _number(value: Any) -> float | None:
     return float(value) if sound else None
 
 
-def _over_values(members: Sequence[Member], over: str) -> dict[str, Line]:
-    lines: dict[str, Line] = {}
-    for summary in summaries(members):
-        others = {name: value for name, value in summary.setting.items() if name != over}
-        line = lines.setdefault(setting_text(others), [])
-        if summary.mean is not None:
-            line.append((summary.setting[over], summary.mean, summary.deviation))
-    return {name: line for name, line in lines.items() if line}
+def _over_values(members: Sequence[Member], over: str) -> dict[str, list[Point]]:
+    lines: dict[str, list[Point]] = {}
+    for s in summaries(members):
+        others = {name: value for name, value in s.setting.items() if name != over}
+        point = (s.setting[over], s.mean, s.deviation, s.best, s.networks, s.diverged)
+        lines.setdefault(setting_text(others), []).append(point)
+    return lines
 
 
-def _over_epochs(members: Sequence[Member]) -> dict[str, Line]:
-    sound = [member.test_error for member in members if not member.diverged]
-    each = [[error for error in errors if error is not None] for errors in zip(*sound, strict=True)]
-    line = [(k, statistics.fmean(e), statistics.stdev(e) if len(e) > 1 else None) for k, e in enumerate(each, start=1)]
-    return {members[0].label: line} if line else {}
+def _over_epochs(members: Sequence[Member]) -> dict[str, list[Point]]:
+    line: list[Point] = []
+    for epoch in range(1, len(members[0].test_error) + 1):
+        cut = [
+            dataclasses.replace(m, train_loss=m.train_loss[:epoch], test_error=m.test_error[:epoch]) for m in members
+        ]
+        (s,) = summaries(cut)
+        line.append((epoch, s.mean, s.deviation, s.best, s.networks, s.diverged))
+    return {members[0].label: line}
 
 
-def _draw(lines: dict[str, Line], study: Study, over: str | None, paths: Sequence[Path]) -> None:
+def _draw(lines: dict[str, list[Point]], study: Study, over: str | None, paths: Sequence[Path]) -> None:
     # Imported here: matplotlib takes a second, which a sweep need not wait for at its start.
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     with matplotlib.rc_context({"font.size": 8, "pdf.fonttype": 42}):
         figure = Figure(figsize=_SIZE, layout="constrained")
@@ -94,7 +100,12 @@ def _draw(lines: dict[str, Line], study: Study, over: str | None, paths: Sequenc
         numbers = [_number(value) for value in values]
         places = dict(zip(values, range(len(values)) if None in numbers else numbers, strict=True))
         for name, line in lines.items():
-            where, means, deviations = zip(*sorted((places.get(at, at), m, d or 0.0) for at, m, d in line), strict=True)
+            points = sorted(
+                (places.get(at, at), mean, spread or 0.0) for at, mean, spread, *_ in line if mean is not None
+            )
+            if not points:
+                continue
+            where, means, deviations = zip(*points, strict=True)
             percent = 100 * np.array([means, deviations])
             axes.errorbar(where, percent[0], percent[1], marker=".", capsize=2, linewidth=1, label=name)
         axes.set(
@@ -104,7 +115,9 @@ def _draw(lines: dict[str, Line], study: Study, over: str | None, paths: Sequenc
             axes.set_xticks(range(len(values)), list(map(value_text, values)))
         elif (scale := _scale(numbers)) is not None:
             axes.set_xscale(scale[0], **scale[1])
-        if len(lines) > 1:
+        elif all(number is not None and number.is_integer() for number in numbers):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(lines) > 1 and axes.lines:
             axes.legend()
         for path in paths:
             save = functools.partial(figure.savefig, format=path.suffix[1:].lower(), dpi=_DOTS)
