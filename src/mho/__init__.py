@@ -38,6 +38,7 @@ _PUBLIC = {
         "updated",
     ),
     "mho.netlists": ("read_netlist",),
+    "mho.netlists.circuits.circuit": ("netlist_circuit",),
     "mho.netlists.circuits.network": ("netlist_network",),
     "mho.netlists.circuits.transient": ("transient",),
     "mho.netlists.writing.network_netlist": ("write_netlist",),
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
         updated,
     )
     from mho.netlists import read_netlist
+    from mho.netlists.circuits.circuit import netlist_circuit
     from mho.netlists.circuits.network import netlist_network
     from mho.netlists.circuits.transient import transient
     from mho.netlists.writing.network_netlist import write_netlist

@@ -17,7 +17,7 @@ from mho.errors import InputError
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.learner import Learner
 from mho.experiments.own_objects import is_own, own_made
-from mho.experiments.rule import configured_cost, configured_optimizer, learning_rule
+from mho.experiments.rule import configured_cost, configured_optimizer, exact_gradient, learning_rule
 from mho.learning import EquilibriumPropagation, Gradient
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
@@ -198,6 +198,7 @@ def analog_learner(
         ),
         gradient=gradient,
         predict=predict,
+        exact=exact_gradient(rule, trained),
         tolerance=configuration.tolerance,
         weights=_conductances,
         weight_name="conductance [S]",

@@ -24,6 +24,7 @@ from mho.experiments.learner import Learner
 from mho.experiments.progress import Quiet
 from mho.experiments.progress import progress as shown
 from mho.experiments.record import Metrics
+from mho.experiments.rule import exact_gradient
 from mho.experiments.run import holds_run, read_configuration
 from mho.experiments.structure import structure_of
 from mho.experiments.training import _Training, begin, check_data, go_on, trained_network
@@ -308,6 +309,7 @@ def _learner(
         optimizer=optimizer,
         gradient=gradient,
         predict=predict,
+        exact=exact_gradient(rule, trained) if layered and isinstance(rule, Rule) else None,
         tolerance=configuration.tolerance,
         weights=weights,
         weight_name="conductance [S]",

@@ -37,6 +37,9 @@ class Learner:
     """What that is, and its unit."""
     target_voltage: float = 1.0
     """What a prediction is to be where the target is 1: volts, in a circuit."""
+    exact: Callable[..., Gradient] | None = None
+    """The exact gradient, from the network, inputs and targets, where `gradient` is another; None where it is the same,
+    or a circuit's, which takes longer to compile than many a circuit to train."""
     double: bool = False
     """Whether all is computed in float64 and not in float32."""
     traceable: bool = True

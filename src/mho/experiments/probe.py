@@ -20,6 +20,9 @@ from mho.elements import ProgrammableResistor
 from mho.experiments.devices import Devices
 from mho.experiments.epoch import Advance, Settled, TrainingState, fresh_tally, settled_samples
 from mho.experiments.error import target_voltages
+from mho.experiments.gradient_health import SAMPLES as COMPARED
+from mho.experiments.gradient_health import Health
+from mho.experiments.gradient_health import Judge as JudgeGradient
 from mho.experiments.learner import Learner
 from mho.learning.gradient import Phase
 from mho.networks import Circuit
@@ -69,6 +72,8 @@ class Probe:
     where their solver stops."""
     rounding: float
     """Relative precision of weights and voltages: the distance of 1 from the next number."""
+    health: Health | None = None
+    """Of the gradient, on the first few samples; None where the rule's is the exact one."""
 
     def above(self, tolerance: float) -> int:
         """How many operating points are above a tolerance."""
@@ -132,6 +137,8 @@ def judge(
     classes: int | None,
     scale: float,
     rtol: float,
+    health: JudgeGradient | None = None,
+    key: Array | None = None,
 ) -> Probe:
     """Judge what was taken.
 
@@ -144,6 +151,8 @@ def judge(
         classes: the number of classes; None for a regression.
         scale: what inputs are multiplied by.
         rtol: where the solver stops.
+        health: compares the gradient with the exact one; nothing does if None.
+        key: random key, where the gradient draws.
     """
     residuals, signals, reached, largest = [], [], [], 0.0
     deviating = in_turn = False
@@ -163,6 +172,8 @@ def judge(
             for change in moved:
                 way = goal - free
                 reached.append(float(np.sum(change * way) / max(np.sum(way * way), np.finfo(float).tiny)))
+    rows = sample.rows[0][:COMPARED]
+    goal = np.asarray(target_voltages(jnp.asarray(targets[rows]), classes, learner.target_voltage))
     precision = finite.tiny if deviating else max(finite.eps, 0.1 * rtol if in_turn else 0.0)
     return Probe(
         residuals=np.concatenate(residuals) if residuals else np.zeros(0),
@@ -171,6 +182,7 @@ def judge(
         reached=float(np.mean(np.abs(reached))) if reached else None,
         precision=float(precision),
         rounding=float(finite.eps),
+        health=health(network, np.asarray(inputs[rows]) * scale, goal, key) if health is not None else None,
     )
 
 

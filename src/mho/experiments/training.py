@@ -54,6 +54,7 @@ from mho.experiments.epoch import (
     sample_order,
 )
 from mho.experiments.error import error_scale
+from mho.experiments.gradient_health import Judge, compile_health
 from mho.experiments.learner import Learner, with_constants
 from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.plots import plot_curves, plot_histograms
@@ -481,6 +482,8 @@ class _Training:
         self.metrics: list[Metrics] = []
         self.seconds = 0.0
         """That the steps of the epoch under way took."""
+        self.compared: Judge | None = None
+        """Compares the gradient that trains with the exact one."""
         self.start_weight = 0.0
         """Root mean square of the weights before training."""
 
@@ -500,6 +503,7 @@ class _Training:
             state, bookmark = stored.state(state), stored.bookmark
             self.metrics, self.seconds = bookmark.metrics, bookmark.seconds
         self.learner = with_constants(self.learner, state.network)
+        self.compared = compile_health(self.learner)
         state = self.devices.placed(state)
         if saved is None:
             self._checkpoint(state, 0)  # so that a run can be gone on with whenever it is killed
@@ -626,6 +630,8 @@ class _Training:
             classes=self.classes,
             scale=dataset.scale,
             rtol=getattr(configuration, "rtol", 0.0),
+            health=self.compared,
+            key=jax.random.key(configuration.seed),
         )
 
     def _record(
@@ -646,6 +652,7 @@ class _Training:
                 "above_tolerance": probe.above(tolerance),
                 "probed": len(probe.residuals),
             }
+        health = probe.health if probe is not None else None
         told = []
         if probe is not None:
             told = warnings(
@@ -670,6 +677,10 @@ class _Training:
             "out_of_sweeps": standing.exhausted if circuit else None,
             "test_out_of_sweeps": test_exhausted if circuit else None,
             "sweeps": int(state.tally.sweeps) / self.steps if circuit else None,
+            "gradient_cosine": health and list(health.cosine),
+            "gradient_ratio": health and list(health.ratio),
+            "signal": probe and probe.signal,
+            "signal_rounding": probe.precision if probe and probe.signal is not None else None,
             "error_after": error if seen else None,
             "warnings": told,
         }

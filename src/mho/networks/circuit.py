@@ -140,9 +140,9 @@ class Circuit(Network):
         padded = xp.concatenate([free, xp.zeros((*free.shape[:-1], 1), free.dtype)], -1)
         return ties.factor * padded[..., ties.group] + offsets
 
-    def drive(self, inputs: Array) -> CircuitDrive:
-        """Drive the sources with inputs of shape (batch, features)."""
-        return CircuitDrive(self.sources(inputs))
+    def drive(self, inputs: Array | None) -> CircuitDrive:
+        """Drive the sources with inputs of shape (batch, features); with none at their own voltages, a batch of one."""
+        return CircuitDrive(self.sources(inputs) if inputs is not None else self.sources()[None])
 
     def held(self, drive: CircuitDrive) -> Values:
         """What the sources add to the nodes' voltages [V], (batch, nodes)."""
@@ -150,8 +150,8 @@ class Circuit(Network):
 
     @property
     def output_weight(self) -> Values:
-        """Π 1/A² over the amplifiers before the outputs; 1 of a circuit without an energy, which weighs nothing."""
-        if self.ties is None:
+        """Π 1/A² over the amplifiers before the outputs; 1 of a circuit without an energy or an output."""
+        if self.ties is None or not len(self.output):
             return 1.0
         return namespace(self.tied.scale).asarray(self.tied.scale)[self.output[0]]
 
