@@ -506,10 +506,11 @@ def option(field: str) -> str:
 def shown(configuration: Configuration, field: str) -> str:
     """A field as the command takes it: `--hidden 100 10`."""
     value = getattr(configuration, field)
-    return " ".join([option(field), *map(_short, _each(value))])
+    return " ".join([option(field), *map(short, _each(value))])
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A value in few characters, from which a number is read back exactly."""
     if not isinstance(value, float):
         return str(value)
     return min((text for text in (f"{value:g}", repr(value)) if float(text) == value), key=len, default=repr(value))
@@ -519,11 +520,12 @@ def to_json(configuration: Configuration) -> dict[str, Any]:
     """A configuration as an object for JSON: its kind, then its fields. An infinite bound becomes null."""
     kind = next(name for name, known in KINDS.items() if type(configuration) is known)
     fields = dataclasses.asdict(configuration)
-    return {"kind": kind} | {k: _without_infinity(v) for k, v in fields.items()}
+    return {"kind": kind} | {k: without_infinity(v) for k, v in fields.items()}
 
 
-def _without_infinity(value: Any) -> Any:
-    return tuple(map(_without_infinity, value)) if isinstance(value, tuple) else None if value == math.inf else value
+def without_infinity(value: Any) -> Any:
+    """A field's value for JSON, which has no infinite numbers: null in their place."""
+    return tuple(map(without_infinity, value)) if isinstance(value, tuple) else None if value == math.inf else value
 
 
 def from_json(fields: Mapping[str, Any]) -> Configuration:

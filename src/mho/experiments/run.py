@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SESSION_START = 1
 """`SessionLog.START` of TensorBoard's events."""
 
-_CONFIG, _METRICS, _CHECKPOINTS, _LOCK = "config.json", "metrics.jsonl", "checkpoints", ".lock"
+_CONFIG, _METRICS, _CHECKPOINTS, LOCK = "config.json", "metrics.jsonl", "checkpoints", ".lock"
 _NETWORK = "network.json"
 
 CHANGEABLE = ("epochs", "data_dir")
@@ -120,7 +120,7 @@ def _remove(folder: Path, made: list[Path]) -> None:
     """Remove what mho writes in a folder, and the folders that it made for it as far as they are empty then."""
     saved = checkpoints(folder / _CHECKPOINTS)
     events = folder.glob("events.out.tfevents.*")
-    for path in (*saved, *events, folder / _METRICS, folder / _CONFIG, folder / _NETWORK, folder / _LOCK):
+    for path in (*saved, *events, folder / _METRICS, folder / _CONFIG, folder / _NETWORK, folder / LOCK):
         with contextlib.suppress(OSError):
             path.unlink()
     for emptied in (folder / _CHECKPOINTS, *made):
@@ -226,7 +226,7 @@ def exclusive(folder: Path) -> Iterator[None]:
     Raises:
         MhoError: if another process does.
     """
-    with (folder / _LOCK).open("w") as lock:
+    with (folder / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:

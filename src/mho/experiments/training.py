@@ -87,6 +87,14 @@ class Interrupted(KeyboardInterrupt):
     """Training was interrupted and a checkpoint written, from which `resume` goes on."""
 
 
+class Diverged(MhoError):
+    """The loss or the network ceased to be finite, after the epochs of `metrics`."""
+
+    def __init__(self, message: str, metrics: list[Metrics]) -> None:
+        super().__init__(message)
+        self.metrics = metrics
+
+
 MakeLearner = Callable[[int, int, int], Learner]
 """Makes a learner for inputs of so many features, so many outputs and so many steps an epoch."""
 
@@ -718,8 +726,9 @@ class _Training:
         cause = divergence(self.configuration, self.own, epoch=epoch, conductance=conductance)
         saved = [path for path in checkpoints(checkpoint_folder(self.folder)) if not at_start(path)]
         kept = f"the checkpoint {saved[0]} stands" if saved else "there is no checkpoint yet"
-        raise MhoError(
-            f"{what} ceased to be finite in epoch {epoch}, step {step} of {self.steps}: likely {cause}; {kept}"
+        raise Diverged(
+            f"{what} ceased to be finite in epoch {epoch}, step {step} of {self.steps}: likely {cause}; {kept}",
+            self.metrics,
         )
 
     def _checkpoint(self, state: TrainingState, step: int) -> None:
