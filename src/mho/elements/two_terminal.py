@@ -161,11 +161,12 @@ class TwoTerminal(eqx.Module):
         """
         xp = namespace(current, stand, drop)
         up = drop > stand
+        law = self.current  # once: Equinox makes a module of every bound method
 
         def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
             near, far = bracket
             middle = 0.5 * (near + far)
-            value = self.current(middle)
+            value = law(middle)
             beyond = xp.where(up, value > current, value < current)
             return xp.where(beyond, near, middle), xp.where(beyond, middle, far)
 

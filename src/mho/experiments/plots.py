@@ -70,31 +70,6 @@ def plot_fit(fitted: "ElementFit", path: Path) -> None:
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
 
 
-def plot_sweep(errors: Mapping[str, Sequence[Sequence[float | None]]], path: Path) -> None:
-    """Mean test error over the seeds against the epoch, a line a setting, its deviation shaded, as a PNG file.
-
-    Members whose last error is None, those that diverged, are left out.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
-    for label, members in errors.items():
-        sound = np.array(
-            [[100.0 * error for error in member if error is not None] for member in members if member[-1] is not None]
-        )
-        if not sound.size:
-            continue
-        mean, spread = sound.mean(0), sound.std(0)
-        epochs = np.arange(1, len(mean) + 1)
-        axes.plot(epochs, mean, marker=".", label=label)
-        axes.fill_between(epochs, mean - spread, mean + spread, alpha=0.2)
-    axes.set(xlabel="epoch", ylabel="test error [%]")
-    if axes.lines:
-        axes.legend()
-    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
-
-
 def plot_waveforms(times: np.ndarray, voltages: Mapping[str, np.ndarray], path: Path) -> None:
     """Node voltages [V] against time [s], as a PNG file."""
     from matplotlib.figure import Figure

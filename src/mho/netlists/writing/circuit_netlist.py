@@ -63,8 +63,7 @@ def circuit_netlist(
     if sources.ndim != 1:
         raise InputError(f"inputs of shape {np.asarray(inputs).shape}: a netlist holds one input, of shape (features,)")
     name = _node_names(circuit)
-    mark = _unused_mark(name)
-    named = _branch_cards_names(circuit, mark)
+    mark, named = card_marks(circuit), source_cards(circuit)
     lines, models = [f"* {title}"], {}
     for number, (branch, element) in enumerate(zip(circuit.branches, circuit.elements(sources), strict=True)):
         for k, (a, b) in enumerate(_ends(branch.first, branch.second)):
@@ -91,7 +90,7 @@ def circuit_netlist(
     swept = {"source": named[0], "volts": float(sources[0])} if circuit.source_names else {"source": "", "volts": 0.0}
     if not circuit.source_names and simulator == "xyce":
         raise InputError("the circuit has no voltage source, and Xyce's operating point is a sweep of one")
-    return whole_netlist(lines, simulator, gmin=_gmin(circuit), **swept)
+    return whole_netlist(lines, simulator, gmin=least_gmin(circuit), **swept)
 
 
 def _ends(first: ArrayLike, second: ArrayLike) -> list[tuple[int, int]]:
@@ -109,8 +108,9 @@ def _node_names(circuit: Circuit) -> list[str]:
     return names
 
 
-def _unused_mark(nodes: list[str]) -> str:
+def card_marks(circuit: Circuit) -> str:
     """What elements' names begin with behind their letter, so that no node is called as one of their inner nodes."""
+    nodes = _node_names(circuit)
     for repeats in count():
         mark = "x" * repeats
         if not any(re.match(rf"{mark}\d+_\d+_", node, re.IGNORECASE) for node in nodes):
@@ -118,8 +118,13 @@ def _unused_mark(nodes: list[str]) -> str:
     raise AssertionError  # pragma: no cover
 
 
-def _branch_cards_names(circuit: Circuit, mark: str) -> list[str]:
-    """What the sources of `Circuit.branch_names` are called, with the letter of their kind."""
+def source_cards(circuit: Circuit) -> list[str]:
+    """What the sources of `Circuit.branch_names` are called in a netlist, with the letter of their kind.
+
+    Raises:
+        InputError: for a name that SPICE does not read.
+    """
+    mark = card_marks(circuit)
     letters = "v" * len(circuit.source_names)
     for group in circuit.controlled:
         letters += group.kind * len(group.gain) if group.kind in "eh" else ""
@@ -154,8 +159,12 @@ def _refuse_twins(lines: list[str]) -> None:
         raise InputError(f"two sources would both be called {most[0][0]!r} in the netlist; rename one")
 
 
-def _gmin(circuit: Circuit) -> float:
-    """What SPICE is to add across every junction [S]."""
+def least_gmin(circuit: Circuit) -> float:
+    """What SPICE is to add across every junction [S].
+
+    Raises:
+        InputError: if junctions have several.
+    """
     diodes = [b for b in circuit.branches if isinstance(b.element, JunctionDiode)]
     gmins = sorted({b.element.gmin for b in diodes if isinstance(b.element, JunctionDiode)})
     if len(gmins) > 1:
