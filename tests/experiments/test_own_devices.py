@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import mho
 from mho.command import main
 from mho.experiments.analog import analog_network
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.data import load_dataset
-from mho.experiments.export import network_netlist, node_voltages
+from mho.experiments.export import node_voltages
 from mho.experiments.prediction import load
 from mho.ngspice.simulator import operating_point
 from referee import require_ngspice
@@ -48,8 +49,13 @@ def test_a_verilog_a_device_s_network_is_its_netlist(tmp_path: Path, capsys: pyt
     (tmp_path / "diode.va").write_text(MODULE)
     made = AnalogConfiguration(dataset="digits", element="veriloga", module=str(tmp_path / "diode.va"), hidden=(4,))
     network = analog_network(made, 64, 10)
-    (tmp_path / "run.cir").write_text(network_netlist(made, network, load_dataset("digits"), sample=3))
+    (tmp_path / "run.cir").write_text(mho.write_netlist(network, sample()[0]))
     check_netlist(tmp_path / "run.cir", network, capsys)
+
+
+def sample() -> np.ndarray:
+    data = load_dataset("digits")
+    return np.asarray(data.test_inputs[3:4], np.float64) * data.scale
 
 
 def check_netlist(netlist: Path, network: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,8 +64,7 @@ def check_netlist(netlist: Path, network: Any, capsys: pytest.CaptureFixture[str
     capsys.readouterr()
     assert main(["solve", str(netlist), "--json"]) == 0
     solved = json.loads(capsys.readouterr().out)["nodes"]
-    data = load_dataset("digits")
-    expected = node_voltages(network, np.asarray(data.test_inputs[3:4], np.float64) * data.scale, None)
+    expected = node_voltages(network, sample(), None)
     spice = operating_point(netlist.read_text(), gmin=1e-18).voltages
     for name, volts in expected.items():
         assert solved[name] == pytest.approx(volts, abs=1e-6) and spice[name] == pytest.approx(volts, abs=1e-6)
