@@ -15,6 +15,7 @@ from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.data import load_dataset
 from mho.experiments.export import node_voltages
 from mho.experiments.prediction import load
+from mho.experiments.study import Study
 from mho.ngspice.simulator import operating_point
 from referee import require_ngspice
 
@@ -74,6 +75,10 @@ def test_a_configuration_keeps_the_curve_itself(tmp_path: Path, capsys: pytest.C
     (tmp_path / "c.csv").write_text("v,i\n0,0\n1,0.5\n")
     made = AnalogConfiguration(dataset="digits", element="measured", curve=str(tmp_path / "c.csv"))
     assert made.curve == "v,i\n0.0,0.0\n1.0,0.5\n"
+    (tmp_path / "d.csv").write_text("v,i\n0,0\n1,0.7\n")
+    files = [str(tmp_path / "c.csv"), str(tmp_path / "d.csv")]
+    study = Study("devices", made, {"curve": files}, [0])
+    assert [study.setting(member)["curve"] for member in study.members()] == files and study.files() == set(files)
     (tmp_path / "mine.toml").write_text('kind = "analog"\ndataset = "digits"\nelement = "measured"\ncurve = "c.csv"\n')
     assert main(["show", str(tmp_path / "mine.toml")]) == 0
     shown = capsys.readouterr().out
