@@ -10,19 +10,26 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "mho.element_checks": ("check_element",),
+    "mho.element_fit": ("fit_element",),
     "mho.elements": (
         "AntiparallelDiodes",
         "BidirectionalAmplifier",
         "CurrentSource",
+        "Curve",
         "IdealDiode",
         "JunctionDiode",
+        "MeasuredElement",
         "PiecewiseDiode",
         "ProgrammableResistor",
         "ShockleyDiode",
+        "SinhConductor",
         "TwoTerminal",
+        "VerilogAElement",
+        "read_verilog_a",
     ),
     "mho.errors": ("InputError", "MhoError"),
     "mho.estimators": ("CircuitClassifier", "CircuitRegressor"),
+    "mho.experiments.curves": ("read_curve",),
     "mho.experiments.data": ("Dataset", "load_dataset"),
     "mho.experiments.fit": ("fit",),
     "mho.experiments.prediction": ("load", "predict"),
@@ -65,19 +72,26 @@ __all__ = [*sorted(_MODULES), "__version__"]  # pyright: ignore[reportUnsupporte
 
 if TYPE_CHECKING:
     from mho.element_checks import check_element
+    from mho.element_fit import fit_element
     from mho.elements import (
         AntiparallelDiodes,
         BidirectionalAmplifier,
         CurrentSource,
+        Curve,
         IdealDiode,
         JunctionDiode,
+        MeasuredElement,
         PiecewiseDiode,
         ProgrammableResistor,
         ShockleyDiode,
+        SinhConductor,
         TwoTerminal,
+        VerilogAElement,
+        read_verilog_a,
     )
     from mho.errors import InputError, MhoError
     from mho.estimators import CircuitClassifier, CircuitRegressor
+    from mho.experiments.curves import read_curve
     from mho.experiments.data import Dataset, load_dataset
     from mho.experiments.fit import fit
     from mho.experiments.prediction import load, predict

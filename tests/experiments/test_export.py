@@ -28,8 +28,6 @@ from mho.steady import solve
 from mho.steady.newton import solve_circuit
 from referee import batch_voltages
 
-pytestmark = pytest.mark.usefixtures("compiled_once")
-
 SAMPLE = 3
 HELD = AnalogConfiguration(
     dataset="iris",

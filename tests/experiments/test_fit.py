@@ -36,8 +36,6 @@ from mho.networks import layered_network
 from mho.steady import Auto, solve
 from referee import batch_voltages
 
-pytestmark = pytest.mark.usefixtures("compiled_once")
-
 
 class SinhElement(TwoTerminal):
     """A user's element: its law alone."""

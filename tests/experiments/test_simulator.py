@@ -32,8 +32,6 @@ from mho.steady import Auto, NodalNewton
 from random_circuits import STRUCTURES, random_network, random_samples
 from referee import require_ngspice
 
-pytestmark = pytest.mark.usefixtures("compiled_once")
-
 Crossbars = list[np.ndarray]
 
 DIGITS = AnalogConfiguration(dataset="digits", hidden=(8,), input_gain=20.0, beta=0.1, processes=2)

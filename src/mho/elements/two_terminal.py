@@ -112,6 +112,10 @@ class TwoTerminal(eqx.Module):
         xp = namespace(voltage)
         return xp.isfinite(self.current(voltage))
 
+    def beyond(self, voltage: Array) -> Array:
+        """By how much a voltage is beyond those at which the law was measured [V], elementwise; 0 where it is not."""
+        return namespace(voltage).zeros_like(voltage)
+
     def law_residual(self, voltage: Array, current: Array) -> Array:
         """How far a current [A] is from what the law allows at a voltage [V]."""
         return current - self.current(voltage)

@@ -27,7 +27,7 @@ _SINGLE, _DOUBLE = (1e-30, 1e18), (1e-150, 1e150)
 
 OPTIMIZER_NAMES = ("sgd", "momentum", "adam", "rmsprop")
 RULE_NAMES = ("equilibrium-propagation", "coupled-learning", "implicit")
-ELEMENT_NAMES = ("ideal", "shockley", "piecewise", "linear")
+ELEMENT_NAMES = ("ideal", "shockley", "piecewise", "linear", "measured", "veriloga")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,8 +185,13 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
     pooling: int = 1
     """Width of the windows that are averaged behind each convolution [nodes]; 1 for none."""
     element: str = "ideal"
-    """At the hidden nodes: ideal or piecewise diodes (half hold v ≥ 0, half v ≤ 0), shockley pairs, or nothing (linear); or
-    an element of one's own, module:name, called with the number of nodes."""
+    """At the hidden nodes: ideal or piecewise diodes (half hold v ≥ 0, half v ≤ 0), shockley pairs, or nothing (linear);
+    devices of a measured curve (--curve) or a Verilog-A module (--module), half of them one way round, half the other; or an
+    element of one's own, module:name, called with the number of nodes."""
+    curve: str | None = None
+    """Measured elements' curve: FILE.csv or FILE.npz with columns v [V] and i [A]; or the table itself, as runs keep it."""
+    module: str | None = None
+    """Verilog-A elements' module, of two terminals: FILE.va; or its text, as runs keep it."""
     network: str | None = None
     """A network of one's own, module:name, called with the numbers of features and outputs and a JAX random key; then the
     fields that shape a network mean nothing."""
@@ -195,7 +200,7 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
     ideality: PerLayer = 1.0
     """Shockley diodes' ideality factor."""
     temperature: float = 27.0
-    """Shockley diodes' temperature T [°C]: their thermal voltage is k T/q, 25.9 mV at 27 °C."""
+    """Temperature T of Shockley diodes and Verilog-A modules [°C]: the thermal voltage k T/q is 25.9 mV at 27 °C."""
     diode_bias: PerLayer = 0.0
     """Voltage of the source in series with a Shockley diode, or a piecewise-linear diode's threshold [V]."""
     on_resistance: PerLayer = 1.0
@@ -245,9 +250,29 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
             raise InputError(f"--diode-bias {least}: a piecewise-linear diode's threshold must not be negative")
         if self.simulator == "ngspice" and {"element", "gain"} & set(self.trained):
             raise InputError("--trained: with ngspice conductance and bias alone are trained")
+        self._keep_files()
         if self.network is None:
             self._check_bounds()
             self._check_trained()
+
+    def _keep_files(self) -> None:
+        """Put the text of an element's file in its place: what a run is of must be in its config.json."""
+        needed = {"measured": ("curve", "FILE.csv"), "veriloga": ("module", "FILE.va")}.get(self.element)
+        if needed is not None and self.network is None and not getattr(self, needed[0]):
+            raise InputError(f"--element {self.element}: needs {option(needed[0])} {needed[1]}")
+        # Here alone, since it loads JAX.
+        if self.curve:
+            from mho.experiments.curves import curve_text, parse_curve, read_curve
+
+            text = "\n" in self.curve
+            object.__setattr__(self, "curve", curve_text(parse_curve(self.curve) if text else read_curve(self.curve)))
+        if self.module:
+            from mho.elements.verilog_a import checked_module, module_text
+
+            kept = "\n" in self.module
+            text, origin = (self.module, "--module") if kept else (module_text(self.module), self.module)
+            checked_module(text, origin, 1, temperature=ZERO_CELSIUS + self.temperature)
+            object.__setattr__(self, "module", text)
 
     def _check_bounds(self) -> None:
         for lower, upper, initial in self.in_layers("lower", "upper", "initial"):

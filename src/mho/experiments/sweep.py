@@ -276,4 +276,6 @@ def _initial(common: Learner, network: Any, rates: Any) -> TrainingState:
 
 
 def _stacked(trees: Sequence[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *trees)
+    # Placed as what a step gives back is: else the steps would be compiled a second time.
+    stack = one_device().replicated
+    return jax.tree.map(lambda *leaves: stack(jnp.stack([jnp.asarray(leaf) for leaf in leaves])), *trees)
