@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import mho
 from mho import Curve, MeasuredElement, fit_element, read_curve
+from mho.command import main
 from mho.elements import JunctionDiode, SinhConductor
 from mho.experiments.curves import curve_text, parse_curve
 from mho.ngspice.simulator import operating_point
@@ -142,3 +143,16 @@ def test_a_circuit_with_measured_elements_is_ngspice_s() -> None:
     point = operating_point(mho.write_netlist(circuit), gmin=1e-18)
     for k in range(1, circuit.nodes):
         assert point.voltages[circuit.node_names[k]] == pytest.approx(float(found.voltages[k]), abs=1e-9)
+
+
+def test_the_command_fits_and_plots(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    v = np.linspace(0.0, 0.7, 30)
+    (tmp_path / "c.csv").write_text(curve_text(Curve(tuple(v), tuple(1e-9 * np.expm1(v / 0.03)))))
+    assert main(["curve", str(tmp_path / "c.csv"), "--plot", str(tmp_path / "c.png")]) == 0
+    assert "saturation_current           1e-09 A" in capsys.readouterr().out
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+    (tmp_path / "c.csv").write_text("v,i\n0,0\n1,1\n")
+    assert main(["curve", str(tmp_path / "c.csv"), "--law", "sinh"]) == 2
+    assert capsys.readouterr().err == (
+        f"mho: {tmp_path / 'c.csv'}: 2 points: a fit of scale steepness conductance needs 4 at least\n"
+    )

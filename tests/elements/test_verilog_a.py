@@ -22,8 +22,8 @@ module junction(a, c);
   parameter real n = 1.2 from (0:10);
   real x;
   analog begin
-    x = V(a,c)/(n*{BOLTZMANN / ELEMENTARY_CHARGE!r}*$temperature);
-    I(a,c) <+ is*(limexp(x) - 1) + ddt(1e-12*V(a,c));
+    x = $limit(V(a,c), "pnjlim", n*$vt, 0.6)/(n*{BOLTZMANN / ELEMENTARY_CHARGE!r}*$temperature);
+    I(a,c) <+ is*(limexp(x) - 1) + ddt(1e-12*V(a,c)) + $simparam("gmin", 0)*V(a,c) + white_noise(is, "shot");
   end
 endmodule
 """

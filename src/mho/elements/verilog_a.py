@@ -10,7 +10,8 @@ from jax import Array
 from mho.arrays import Values, namespace
 from mho.constants import ROOM_TEMPERATURE
 from mho.elements.two_terminal import TwoTerminal, entry
-from mho.elements.verilog_a_equations import equations, evaluated, formula, module_text
+from mho.elements.verilog_a_compiler import equations, module_text
+from mho.elements.verilog_a_equations import evaluated, formula
 from mho.errors import InputError
 
 _CHECKED = np.linspace(-1.0, 1.0, 201)
@@ -23,9 +24,9 @@ class VerilogAElement(TwoTerminal):
     The current and its derivative are the module's own equations, as openvaf-py compiles them; what it contributes by `ddt`
     is 0 at rest. The co-content is the integral of the current by 64-point Gauss-Legendre quadrature from 0 V, whose error
     is below 1e-12 relative where the law is analytic and its exponent stays under about 40; a law that conditions join from
-    pieces loses digits at its corners, as `mho.check_element` tells. `$simparam` gives its default, or 0, and
-    `$param_given` is false. `$vt` has the compiler's k/q, of CODATA 2010, 2.4e-7 above SPICE's: a module that is to agree
-    further writes its own. A polarity of −1 turns the element round.
+    pieces loses digits at its corners, as `mho.check_element` tells. `$simparam` gives its default, or 0, `$limit` limits
+    nothing, `$param_given` is false. `$vt` has the compiler's k/q, of CODATA 2010, 2.4e-7 above SPICE's: a module that is to
+    agree further writes its own. A polarity of −1 turns the element round.
     """
 
     source: str = eqx.field(static=True)

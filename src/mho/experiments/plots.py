@@ -62,6 +62,9 @@ def plot_fit(fitted: "ElementFit", path: Path) -> None:
         axes.plot(voltage, shown(current), ".", label="measured")
         axes.plot(dense, shown(law), label=fitted.law)
         axes.set(xlabel="voltage [V]", ylabel="current [A]")
+    sizes = np.abs(current[current != 0.0])
+    # Nothing below can be seen of a curve that passes through 0 A.
+    axes.set_ylim(0.5 * max(sizes.min(), 1e-12 * sizes.max()), 2.0 * sizes.max())
     axes.set(yscale="log", ylabel="magnitude of the current [A]")
     axes.legend()
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
