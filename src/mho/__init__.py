@@ -49,6 +49,7 @@ _PUBLIC = {
     "mho.netlists": ("read_netlist",),
     "mho.netlists.circuits.circuit": ("netlist_circuit",),
     "mho.netlists.circuits.network": ("netlist_network",),
+    "mho.netlists.circuits.operating_point": ("operating_point",),
     "mho.netlists.circuits.transient": ("transient",),
     "mho.netlists.writing.network_netlist": ("write_netlist",),
     "mho.networks": ("Circuit", "CircuitBuilder", "LayeredNetwork", "convolutional_network", "layered_network"),
@@ -114,6 +115,7 @@ if TYPE_CHECKING:
     from mho.netlists import read_netlist
     from mho.netlists.circuits.circuit import netlist_circuit
     from mho.netlists.circuits.network import netlist_network
+    from mho.netlists.circuits.operating_point import operating_point
     from mho.netlists.circuits.transient import transient
     from mho.netlists.writing.network_netlist import write_netlist
     from mho.networks import Circuit, CircuitBuilder, LayeredNetwork, convolutional_network, layered_network

@@ -21,8 +21,9 @@ from mho.experiments.training import train, trained_network, untrained_network
 from mho.learning import CrossEntropy, SquaredError
 from mho.netlists import parse_netlist
 from mho.netlists.circuits.circuit import netlist_circuit
-from mho.netlists.writing.layered_netlist import layer_voltages, node_names
+from mho.netlists.writing.layered_netlist import layer_voltages, named_voltages
 from mho.networks import Branches, Circuit
+from mho.networks.layer_names import node_names
 from mho.precision import double
 from mho.steady import solve
 from mho.steady.newton import solve_circuit
@@ -114,8 +115,7 @@ def with_currents(network: Any, inputs: np.ndarray, drawn: np.ndarray) -> dict[s
         return {network.node_names[k]: float(voltages[k]) for k in range(1, network.nodes)}
     at_nodes: Any = np.concatenate([-drawn, drawn], 1) if network.paired_outputs else -drawn
     voltages = solve(network, inputs, attached=CurrentSource(at_nodes)).voltages
-    found = zip(node_names(network), voltages, strict=True)
-    return {name: float(v) for names, row in found for name, v in zip(names, np.asarray(row)[0], strict=True)}
+    return named_voltages(network, voltages)
 
 
 @pytest.mark.parametrize("case", [*ANALOG, *RULES])

@@ -142,7 +142,11 @@ def _optimizer(
     if not network.programmables or is_own(configuration.optimizer):
         return common
     assert isinstance(configuration, NetlistConfiguration)
-    share = configuration.parameter_rate / configuration.rates[0]
+    return with_parameter_rate(common, configuration.parameter_rate / configuration.rates[0])
+
+
+def with_parameter_rate(common: optax.GradientTransformation, share: float) -> optax.GradientTransformation:
+    """An optimizer of circuits whose programmable parameters learn at another rate, so many times that of the others."""
 
     def scaled(updates: Any, _: Any = None) -> Any:
         own = jax.tree.map(lambda u: share * u, updates.programmables)

@@ -13,7 +13,7 @@ from mho.experiments.held_sample import HeldSample, held_sample
 from mho.experiments.prediction import load
 from mho.experiments.rule import learning_rule
 from mho.netlists.writing.dialects import Simulator
-from mho.netlists.writing.layered_netlist import node_names
+from mho.netlists.writing.layered_netlist import named_voltages
 from mho.netlists.writing.network_netlist import write_netlist
 from mho.netlists.writing.nudging_cards import Nudge
 from mho.networks import LayeredNetwork
@@ -78,8 +78,7 @@ def node_voltages(network: Any, inputs: np.ndarray, nudge: Nudge | None) -> dict
     solver = None if nudge is None or isinstance(network, LayeredNetwork) else Auto(_RTOL, _STEPS)
     voltages = solve(network, inputs, solver=solver, attached=nudge).voltages
     if isinstance(network, LayeredNetwork):
-        named = zip(node_names(network), voltages, strict=True)
-        return {name: float(v) for names, row in named for name, v in zip(names, np.asarray(row)[0], strict=True)}
+        return named_voltages(network, voltages)
     return {network.node_names[k]: float(voltages[0, k]) for k in range(1, network.nodes)}
 
 

@@ -18,6 +18,7 @@ from mho.devices import Device, named_device
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
 from mho.experiments.circuits import weights as circuit_weights
+from mho.experiments.circuits import with_parameter_rate
 from mho.experiments.configuration import Configuration, NetworkConfiguration
 from mho.experiments.data import Dataset, load_dataset
 from mho.experiments.data_fields import InputScaling, is_file
@@ -95,7 +96,7 @@ def fit(
             Equilibrium propagation if None, β a tenth of the outputs' mean conductance, at most a quarter of their least.
         optimizer: "sgd", "momentum", "adam" or "rmsprop", or any of Optax's transformations, its learning rate included.
         learning_rates: of a named optimizer: one, or of a layered network one for each layer [S/S]. 3 % of the mean
-            conductance if None, which suits Adam alone.
+            conductance if None, which suits Adam alone. A netlist's parameters always learn at 0.03, in their logarithm.
         decay: factor on the named optimizer's rates after each epoch.
         epochs: in all.
         batch_size: samples an update; 16, or all if there are fewer, if None.
@@ -324,6 +325,8 @@ def _learner(
     if isinstance(optimizer, str):
         rates = configuration.rates if layered else configuration.rates[0]
         optimizer = named_optimizer(optimizer, rates, decay=configuration.decay, steps_per_epoch=steps)
+        if "parameter" in trained:
+            optimizer = with_parameter_rate(optimizer, _STEP / configuration.rates[0])
     return Learner(
         network=network,
         parameters=lambda network: eqx.filter(network, trained_part(network, trained)),

@@ -143,7 +143,9 @@ def train_at_once(
     structure = jax.tree.structure(networks[0])
     named = [jax.tree.unflatten(structure, jax.tree.leaves(network)) for network in networks]
     first = jax.tree.map(lambda each: jnp.asarray(each)[0], (rates, kind_rates))
-    state = _stacked([_initial(shared, network, first) for network in named])
+    # On the mesh from the start, where a step leaves the state: else each kind of state is compiled for anew.
+    placed = functools.partial(jax.tree.map, one_device().replicated)
+    state = placed(_stacked([_initial(shared, network, first) for network in named]))
     inputs, labels = jnp.asarray(data.train_inputs), jnp.asarray(data.train_targets)
 
     def step(state: TrainingState, rates: Any, beta: Array, order: Array, key: Array) -> TrainingState:
@@ -193,7 +195,7 @@ def train_at_once(
                 course[name].append(float(values[row]) if sound else None)
             course["unconverged"] += int(tally.unconverged[row])
         state = eqx.tree_at(
-            lambda s: (s.step, s.tally), state, _stacked([(jnp.int32(0), fresh_tally())] * len(members))
+            lambda s: (s.step, s.tally), state, placed(_stacked([(jnp.int32(0), fresh_tally())] * len(members)))
         )
         sound_errors = [course["test_error"][-1] for course in courses if course["test_error"][-1] is not None]
         best = f"least test error {min(sound_errors):.2%}" if sound_errors else "all have diverged"

@@ -91,6 +91,12 @@ class Circuit(Network):
         return False
 
     @property
+    def prediction_ends(self) -> list[tuple[str, str]]:
+        """Names of the nodes that each prediction is measured between."""
+        ends = zip(np.asarray(self.output).tolist(), np.asarray(self.reference).tolist(), strict=True)
+        return [(self.node_names[plus], self.node_names[minus]) for plus, minus in ends]
+
+    @property
     def nodes(self) -> int:
         """Number of nodes, ground included."""
         return len(self.node_names)

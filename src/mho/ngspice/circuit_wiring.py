@@ -42,10 +42,9 @@ class CircuitWiring(Wiring):
         text = write_netlist(circuit, np.zeros(features)).splitlines()
         self.cards = text[: next(k for k, line in enumerate(text) if line.strip().lower() == ".end")]
         self.gmin = least_gmin(circuit)
-        self.nodes = [circuit.node_names[k] for k in range(1, circuit.nodes)]
         name = [circuit.node_names[k] for k in range(circuit.nodes)]
-        self.predictions = [(name[a], name[b]) for a, b in zip(circuit.output, circuit.reference, strict=True)]
-        self.held = self.predictions
+        self.nodes = name[1:]
+        self.predictions = self.held = circuit.prediction_ends
         self._driven, first = np.unique(circuit.input_source, return_index=True)
         self._programmed = [k for k, branches in enumerate(circuit.branches) if branches.programmable]
         count = sum(len(circuit.branches[k].first) for k in self._programmed)

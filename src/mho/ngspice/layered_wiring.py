@@ -7,8 +7,9 @@ from jax import Array
 
 from mho.learning.nudging import EnergyNudge
 from mho.netlists.writing.dialects import LEAST_GMIN
-from mho.netlists.writing.layered_netlist import network_cards, node_names, prediction_ends, source_nodes
+from mho.netlists.writing.layered_netlist import network_cards, prediction_ends
 from mho.networks import LayeredDrive, LayeredNetwork, Voltages
+from mho.networks.layer_names import node_names, row_nodes, source_nodes
 from mho.ngspice.wiring import Wiring
 from mho.steady import Attached
 
@@ -19,20 +20,19 @@ class LayeredWiring(Wiring):
     gmin = LEAST_GMIN
 
     def __init__(self, network: LayeredNetwork) -> None:
-        layers, rows = node_names(network), source_nodes(network)
+        layers, sources = node_names(network), source_nodes(network)
         self._widths = [len(nodes) for nodes in layers]
         self.nodes = [node for names in layers for node in names]
         self.predictions, self.held = prediction_ends(network), [(node, "0") for node in layers[-1]]
-        cards = ["layered resistive network", *(f"V{node} {node} 0 DC 0" for nodes in rows for node in nodes)]
+        cards = ["layered resistive network", *(f"V{node} {node} 0 DC 0" for nodes in sources for node in nodes)]
         self.cards = [*cards, *network_cards(network)]
-        self.elements = [f"v{node}" for nodes in rows for node in nodes]
-        for index, (layer, nodes) in enumerate(zip(network.layers, layers, strict=True)):
+        self.elements = [f"v{node}" for nodes in sources for node in nodes]
+        for layer, nodes, rows in zip(network.layers, layers, row_nodes(network), strict=True):
             for (row, column, _), polarity in zip(layer.crossbar.single_resistors(), rows, strict=True):
                 pairs = zip(row.tolist(), column.tolist(), strict=True)
                 self.elements += [f"r{polarity[i]}_{nodes[j]}" for i, j in pairs]
             if layer.bias is not None:
                 self.elements += [f"i{node}" for node in nodes]
-            rows = (nodes if layer.amplifier is None else [f"a{index + 1}_{k}" for k in range(len(nodes))],)
 
     def fixed(self, network: LayeredNetwork) -> list[Array]:
         """The elements' parameters and the gains; see `Wiring.fixed`."""

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from mho.elements import BidirectionalAmplifier, JunctionDiode
 from mho.errors import InputError
-from mho.netlists.writing.dialects import LEAST_GMIN, Simulator, check_dialect, whole_netlist
+from mho.netlists.writing.dialects import LEAST_GMIN, Simulator, check_dialect, one_input, whole_netlist
 from mho.netlists.writing.nudging_cards import Nudge, nudge_cards
 from mho.networks.branches import Controlled
 from mho.networks.circuit import Circuit
@@ -59,9 +59,7 @@ def circuit_netlist(
         )
     # In NumPy: outside its x64 mode JAX would cut a trained circuit's float64 to float32.
     circuit = jax.tree.map(np.asarray, circuit)
-    sources = np.asarray(circuit.sources(inputs))
-    if sources.ndim != 1:
-        raise InputError(f"inputs of shape {np.asarray(inputs).shape}: a netlist holds one input, of shape (features,)")
+    sources = np.asarray(circuit.sources(None if inputs is None else one_input(inputs)))
     name = _node_names(circuit)
     mark, named = card_marks(circuit), source_cards(circuit)
     lines, models = [f"* {title}"], {}
@@ -83,8 +81,7 @@ def circuit_netlist(
     for group in circuit.controlled:
         lines += _controlled_cards(group, name, named, mark, placed)
         placed += len(group.gain) if group.kind in "eh" else 0
-    predictions = [(name[a], name[b]) for a, b in _ends(circuit.output, circuit.reference)]
-    lines += nudge_cards(nudge, predictions, predictions)
+    lines += nudge_cards(nudge, circuit.prediction_ends, circuit.prediction_ends)
     _refuse_twins(lines)
     lines += told
     swept = {"source": named[0], "volts": float(sources[0])} if circuit.source_names else {"source": "", "volts": 0.0}

@@ -19,6 +19,7 @@ from mho.netlists.reading.card_words import Word, card_words, replaced
 from mho.netlists.reading.netlist import Netlist
 from mho.netlists.reading.reader import parse_netlist
 from mho.netlists.reading.values import parse_number
+from mho.netlists.writing.dialects import one_input
 from mho.netlists.writing.nudging_cards import Nudge, nudge_cards
 from mho.networks.circuit import Circuit
 
@@ -54,14 +55,9 @@ def own_netlist(
         assert word is not None
         changes.append((word, f"{float(parameter.value):.17g}"))
     if inputs is not None:
-        given = np.asarray(inputs, np.float64)
-        if given.ndim != 1:
-            raise InputError(f"inputs of shape {given.shape}: a netlist holds one input, of shape (features,)")
-        changes += _inputs(circuit, netlist, lines, circuit.sources(given))
+        changes += _inputs(circuit, netlist, lines, circuit.sources(one_input(inputs)))
     lines = replaced(lines, changes)
-    name = [circuit.node_names[k] for k in range(circuit.nodes)]
-    ends = [(name[a], name[b]) for a, b in zip(circuit.output.tolist(), circuit.reference.tolist(), strict=True)]
-    more = nudge_cards(nudge, ends, ends)
+    more = nudge_cards(nudge, circuit.prediction_ends, circuit.prediction_ends)
     if netlist.transient is None and not netlist.options.keys() & {"reltol", "abstol", "vntol"}:
         more.append(_ACCURATE)
     if netlist.transient is None and not netlist.operating_point:
@@ -133,12 +129,12 @@ def _check(circuit: Circuit, text: str) -> None:
     Raises:
         InputError: if it is not.
     """
-    name, netlist = circuit.node_names, parse_netlist(text)
+    netlist = parse_netlist(text)
     rows = np.array([netlist.resistors.names.index(resistor) for resistor in programmable_conductances(circuit)], int)
     roles = Roles(
         inputs=input_names(circuit),
         input_gain=circuit.input_gain,
-        outputs=[(name[a], name[b]) for a, b in zip(circuit.output.tolist(), circuit.reference.tolist(), strict=True)],
+        outputs=circuit.prediction_ends,
         resistors=rows,
         conductance=1.0 / netlist.resistors.resistance[rows],
         lower=float(np.finfo(float).tiny),
