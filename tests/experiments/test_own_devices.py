@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import mho
 from mho.command import main
 from mho.experiments.analog import analog_network
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.data import load_dataset
-from mho.experiments.export import network_netlist, node_voltages
+from mho.experiments.export import node_voltages
 from mho.experiments.prediction import load
+from mho.experiments.study import Study
 from mho.ngspice.simulator import operating_point
 from referee import require_ngspice
 
@@ -48,8 +50,13 @@ def test_a_verilog_a_device_s_network_is_its_netlist(tmp_path: Path, capsys: pyt
     (tmp_path / "diode.va").write_text(MODULE)
     made = AnalogConfiguration(dataset="digits", element="veriloga", module=str(tmp_path / "diode.va"), hidden=(4,))
     network = analog_network(made, 64, 10)
-    (tmp_path / "run.cir").write_text(network_netlist(made, network, load_dataset("digits"), sample=3))
+    (tmp_path / "run.cir").write_text(mho.write_netlist(network, sample()[0]))
     check_netlist(tmp_path / "run.cir", network, capsys)
+
+
+def sample() -> np.ndarray:
+    data = load_dataset("digits")
+    return np.asarray(data.test_inputs[3:4], np.float64) * data.scale
 
 
 def check_netlist(netlist: Path, network: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,8 +65,7 @@ def check_netlist(netlist: Path, network: Any, capsys: pytest.CaptureFixture[str
     capsys.readouterr()
     assert main(["solve", str(netlist), "--json"]) == 0
     solved = json.loads(capsys.readouterr().out)["nodes"]
-    data = load_dataset("digits")
-    expected = node_voltages(network, np.asarray(data.test_inputs[3:4], np.float64) * data.scale, None)
+    expected = node_voltages(network, sample(), None)
     spice = operating_point(netlist.read_text(), gmin=1e-18).voltages
     for name, volts in expected.items():
         assert solved[name] == pytest.approx(volts, abs=1e-6) and spice[name] == pytest.approx(volts, abs=1e-6)
@@ -69,6 +75,10 @@ def test_a_configuration_keeps_the_curve_itself(tmp_path: Path, capsys: pytest.C
     (tmp_path / "c.csv").write_text("v,i\n0,0\n1,0.5\n")
     made = AnalogConfiguration(dataset="digits", element="measured", curve=str(tmp_path / "c.csv"))
     assert made.curve == "v,i\n0.0,0.0\n1.0,0.5\n"
+    (tmp_path / "d.csv").write_text("v,i\n0,0\n1,0.7\n")
+    files = [str(tmp_path / "c.csv"), str(tmp_path / "d.csv")]
+    study = Study("devices", made, {"curve": files}, [0])
+    assert [study.setting(member)["curve"] for member in study.members()] == files and study.files() == set(files)
     (tmp_path / "mine.toml").write_text('kind = "analog"\ndataset = "digits"\nelement = "measured"\ncurve = "c.csv"\n')
     assert main(["show", str(tmp_path / "mine.toml")]) == 0
     shown = capsys.readouterr().out

@@ -29,6 +29,8 @@ _SINGLE, _DOUBLE = (1e-30, 1e18), (1e-150, 1e150)
 
 OPTIMIZER_NAMES = ("sgd", "momentum", "adam", "rmsprop")
 RULE_NAMES = ("equilibrium-propagation", "coupled-learning", "implicit")
+KEPT_FILES = ("curve", "module")
+"""Fields that name a file and, in a configuration, hold its text."""
 ELEMENT_NAMES = ("ideal", "shockley", "piecewise", "linear", "measured", "veriloga")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from mho.errors import InputError
 from mho.experiments.configuration import (
+    KEPT_FILES,
     Configuration,
     NetworkConfiguration,
     RuleConfiguration,
@@ -88,14 +89,20 @@ class Study:
         return [dataclasses.replace(setting, seed=seed) for setting in self._settings() for seed in self.seeds]
 
     def setting(self, member: Configuration) -> dict[str, Any]:
-        """The varied fields' values of a member."""
-        return {field: getattr(member, field) for field in self.vary}
+        """The varied fields' values of a member; of a file whose text a configuration keeps, its name."""
+        return {field: self._named(field, getattr(member, field)) for field in self.vary}
+
+    def _named(self, field: str, value: Any) -> Any:
+        if field not in KEPT_FILES:
+            return value
+        return next(given for given in self.vary[field] if getattr(self._set({field: given}), field) == value)
 
     def files(self) -> set[str]:
         """The user's own files and folders that its networks are made of or learn from."""
         fields = ("dataset", "test_dataset", *({"netlist"} & set(self.vary)))
         named = {(field, getattr(setting, field)) for setting in self._settings() for field in fields}
-        return {file for field, file in named if file and (field != "dataset" or is_file(file))}
+        kept = {file for field in KEPT_FILES for file in self.vary.get(field, ()) if file and "\n" not in file}
+        return kept | {file for field, file in named if file and (field != "dataset" or is_file(file))}
 
     def to_json(self) -> dict[str, Any]:
         """As an object for JSON. An infinite bound becomes null, as in a configuration."""
