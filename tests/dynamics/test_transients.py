@@ -16,8 +16,9 @@ from mho.dynamics.settling import settling
 from mho.elements import AntiparallelDiodes
 from mho.netlists import parse_netlist
 from mho.netlists.circuits.transient import netlist_transient
-from mho.netlists.writing.layered_netlist import layered_netlist, node_names
+from mho.netlists.writing.layered_netlist import layered_netlist
 from mho.networks import layered_network
+from mho.networks.layer_names import node_names
 from mho.ngspice.simulator import transient
 from mho.precision import double
 from mho.steady import solve

@@ -20,10 +20,14 @@ _GROWN, _BLOWN = 10.0, 1e3
 """Factors on the weights' root mean square above which they have left where they began: if nothing is learned, and ever."""
 _ROUNDINGS = 4.0
 """Roundings of the largest prediction that a change between phases must be above."""
+_DROWNED = 1e3
+"""Roundings below which a change between phases may be right at the outputs and lost in the layers before."""
 _HELD = 0.99
 """Share of the way to the targets at which a nudge holds the outputs instead of nudging them."""
 _CHANGED = math.log(2.0)
 """By how many factors of e an option must be from the experiment's own value to be held responsible."""
+_ASTRAY = 0.5
+"""Cosine with the exact gradient below which a layer learns something else."""
 _BOUND = 0.999
 """Share of the conductances at their bounds from which there is nothing left to learn with."""
 
@@ -111,8 +115,28 @@ def warnings(
             f"{exhausted} operating points ran out of sweeps: raise {shown(configuration, 'max_sweeps')} or "
             f"{shown(configuration, 'rtol')}, or lower {shown(configuration, 'beta')}"
         )
+    if probe.beyond:
+        told.append(
+            f"nodes go up to {probe.beyond:.2g} V beyond the measured curve, where it is taken to be straight: measure "
+            f"further, or lower {shown(configuration, 'input_gain') if hasattr(configuration, 'input_gain') else 'inputs'}"
+        )
     learning = _no_learning(configuration, own, probe, epoch, error, chance, start_weight)
+    learning = learning or _astray(configuration, own, probe, error)
     return [*told, learning] if learning is not None else told
+
+
+def _astray(configuration: Configuration, own: Configuration | None, probe: Probe, error: float) -> str | None:
+    cosines = probe.health.cosine if probe.health is not None and error > _WRONG else ()
+    astray = [(c, k) for k, c in enumerate(cosines, start=1) if c is not None and c < _ASTRAY]
+    if not astray:
+        return None
+    cosine, layer = min(astray)
+    where = f" of layer {layer}" if len(cosines) > 1 else ""
+    drowned = probe.signal is not None and probe.signal < _DROWNED * probe.precision
+    return (
+        f"the gradient{where} that trains has cosine {cosine:.2f} with the exact one: "
+        f"too {'small' if drowned else 'large'}: {suspects(configuration, own, ('beta', 'eta', 'rtol'))}"
+    )
 
 
 def _imprecise(configuration: RuleConfiguration, own: Configuration | None, probe: Probe) -> str:

@@ -37,8 +37,14 @@ class Learner:
     """What that is, and its unit."""
     target_voltage: float = 1.0
     """What a prediction is to be where the target is 1: volts, in a circuit."""
+    exact: Callable[..., Gradient] | None = None
+    """The exact gradient, from the network, inputs and targets, where `gradient` is another; None where it is the same,
+    or a circuit's, which takes longer to compile than many a circuit to train."""
     double: bool = False
     """Whether all is computed in float64 and not in float32."""
+    programming: Callable[[Any, Any], tuple[Any, Any]] = lambda network, optimizer_state: (network, optimizer_state)
+    """Makes real devices of a network's conductances: the network at its start and what `updated` takes for a state, from
+    the network and the optimizer's state."""
     traceable: bool = True
     """Whether JAX can compile `gradient` and `predict`; they call another simulator if not."""
     close: Callable[[], None] = lambda: None
@@ -57,7 +63,7 @@ def with_constants(learner: Learner, network: Any) -> Learner:
     """
     if not learner.traceable or learner.double:
         return learner
-    constants = jax.tree.map(_shared, eqx.filter(network, _is_trained(learner, network), inverse=True))
+    constants = jax.tree.map(_shared, eqx.filter(network, is_trained(learner, network), inverse=True))
 
     def whole(network: Any) -> Any:
         return eqx.combine(learner.parameters(network), constants)
@@ -69,7 +75,8 @@ def with_constants(learner: Learner, network: Any) -> Learner:
     )
 
 
-def _is_trained(learner: Learner, network: Any) -> Any:
+def is_trained(learner: Learner, network: Any) -> Any:
+    """Which arrays of a network learn, in its structure."""
     return jax.tree.map(lambda leaf: leaf is not None, learner.parameters(network), is_leaf=lambda leaf: leaf is None)
 
 

@@ -16,6 +16,8 @@ from mho.experiments.configuration import (
 
 _COPIES = {"sgd": 2, "momentum": 3, "rmsprop": 3, "adam": 4}
 """Arrays of the weights' size that stand at once, with each optimizer: the weights, their gradient, its averages."""
+_DEVICE_COPIES, _WITHOUT_SPREAD = 4, ("ideal", "levels", "program-verify", "cmo")
+"""Arrays of numbers of their own that pulsed devices have at the least: bounds and steps."""
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where a container is told its limit."""
 
@@ -44,6 +46,7 @@ def needed_memory(
     needed = {"passes": 4 * configuration.passes * samples}
     batch = min(configuration.batch_size, max(1, samples))
     copies = _COPIES.get(configuration.optimizer, 4) * members
+    copies += _DEVICE_COPIES * members * (getattr(configuration, "device", "ideal") not in _WITHOUT_SPREAD)
     if isinstance(configuration, LayeredConfiguration):
         analog = configuration if isinstance(configuration, AnalogConfiguration) else None
         filters = analog.filters if analog is not None else ()
@@ -64,23 +67,20 @@ def needed_memory(
     return needed
 
 
-def refuse_if_too_large(
-    configuration: Configuration, features: int, outputs: int, samples: int = 0, members: int = 1
-) -> None:
+def refuse_if_too_large(configuration: Configuration, features: int, outputs: int, samples: int = 0) -> None:
     """Refuse what this machine has not the memory for, before it is taken; see `needed_memory`.
 
     Raises:
         InputError: if the training would take more than there is; it names the option.
     """
     there_is = machine_memory()
-    needed = needed_memory(configuration, features, outputs, samples, members)
+    needed = needed_memory(configuration, features, outputs, samples)
     largest = max(needed, key=lambda name: needed[name])
     if sum(needed.values()) <= there_is:
         return
-    one = needed_memory(configuration, features, outputs, samples)
-    named = f"{members} networks at once (--seeds)" if sum(one.values()) <= there_is else shown(configuration, largest)
     raise InputError(
-        f"{named}: needs at least {_gigabytes(sum(needed.values()))} of memory, and there are {_gigabytes(there_is)}"
+        f"{shown(configuration, largest)}: needs at least {_gigabytes(sum(needed.values()))} of memory, and there are "
+        f"{_gigabytes(there_is)}"
     )
 
 

@@ -11,16 +11,20 @@ Metrics = dict[str, Any]
 
 `epoch` counts from 1. `train_loss` and `train_error` are means over the epoch's samples, each before the update that
 it takes part in; `test_error` is that of the network after the epoch. Errors are fractions: of samples not predicted
-or, in a regression, of variance unexplained (see `mho.experiments.error`). `seconds` is the wall-clock time of the epoch's
-steps, compilation and tests apart. After the epoch up to 64 of its samples settle once more, in all phases that training
-settles: `residual` is the largest imbalance of Kirchhoff's current law at a node relative to the largest branch current
-there, evaluated in float64 apart from the solver, `probed` the number of operating points, `above_tolerance` how many
-of them are above `tolerance` by that measure. `out_of_sweeps` counts operating points of the whole epoch for which the
-solver made `max_sweeps` sweeps without reaching `rtol` by its own measure, `test_out_of_sweeps` those of the test; `sweeps`
-is the mean number of sweeps, or of Newton's steps, for an update, over all phases. `warnings` says in a line each what
-is wrong, such as why a network does not learn. Where all samples there are are trained on, `test_error` is null and
-`error_after` is the error on them after the epoch. What a software baseline does not have is null, and lines that
-earlier versions wrote have fewer fields.
+or, in a regression, of variance unexplained (see `mho.experiments.error`). `seconds` is the wall-clock time of the
+epoch's steps, compilation and tests apart. After the epoch up to 64 of its samples settle once more, in all phases
+that training settles: `residual` is the largest imbalance of Kirchhoff's current law at a node relative to the
+largest branch current there, evaluated in float64 apart from the solver, `probed` the number of operating points,
+`above_tolerance` how many of them are above `tolerance` by that measure. `out_of_sweeps` counts operating points of
+the whole epoch for which the solver made `max_sweeps` sweeps without reaching `rtol` by its own measure,
+`test_out_of_sweeps` those of the test; `sweeps` is the mean number of sweeps, or of Newton's steps, for an update,
+over all phases. `gradient_cosine` and `gradient_ratio` compare the gradient that trains with the exact one on 8 of
+the samples, by layer: cosine of the angle between them, and lengths; null where the rule's is the exact one, and for
+circuits. `signal` is the largest difference of a prediction between the phases that are compared, relative to the
+largest prediction, and `signal_rounding` what rounding, or the solver's tolerance, leaves of that uncertain.
+`warnings` says in a line each what is wrong, such as why a network does not learn. Where all samples there are are
+trained on, `test_error` is null and `error_after` is the error on them after the epoch. What a software baseline does
+not have is null, and lines that earlier versions wrote have fewer fields.
 """
 
 

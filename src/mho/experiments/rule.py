@@ -1,8 +1,10 @@
 """Rules and optimizers: a configuration becomes the rule that gives a batch's gradient, and what makes a step of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import jax.numpy as jnp
 import optax
+from jax import Array
 
 from mho.experiments.configuration import Configuration, RuleConfiguration
 from mho.experiments.own_objects import is_own, own_made
@@ -11,11 +13,13 @@ from mho.learning import (
     CoupledLearning,
     CrossEntropy,
     EquilibriumPropagation,
+    Gradient,
     ImplicitGradient,
     Rule,
     SquaredError,
     optimizer,
 )
+from mho.networks import Network
 from mho.steady import Auto, Solver
 
 
@@ -48,6 +52,27 @@ def learning_rule(configuration: RuleConfiguration, solver: Solver | None = None
                 solver=solver,
             )
     raise TypeError(f"{configuration.rule} is no rule")
+
+
+_EXACT_RTOL = 1e-10
+"""Tolerance of the states that an exact gradient is of, in float64."""
+
+
+def exact_gradient(rule: Rule, trained: tuple[str, ...]) -> Callable[..., Gradient] | None:
+    """The exact gradient of a rule's cost, from a network, inputs and targets; None if that is what the rule computes.
+
+    Of a rule without a cost, such as coupled learning, it is that of the squared error.
+    """
+    if isinstance(rule, ImplicitGradient):
+        return None
+    cost = getattr(rule, "cost", None) or SquaredError()
+
+    def exact(network: Network, inputs: Array, targets: Array) -> Gradient:
+        rtol = _EXACT_RTOL if inputs.dtype == jnp.float64 else rule.solver.rtol
+        implicit = ImplicitGradient(cost, solver=Auto(rtol, rule.solver.max_steps))
+        return implicit.gradient(network, inputs, targets, trained=trained)
+
+    return exact
 
 
 def configured_optimizer(

@@ -5,7 +5,7 @@ import math
 import reprlib
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -41,6 +41,7 @@ from mho.experiments.configuration import (
 from mho.experiments.data import DATASETS, Dataset, configured_data
 from mho.experiments.data.files import digest
 from mho.experiments.data.form import DataForm
+from mho.experiments.data_fields import is_file
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.diagnosis import divergence, guessing_error, warnings
 from mho.experiments.epoch import (
@@ -54,6 +55,7 @@ from mho.experiments.epoch import (
     sample_order,
 )
 from mho.experiments.error import error_scale
+from mho.experiments.gradient_health import Judge, compile_health
 from mho.experiments.learner import Learner, with_constants
 from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.plots import plot_curves, plot_histograms
@@ -83,6 +85,14 @@ _ATTEMPTS = 20
 
 class Interrupted(KeyboardInterrupt):
     """Training was interrupted and a checkpoint written, from which `resume` goes on."""
+
+
+class Diverged(MhoError):
+    """The loss or the network ceased to be finite, after the epochs of `metrics`."""
+
+    def __init__(self, message: str, metrics: list[Metrics]) -> None:
+        super().__init__(message)
+        self.metrics = metrics
 
 
 MakeLearner = Callable[[int, int, int], Learner]
@@ -145,8 +155,10 @@ def run_data(configuration: Configuration, run: Path, form: DataForm | None) -> 
     Raises:
         InputError: if a file of them has changed since.
     """
-    if isinstance(configuration, NetworkConfiguration) and configuration.dataset not in DATASETS:
-        raise InputError(f"{run}: mho.fit trained it on the program's own data, which a run does not keep")
+    fitted = isinstance(configuration, NetworkConfiguration)
+    known = configuration.dataset in DATASETS or is_file(configuration.dataset)
+    if fitted and (not known or "data" in configuration.own):
+        raise InputError(f"{run}: {_OWN_DATA}")
     for field, expected in (form.sha256 if form is not None else {}).items():
         actual = digest(Path(getattr(configuration, field)))
         if actual != expected:
@@ -154,9 +166,13 @@ def run_data(configuration: Configuration, run: Path, form: DataForm | None) -> 
                 f"{getattr(configuration, field)}: is not what {run} was trained on: expected sha256 {expected}, actual "
                 f"{actual}"
             )
-    return experiment_data(configuration)
+    dataset = experiment_data(configuration)
+    if fitted and form is not None and DataForm.from_json(dataset.form.to_json()) != form:
+        raise InputError(f"{run}: {_OWN_DATA}")
+    return dataset
 
 
+_OWN_DATA = "mho.fit trained it on the program's own data, which a run does not keep; name a file of samples"
 Image = tuple[int, int, int] | None
 """Height, width and channels of inputs that are images."""
 
@@ -329,11 +345,12 @@ def go_on(
         return made.run(saved[0])
 
 
-def trained_network(run: Path) -> tuple[Configuration, Any]:
+def trained_network(run: Path, classes: Sequence[type] = ()) -> tuple[Configuration, Any]:
     """The configuration of a run and its network.
 
     Args:
         run: the run's folder, whose last checkpoint counts, or one of its checkpoints.
+        classes: of a network that `mho.fit` trained, where they cannot be imported.
 
     Raises:
         InputError: if there is no run, or no checkpoint that can be read.
@@ -354,7 +371,7 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
         _refuse_if_edited(folder, configuration, bookmark)
         refuse_if_too_large(configuration, bookmark.features, bookmark.outputs)
         if fitted:
-            template = read_structure(folder)
+            template = read_structure(folder, classes)
         else:
             form = _form(bookmark)
             image = None if form is None else form.image_shape
@@ -473,6 +490,8 @@ class _Training:
         self.metrics: list[Metrics] = []
         self.seconds = 0.0
         """That the steps of the epoch under way took."""
+        self.compared: Judge | None = None
+        """Compares the gradient that trains with the exact one."""
         self.start_weight = 0.0
         """Root mean square of the weights before training."""
 
@@ -492,6 +511,7 @@ class _Training:
             state, bookmark = stored.state(state), stored.bookmark
             self.metrics, self.seconds = bookmark.metrics, bookmark.seconds
         self.learner = with_constants(self.learner, state.network)
+        self.compared = compile_health(self.learner)
         state = self.devices.placed(state)
         if saved is None:
             self._checkpoint(state, 0)  # so that a run can be gone on with whenever it is killed
@@ -618,6 +638,8 @@ class _Training:
             classes=self.classes,
             scale=dataset.scale,
             rtol=getattr(configuration, "rtol", 0.0),
+            health=self.compared,
+            key=jax.random.key(configuration.seed),
         )
 
     def _record(
@@ -638,6 +660,7 @@ class _Training:
                 "above_tolerance": probe.above(tolerance),
                 "probed": len(probe.residuals),
             }
+        health = probe.health if probe is not None else None
         told = []
         if probe is not None:
             told = warnings(
@@ -662,6 +685,10 @@ class _Training:
             "out_of_sweeps": standing.exhausted if circuit else None,
             "test_out_of_sweeps": test_exhausted if circuit else None,
             "sweeps": int(state.tally.sweeps) / self.steps if circuit else None,
+            "gradient_cosine": health and list(health.cosine),
+            "gradient_ratio": health and list(health.ratio),
+            "signal": probe and probe.signal,
+            "signal_rounding": probe.precision if probe and probe.signal is not None else None,
             "error_after": error if seen else None,
             "warnings": told,
         }
@@ -699,8 +726,9 @@ class _Training:
         cause = divergence(self.configuration, self.own, epoch=epoch, conductance=conductance)
         saved = [path for path in checkpoints(checkpoint_folder(self.folder)) if not at_start(path)]
         kept = f"the checkpoint {saved[0]} stands" if saved else "there is no checkpoint yet"
-        raise MhoError(
-            f"{what} ceased to be finite in epoch {epoch}, step {step} of {self.steps}: likely {cause}; {kept}"
+        raise Diverged(
+            f"{what} ceased to be finite in epoch {epoch}, step {step} of {self.steps}: likely {cause}; {kept}",
+            self.metrics,
         )
 
     def _checkpoint(self, state: TrainingState, step: int) -> None:

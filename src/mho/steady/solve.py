@@ -10,7 +10,7 @@ from jax import Array
 from jax.core import Tracer
 from numpy.typing import ArrayLike
 
-from mho.errors import MhoError
+from mho.errors import InputError, MhoError
 from mho.networks import Circuit, Network
 from mho.precision import double
 from mho.steady.attachment import Attached
@@ -37,7 +37,7 @@ def solve(
 
     Args:
         network: the network: layered, convolutional, or a circuit.
-        inputs: (batch, features); None for a circuit whose sources stand at voltages of their own.
+        inputs: (batch, features); None for a circuit whose sources stand at voltages of their own: one state, no batch.
         solver: finds the states. If None, a circuit with nothing attached is solved and certified by
             `mho.steady.newton.solve_circuit`, whatever is in it; others by `Auto(rtol=1e-13, max_steps=10_000)`, and a
             traced call by `Auto()`.
@@ -46,22 +46,33 @@ def solve(
         throw: whether a sample above the tolerance is an error. A traced call cannot throw: look at `residual`.
 
     Raises:
-        InputError: if the network has no energy and something is attached, or the call is traced.
+        InputError: if it is no network, or has no energy and something is attached, or the call is traced.
         MhoError: if a sample stays above the tolerance, or a circuit's operating point is refused by its certificate.
     """
-    traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((network, inputs, attached, start)))
-    if traced:
+    if not isinstance(network, Network):
+        raise InputError(f"a {type(network).__name__} is no network; mho.netlist_circuit makes one of a netlist")
+    if inputs is not None and not isinstance(inputs, Array):
+        inputs = np.asarray(inputs, np.float64)
+    leaves, structure = jax.tree.flatten((network, inputs, attached, start))
+    if any(isinstance(leaf, Tracer) for leaf in leaves):
         return _differentiable(network, jnp.asarray(inputs), solver or Auto(), attached, start)
     if solver is None and isinstance(network, Circuit) and attached is None:
         return solve_circuit(network, inputs, start=start)  # type: ignore[arg-type]
     solver = solver or Auto(1e-13, 10_000)
-    if solver.traceable:
-        solution = double(_compiled)(network, np.asarray(inputs, np.float64), solver, attached, start)
-    else:
-        solution = double(_solved)(network, np.asarray(inputs, np.float64), solver, attached, start)
+    rows = len(inputs) if np.ndim(inputs) == 2 and attached is None and start is None else None  # type: ignore[arg-type]
+    if rows and solver.traceable and len(filled := _filled(np.asarray(inputs))) > rows:
+        leaves, structure = jax.tree.flatten((network, filled, None, None))
+    solution = double(_compiled if solver.traceable else _solved)(leaves, structure, solver)
+    if rows is not None:
+        solution = jax.tree.map(lambda leaf: leaf[:rows] if leaf.ndim else leaf, solution)
     if throw:
         require_converged(solution, solver.rtol)
-    return solution
+    return jax.tree.map(lambda x: x[0] if x.ndim else x, solution) if inputs is None else solution
+
+
+def _filled(rows: np.ndarray) -> np.ndarray:
+    """A batch with its last sample repeated up to a power of two: a program is compiled for each size that there is."""
+    return rows[np.minimum(np.arange(1 << (len(rows) - 1).bit_length()), len(rows) - 1)]
 
 
 def require_converged(solution: Solution, rtol: float) -> None:
@@ -78,12 +89,14 @@ def require_converged(solution: Solution, rtol: float) -> None:
         )
 
 
-def _solved(network: Network, inputs: Any, solver: Solver, attached: Attached | None, start: Any) -> Solution:
-    network, inputs = jax.tree.map(jnp.asarray, (network, inputs))
-    return solver.solve(network, network.drive(inputs), attached=attached, start=start)
+def _solved(leaves: list[Any], structure: Any, solver: Solver) -> Solution:
+    network, inputs, attached, start = jax.tree.unflatten(structure, map(jnp.asarray, leaves))
+    drive = network.drive(None if inputs is None else inputs.astype(float))
+    return solver.solve(network, drive, attached=attached, start=start)
 
 
-_compiled = eqx.filter_jit(_solved)
+# A flat list: a network is taken apart once, which is a third of a single sample's time.
+_compiled = jax.jit(_solved, static_argnums=(1, 2))
 
 
 def _differentiable(network: Network, inputs: Array, solver: Solver, attached: Attached | None, start: Any) -> Solution:
