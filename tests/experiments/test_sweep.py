@@ -17,7 +17,6 @@ from mho.experiments.run import read_metrics
 from mho.experiments.sweep_plot import axis_name
 from mho.experiments.training import train
 
-
 IRIS = AnalogConfiguration(
     dataset="iris",
     hidden=(6,),
