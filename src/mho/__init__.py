@@ -9,20 +9,28 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "mho.devices": ("check_device",),
     "mho.element_checks": ("check_element",),
+    "mho.element_fit": ("fit_element",),
     "mho.elements": (
         "AntiparallelDiodes",
         "BidirectionalAmplifier",
         "CurrentSource",
+        "Curve",
         "IdealDiode",
         "JunctionDiode",
+        "MeasuredElement",
         "PiecewiseDiode",
         "ProgrammableResistor",
         "ShockleyDiode",
+        "SinhConductor",
         "TwoTerminal",
+        "VerilogAElement",
+        "read_verilog_a",
     ),
     "mho.errors": ("InputError", "MhoError"),
     "mho.estimators": ("CircuitClassifier", "CircuitRegressor"),
+    "mho.experiments.curves": ("read_curve",),
     "mho.experiments.data": ("Dataset", "load_dataset"),
     "mho.experiments.fit": ("fit",),
     "mho.experiments.prediction": ("load", "predict"),
@@ -34,6 +42,7 @@ _PUBLIC = {
         "ImplicitGradient",
         "Rule",
         "SquaredError",
+        "programming",
         "trained_parameters",
         "updated",
     ),
@@ -45,7 +54,7 @@ _PUBLIC = {
     "mho.networks": ("Circuit", "CircuitBuilder", "LayeredNetwork", "convolutional_network", "layered_network"),
     "mho.networks.random_graph": ("random_graph",),
     "mho.networks.square_lattice": ("square_lattice",),
-    "mho.ngspice.layered_simulation": ("Ngspice",),
+    "mho.ngspice.solver": ("Ngspice",),
     "mho.steady": (
         "Auto",
         "Clamp",
@@ -65,20 +74,28 @@ _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = [*sorted(_MODULES), "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
+    from mho.devices import check_device
     from mho.element_checks import check_element
+    from mho.element_fit import fit_element
     from mho.elements import (
         AntiparallelDiodes,
         BidirectionalAmplifier,
         CurrentSource,
+        Curve,
         IdealDiode,
         JunctionDiode,
+        MeasuredElement,
         PiecewiseDiode,
         ProgrammableResistor,
         ShockleyDiode,
+        SinhConductor,
         TwoTerminal,
+        VerilogAElement,
+        read_verilog_a,
     )
     from mho.errors import InputError, MhoError
     from mho.estimators import CircuitClassifier, CircuitRegressor
+    from mho.experiments.curves import read_curve
     from mho.experiments.data import Dataset, load_dataset
     from mho.experiments.fit import fit
     from mho.experiments.prediction import load, predict
@@ -90,6 +107,7 @@ if TYPE_CHECKING:
         ImplicitGradient,
         Rule,
         SquaredError,
+        programming,
         trained_parameters,
         updated,
     )
@@ -101,7 +119,7 @@ if TYPE_CHECKING:
     from mho.networks import Circuit, CircuitBuilder, LayeredNetwork, convolutional_network, layered_network
     from mho.networks.random_graph import random_graph
     from mho.networks.square_lattice import square_lattice
-    from mho.ngspice.layered_simulation import Ngspice
+    from mho.ngspice.solver import Ngspice
     from mho.steady import (
         Auto,
         Clamp,
@@ -117,6 +135,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "devices":
+        return importlib.import_module("mho.devices")
     if name not in _MODULES:
         raise AttributeError(f"module 'mho' has no attribute {name!r}")
     found = getattr(importlib.import_module(_MODULES[name]), name)

@@ -202,4 +202,5 @@ class _Options:
 
 
 def _shown(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return f"a text of {len(text.splitlines())} lines" if "\n" in text else text

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
 from mho.experiments.data_fields import DataFields
+from mho.experiments.device_fields import DEVICE_NAMES, DeviceFields
 
 _MOST = 2**31
 """What whole numbers must be below: steps are counted in 32 bits."""
@@ -27,7 +28,7 @@ _SINGLE, _DOUBLE = (1e-30, 1e18), (1e-150, 1e150)
 
 OPTIMIZER_NAMES = ("sgd", "momentum", "adam", "rmsprop")
 RULE_NAMES = ("equilibrium-propagation", "coupled-learning", "implicit")
-ELEMENT_NAMES = ("ideal", "shockley", "piecewise", "linear")
+ELEMENT_NAMES = ("ideal", "shockley", "piecewise", "linear", "measured", "veriloga")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +101,7 @@ class LayeredConfiguration(Configuration):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RuleConfiguration(Configuration):
+class RuleConfiguration(Configuration, DeviceFields):
     """How a network that settles learns, and to which tolerance it settles.
 
     On a regression's data set, `train_error` and `test_error` are fractions of variance unexplained: Σ (p − y)² over
@@ -136,6 +137,7 @@ class RuleConfiguration(Configuration):
         names = ("logit_gain", "beta", "eta", "target_voltage", "rtol", "max_sweeps")
         _check_positive({name: getattr(self, name) for name in names})
         _check_name("rule", self.rule, RULE_NAMES)
+        _check_name("device", self.device, DEVICE_NAMES)
         if self.eta > 1:
             raise InputError(f"--eta {self.eta}: must be at most 1")
         if self.rule == "coupled-learning" and self.cost != "squared":
@@ -152,7 +154,24 @@ class RuleConfiguration(Configuration):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
+class SimulatedConfiguration(RuleConfiguration):
+    """A network of whose operating points a circuit simulator may be asked."""
+
+    simulator: Literal["mho", "ngspice"] = "mho"
+    """What finds the operating points: mho's own solver, or the circuit simulator ngspice, which must be installed."""
+    processes: int | None = None
+    """Processes of ngspice, which share out the samples; one a CPU if it is not given."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.processes is not None and self.processes < 1:
+            raise InputError(f"--processes {self.processes}: must be at least 1")
+        if self.simulator == "ngspice" and self.rule != "equilibrium-propagation":
+            raise InputError(f"--rule {self.rule}: ngspice trains by --rule equilibrium-propagation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
     """A layered analog network, how it learns and how its steady states are found. Computed in float32."""
 
     bias_rates: tuple[float, ...] = ()
@@ -168,8 +187,13 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
     pooling: int = 1
     """Width of the windows that are averaged behind each convolution [nodes]; 1 for none."""
     element: str = "ideal"
-    """At the hidden nodes: ideal or piecewise diodes (half hold v ≥ 0, half v ≤ 0), shockley pairs, or nothing (linear); or
-    an element of one's own, module:name, called with the number of nodes."""
+    """At the hidden nodes: ideal or piecewise diodes (half hold v ≥ 0, half v ≤ 0), shockley pairs, or nothing (linear);
+    devices of a measured curve (--curve) or a Verilog-A module (--module), half of them one way round, half the other; or an
+    element of one's own, module:name, called with the number of nodes."""
+    curve: str | None = None
+    """Measured elements' curve: FILE.csv or FILE.npz with columns v [V] and i [A]; or the table itself, as runs keep it."""
+    module: str | None = None
+    """Verilog-A elements' module, of two terminals: FILE.va; or its text, as runs keep it."""
     network: str | None = None
     """A network of one's own, module:name, called with the numbers of features and outputs and a JAX random key; then the
     fields that shape a network mean nothing."""
@@ -178,7 +202,7 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
     ideality: PerLayer = 1.0
     """Shockley diodes' ideality factor."""
     temperature: float = 27.0
-    """Shockley diodes' temperature T [°C]: their thermal voltage is k T/q, 25.9 mV at 27 °C."""
+    """Temperature T of Shockley diodes and Verilog-A modules [°C]: the thermal voltage k T/q is 25.9 mV at 27 °C."""
     diode_bias: PerLayer = 0.0
     """Voltage of the source in series with a Shockley diode, or a piecewise-linear diode's threshold [V]."""
     on_resistance: PerLayer = 1.0
@@ -208,10 +232,6 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
     """Largest conductance [S] of all layers, or of each."""
     trained: tuple[Literal["conductance", "bias", "element", "gain"], ...] = ("conductance", "bias")
     """What learns: conductances, bias currents, parameters of the nodes' elements, amplifier gains."""
-    simulator: Literal["mho", "ngspice"] = "mho"
-    """What finds the operating points: mho's own solver, or the circuit simulator ngspice, which must be installed."""
-    processes: int | None = None
-    """Processes of ngspice, which share out the samples; one a CPU if it is not given."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -230,16 +250,31 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
                     raise InputError(f"{option(name)} {value}: must be finite")
         if self.element == "piecewise" and (least := min(_each(self.diode_bias))) < 0:
             raise InputError(f"--diode-bias {least}: a piecewise-linear diode's threshold must not be negative")
-        if self.processes is not None and self.processes < 1:
-            raise InputError(f"--processes {self.processes}: must be at least 1")
-        if self.simulator == "ngspice":
-            if self.rule != "equilibrium-propagation":
-                raise InputError(f"--rule {self.rule}: ngspice trains by --rule equilibrium-propagation")
-            if {"element", "gain"} & set(self.trained):
-                raise InputError("--trained: with ngspice conductance and bias alone are trained")
+        if self.simulator == "ngspice" and {"element", "gain"} & set(self.trained):
+            raise InputError("--trained: with ngspice conductance and bias alone are trained")
+        self._keep_files()
         if self.network is None:
             self._check_bounds()
             self._check_trained()
+
+    def _keep_files(self) -> None:
+        """Put the text of an element's file in its place: what a run is of must be in its config.json."""
+        needed = {"measured": ("curve", "FILE.csv"), "veriloga": ("module", "FILE.va")}.get(self.element)
+        if needed is not None and self.network is None and not getattr(self, needed[0]):
+            raise InputError(f"--element {self.element}: needs {option(needed[0])} {needed[1]}")
+        # Here alone, since it loads JAX.
+        if self.curve:
+            from mho.experiments.curves import curve_text, parse_curve, read_curve
+
+            text = "\n" in self.curve
+            object.__setattr__(self, "curve", curve_text(parse_curve(self.curve) if text else read_curve(self.curve)))
+        if self.module:
+            from mho.elements.verilog_a import checked_module, module_text
+
+            kept = "\n" in self.module
+            text, origin = (self.module, "--module") if kept else (module_text(self.module), self.module)
+            checked_module(text, origin, 1, temperature=ZERO_CELSIUS + self.temperature)
+            object.__setattr__(self, "module", text)
 
     def _check_bounds(self) -> None:
         for lower, upper, initial in self.in_layers("lower", "upper", "initial"):
@@ -318,7 +353,7 @@ class BaselineConfiguration(LayeredConfiguration):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnlayeredConfiguration(RuleConfiguration):
+class UnlayeredConfiguration(SimulatedConfiguration):
     """What circuits without layers have in common. Computed in float64."""
 
     lower: float = 1e-6
@@ -393,7 +428,11 @@ class NetlistConfiguration(UnlayeredConfiguration):
     """Nodes, or pairs of nodes p:m, one for each class or value; one alone can tell two classes, by whether its voltage is
     below or above half the target voltage."""
     programmable: tuple[str, ...] = ()
-    """Patterns of the names of the resistors that learn, such as 'r*'."""
+    """Patterns of what learns: names of resistors, 'r*'; or, with a point, of parameters: 'dm.is' of a model, 'x1.gain' of
+    an instance, 'sub.gain' of a subcircuit, 'param.load' of a .param card, with bounds where they are to have some,
+    'dm.is=1n..10u', and between a thousandth and a thousand times its first value if not."""
+    parameter_rate: float = 0.03
+    """Learning rate of parameters: of their logarithm where the lower bound is above 0."""
     input_gain: tuple[float, ...] = (1.0,)
     """Volts, or amperes, at a source for a feature of 1: one for all inputs or one for each."""
     initial: float | None = None
@@ -401,6 +440,7 @@ class NetlistConfiguration(UnlayeredConfiguration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_positive({"parameter_rate": self.parameter_rate})
         for name in ("inputs", "outputs", "programmable"):
             listed = (part.strip() for given in getattr(self, name) for part in given.split(","))
             object.__setattr__(self, name, tuple(part for part in listed if part))
@@ -489,19 +529,19 @@ def without_infinity(value: Any) -> Any:
 
 
 def from_json(fields: Mapping[str, Any]) -> Configuration:
-    """The configuration that `to_json` wrote.
+    """The configuration that `to_json` wrote; of fields that it did not know yet, the defaults.
 
     Raises:
-        InputError: where a field is missing, unknown or of the wrong type.
+        InputError: where a field is unknown or of the wrong type.
     """
     given = dict(fields)
     kind = given.pop("kind", None)
     if not isinstance(kind, str) or kind not in KINDS:
         raise InputError(f"kind {reprlib.repr(kind)}: expected one of {', '.join(KINDS)}")
     expected = typing.get_type_hints(KINDS[kind])
-    for name in [*expected, *given]:
-        if name not in given or name not in expected:
-            raise InputError(f"{name}: {'unknown' if name in given else 'missing'}")
+    for name in given:
+        if name not in expected:
+            raise InputError(f"{name}: unknown")
         if isinstance(given[name], list):
             given[name] = tuple(given[name])
         if name == "upper":

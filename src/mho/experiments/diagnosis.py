@@ -115,6 +115,11 @@ def warnings(
             f"{exhausted} operating points ran out of sweeps: raise {shown(configuration, 'max_sweeps')} or "
             f"{shown(configuration, 'rtol')}, or lower {shown(configuration, 'beta')}"
         )
+    if probe.beyond:
+        told.append(
+            f"nodes go up to {probe.beyond:.2g} V beyond the measured curve, where it is taken to be straight: measure "
+            f"further, or lower {shown(configuration, 'input_gain') if hasattr(configuration, 'input_gain') else 'inputs'}"
+        )
     learning = _no_learning(configuration, own, probe, epoch, error, chance, start_weight)
     learning = learning or _astray(configuration, own, probe, error)
     return [*told, learning] if learning is not None else told

@@ -17,7 +17,7 @@ from jax import Array, lax
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.error import sample_errors, target_voltages
 from mho.experiments.learner import Learner
-from mho.learning import Gradient, updated
+from mho.learning import Gradient, Programming, updated
 from mho.learning.gradient import Phase
 
 _SLICED_BATCH = 8
@@ -60,7 +60,7 @@ def initial_state(learner: Learner) -> TrainingState:
     """The state before the first epoch."""
     # Copies: the buffers will be donated, and the learner keeps its own.
     network = jax.tree.map(jnp.copy, learner.network)
-    optimizer_state = learner.optimizer.init(learner.parameters(network))
+    network, optimizer_state = learner.programming(network, learner.optimizer.init(learner.parameters(network)))
     return TrainingState(network, optimizer_state, jnp.int32(0), fresh_tally())
 
 
@@ -134,8 +134,12 @@ def train_step(
     """One update from a batch; the other arguments as in `compile_epoch`."""
     inputs, expected = batch
     targets = devices.shared_samples(target_voltages(expected, classes, learner.target_voltage))
-    gradient: Any = learner.gradient(state.network, inputs, targets, jax.random.fold_in(key, state.step))
-    network, optimizer_state = updated(state.network, gradient.by_parameter, learner.optimizer, state.optimizer_state)
+    key = jax.random.fold_in(key, state.step)
+    gradient: Any = learner.gradient(state.network, inputs, targets, key)
+    before = state.optimizer_state
+    # The gradient's own random numbers are of the key itself.
+    drawn = jax.random.fold_in(key, 1) if isinstance(before, Programming) else None
+    network, optimizer_state = updated(state.network, gradient.by_parameter, learner.optimizer, before, drawn)
     tally = Tally(
         state.tally.loss + gradient.cost,
         state.tally.error + jnp.sum(sample_errors(gradient.prediction, expected, learner.target_voltage)),

@@ -69,8 +69,9 @@ def read_experiment(path: Path) -> Experiment:
         fields[name] = typed(value, expected[name])
         if fields[name] is None:
             raise InputError(f"{place}: {name} is {json.dumps(value, default=str)}: expected {type_of(expected[name])}")
-    if fields.get("netlist") and not fields.get("text"):
-        fields["netlist"] = str(path.parent / fields["netlist"])
+    for name in ("netlist", "curve", "module"):
+        if fields.get(name) and "\n" not in fields[name] and not fields.get("text"):
+            fields[name] = str(path.parent / fields[name])
     folder = str(path.absolute().parent)
     if folder not in sys.path and any(isinstance(value, str) and ":" in value for value in fields.values()):
         sys.path.append(folder)

@@ -14,13 +14,17 @@ import numpy as np
 import optax
 from jax import Array
 
+from mho.devices import Device, named_device
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
+from mho.experiments.circuits import weights as circuit_weights
+from mho.experiments.circuits import with_parameter_rate
 from mho.experiments.configuration import Configuration, NetworkConfiguration
 from mho.experiments.data import Dataset, load_dataset
-from mho.experiments.data_fields import InputScaling
+from mho.experiments.data_fields import InputScaling, is_file
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.learner import Learner
+from mho.experiments.programming import configured_programming
 from mho.experiments.progress import Quiet
 from mho.experiments.progress import progress as shown
 from mho.experiments.record import Metrics
@@ -73,6 +77,7 @@ def fit(
     passes: int = 1,
     seed: int = 0,
     trained: Sequence[str] = ("conductance",),
+    device: str | Device = "ideal",
     target_voltage: float = 1.0,
     precision: str | None = None,
     out: str | Path | None = None,
@@ -91,13 +96,15 @@ def fit(
             Equilibrium propagation if None, β a tenth of the outputs' mean conductance, at most a quarter of their least.
         optimizer: "sgd", "momentum", "adam" or "rmsprop", or any of Optax's transformations, its learning rate included.
         learning_rates: of a named optimizer: one, or of a layered network one for each layer [S/S]. 3 % of the mean
-            conductance if None, which suits Adam alone.
+            conductance if None, which suits Adam alone. A netlist's parameters always learn at 0.03, in their logarithm.
         decay: factor on the named optimizer's rates after each epoch.
         epochs: in all.
         batch_size: samples an update; 16, or all if there are fewer, if None.
         passes: through the training set that make an epoch.
         seed: of the order of the samples.
         trained: kinds of parameters that learn, of `network.parameters`.
+        device: what the trained conductances are: one of `mho.devices`, of your own or a name of `mho.devices.DEVICES`. Most
+            need a window: the resistors' bounds, which `mho.devices.windowed` gives them.
         target_voltage: volts at an output that stand for a target of 1.
         precision: "float32" or "float64"; float64 for circuits, float32 for others, if None.
         out: folder of the run; nothing is kept if None.
@@ -134,13 +141,19 @@ def fit(
             raise InputError(f"learning_rates: {optimizer!r} needs some")
         rates = _STEP * _mean_conductance(network)
     settings, told = _rule_settings(rule)
+    if isinstance(data, Dataset) and is_file(dataset.name):
+        told.append("data")  # read from the file in the program's own way
+    if isinstance(device, str):
+        settings["device"], device = device, named_device(device)
+    else:
+        own.append(f"device {' '.join(repr(device).split())}")
     configuration = NetworkConfiguration(
         dataset=dataset.name,
         epochs=epochs,
         passes=passes,
         batch_size=min(16, len(dataset.train_inputs)) if batch_size is None else batch_size,
         seed=seed,
-        optimizer="adam" if own else optimizer,  # type: ignore[arg-type]
+        optimizer="adam" if "optimizer" in own else optimizer,  # type: ignore[arg-type]
         learning_rates=tuple(rates) if isinstance(rates, Sequence) else (float(rates),),
         layers_of_weights=len(network.layers) if isinstance(network, LayeredNetwork) else 1,
         decay=decay,
@@ -153,7 +166,7 @@ def fit(
     )
     trained_part(network, configuration.trained)
     check_data(configuration, dataset)
-    make = partial(_learner, network, rule, optimizer, configuration)
+    make = partial(_learner, network, rule, optimizer, configuration, device)
     devices = devices or one_device()
     path = Path(out or "")
 
@@ -169,8 +182,16 @@ def fit(
             finished = _resumed(path, configuration, devices, partial(training, show))
         else:
             finished = begin(training(show), structure_of(network))
-    found = finished.network if finished.network is not None else trained_network(path)[1]
+    found = finished.network
+    if found is None:
+        found = trained_network(path, classes_of(network))[1]
     return Fitted(jax.tree.map(np.asarray, found), finished.metrics, None if out is None else path)
+
+
+def classes_of(network: Any) -> list[type]:
+    """Those of a network's parts."""
+    inner = [part for part in eqx.tree_flatten_one_level(network)[0] if isinstance(part, eqx.Module | tuple | list)]
+    return [type(network), *(kind for part in inner for kind in classes_of(part))]
 
 
 def _resumed(path: Path, configuration: NetworkConfiguration, devices: Devices, training: Any) -> Any:
@@ -284,6 +305,7 @@ def _learner(
     rule: Any,
     optimizer: str | optax.GradientTransformation,
     configuration: NetworkConfiguration,
+    device: Device,
     features: int,
     outputs: int,
     steps: int,
@@ -303,6 +325,8 @@ def _learner(
     if isinstance(optimizer, str):
         rates = configuration.rates if layered else configuration.rates[0]
         optimizer = named_optimizer(optimizer, rates, decay=configuration.decay, steps_per_epoch=steps)
+        if "parameter" in trained:
+            optimizer = with_parameter_rate(optimizer, _STEP / configuration.rates[0])
     return Learner(
         network=network,
         parameters=lambda network: eqx.filter(network, trained_part(network, trained)),
@@ -314,6 +338,7 @@ def _learner(
         weights=weights,
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
+        programming=configured_programming(device, configuration.seed, trained),
         double=configuration.precision == "float64",
         traceable=solver.traceable,
     )
@@ -325,4 +350,4 @@ def weights(network: Any) -> dict[str, np.ndarray]:
         crossbars = [layer.crossbar for layer in network.layers]
         numbered = [(k, c) for k, c in enumerate(crossbars, start=1) if not isinstance(c, PoolingCrossbar)]
         return {f"crossbar {k}": np.concatenate([np.ravel(g) for g in jax.tree.leaves(c)]) for k, c in numbered}
-    return {b.name: np.asarray(b.element.conductance) for b in network.branches if b.programmable}
+    return circuit_weights(network)

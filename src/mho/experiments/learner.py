@@ -42,6 +42,9 @@ class Learner:
     or a circuit's, which takes longer to compile than many a circuit to train."""
     double: bool = False
     """Whether all is computed in float64 and not in float32."""
+    programming: Callable[[Any, Any], tuple[Any, Any]] = lambda network, optimizer_state: (network, optimizer_state)
+    """Makes real devices of a network's conductances: the network at its start and what `updated` takes for a state, from
+    the network and the optimizer's state."""
     traceable: bool = True
     """Whether JAX can compile `gradient` and `predict`; they call another simulator if not."""
     close: Callable[[], None] = lambda: None

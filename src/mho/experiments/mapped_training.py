@@ -56,11 +56,13 @@ def common(configuration: Configuration) -> tuple[Any, ...]:
 def mappable(configuration: Configuration, data: Dataset) -> bool:
     """Whether networks of a configuration can be trained at once; its learner is made, which refuses what does not fit.
 
-    They cannot where another simulator is called, for a circuit without an energy, or with an optimizer or a rule of the
-    user's own, which has its own rate or β.
+    They cannot where another simulator is called, for a circuit without an energy or with parameters that learn, of real
+    devices, or with an optimizer or a rule of the user's own, which has its own rate or β.
     """
     made = _learner(configuration, data, 1)
     made.close()
+    if getattr(configuration, "has_window", False) or getattr(made.network, "programmables", ()):
+        return False
     return made.traceable and not any(is_own(getattr(configuration, name, "")) for name in ("optimizer", "rule"))
 
 

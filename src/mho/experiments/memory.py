@@ -16,6 +16,8 @@ from mho.experiments.configuration import (
 
 _COPIES = {"sgd": 2, "momentum": 3, "rmsprop": 3, "adam": 4}
 """Arrays of the weights' size that stand at once, with each optimizer: the weights, their gradient, its averages."""
+_DEVICE_COPIES, _WITHOUT_SPREAD = 4, ("ideal", "levels", "program-verify", "cmo")
+"""Arrays of numbers of their own that pulsed devices have at the least: bounds and steps."""
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where a container is told its limit."""
 
@@ -44,6 +46,7 @@ def needed_memory(
     needed = {"passes": 4 * configuration.passes * samples}
     batch = min(configuration.batch_size, max(1, samples))
     copies = _COPIES.get(configuration.optimizer, 4) * members
+    copies += _DEVICE_COPIES * members * (getattr(configuration, "device", "ideal") not in _WITHOUT_SPREAD)
     if isinstance(configuration, LayeredConfiguration):
         analog = configuration if isinstance(configuration, AnalogConfiguration) else None
         filters = analog.filters if analog is not None else ()

@@ -9,7 +9,7 @@ import fcntl
 import json
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,8 +146,12 @@ def _write_json(path: Path, fields: dict[str, Any]) -> None:
     write_atomically(path, lambda file: file.write(content.encode()))
 
 
-def read_structure(folder: Path) -> Any:
+def read_structure(folder: Path, classes: Sequence[type] = ()) -> Any:
     """The network of a run of `mho.fit`, with zeros for its arrays.
+
+    Args:
+        folder: the run's.
+        classes: of the network, where they cannot be imported.
 
     Raises:
         InputError: if network.json is not one that mho wrote, or names a class that is not there.
@@ -157,7 +161,7 @@ def read_structure(folder: Path) -> Any:
 
     path = folder / _NETWORK
     try:
-        return built(json.loads(path.read_text()))
+        return built(json.loads(path.read_text()), classes)
     except OSError as problem:
         raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
     except InputError as problem:

@@ -7,7 +7,16 @@ from mho.learning.gradient import Gradient, Phase, trained_part
 from mho.learning.implicit_gradient import ImplicitGradient
 from mho.learning.nudging import EnergyNudge, held_nudge
 from mho.learning.rule import Rule
-from mho.learning.update import OPTIMIZERS, apply_updates, coordinate_slope, optimizer, trained_parameters, updated
+from mho.learning.update import (
+    OPTIMIZERS,
+    Programming,
+    apply_updates,
+    coordinate_slope,
+    optimizer,
+    programming,
+    trained_parameters,
+    updated,
+)
 
 __all__ = [
     "OPTIMIZERS",
@@ -19,12 +28,14 @@ __all__ = [
     "Gradient",
     "ImplicitGradient",
     "Phase",
+    "Programming",
     "Rule",
     "SquaredError",
     "apply_updates",
     "coordinate_slope",
     "held_nudge",
     "optimizer",
+    "programming",
     "trained_parameters",
     "trained_part",
     "updated",

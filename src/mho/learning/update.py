@@ -1,14 +1,16 @@
 """Updates: a step against the gradient, every parameter kept within what its device can be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jax import lax
+from jax import Array, lax
 
+from mho import networks
+from mho.devices import Device
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
 from mho.learning.gradient import trained_part
@@ -147,20 +149,25 @@ def _coordinates(network: Any, gradient: Any) -> Any:
     return jax.tree.map(of, network, gradient, is_leaf=_restricted)
 
 
-def apply_updates(network: Network, updates: Network) -> Network:
+def apply_updates(
+    network: Network, updates: Network, program: Callable[[Array, Array], Array] = lambda g, change: g + change
+) -> Network:
     """Move a network's parameters by updates of their coordinates (see `coordinate_slope`).
 
     Conductances that would leave their devices' bounds stop there, other parameters at the ends of their elements' domains.
+    `program` makes new conductances of an array of them and of the changes asked for, array by array.
     """
 
     def moved(part: Any, step: Any) -> Any:
         if not _restricted(part):
             return part if step is None else part + step
-        new = eqx.apply_updates(part, step)
         if isinstance(part, ProgrammableResistor):
             # The bounds are those of devices that are programmed: what is not trained may stand anywhere.
-            still = step.conductance is None
-            return part if still else eqx.tree_at(lambda r: r.conductance, new, part.within_bounds(new.conductance))
+            if step.conductance is None:
+                return part
+            new = program(part.conductance, step.conductance)
+            return eqx.tree_at(lambda r: r.conductance, part, part.within_bounds(new))
+        new = eqx.apply_updates(part, step)
         for name, (least, largest) in part.domain.items():
             change = getattr(step, name)
             if change is None:
@@ -170,23 +177,84 @@ def apply_updates(network: Network, updates: Network) -> Network:
             new = eqx.tree_at(lambda e, n=name: getattr(e, n), new, jnp.clip(value, least, largest))
         return new
 
-    return jax.tree.map(moved, network, updates, is_leaf=_restricted)
+    new: Any = jax.tree.map(moved, network, updates, is_leaf=_restricted)
+    return new.consistent() if isinstance(new, networks.Network) else new  # type: ignore[return-value]
+
+
+class Programming(eqx.Module):
+    """What goes on from update to update where conductances are real devices'."""
+
+    optimizer_state: optax.OptState
+    devices: tuple[Device, ...]
+    """For each array of trained conductances, in the order of the network's leaves."""
+
+
+def programming(
+    network: Network, device: Device, optimizer_state: optax.OptState, trained: Sequence[str], key: Array
+) -> tuple[Network, Programming]:
+    """A network whose trained conductances are such devices', and what `updated` takes in place of an optimizer's state.
+
+    Args:
+        network: the network, its conductances as they should be at first.
+        device: what each is; see `mho.devices`.
+        optimizer_state: `optimizer.init(trained_parameters(network, trained))`.
+        trained: the kinds of parameters that learn.
+        key: a JAX random key, by which the devices' own numbers are drawn.
+
+    Raises:
+        InputError: if no conductance is trained, or the devices need bounds that the resistors have not.
+    """
+    drawn: list[Device] = []
+
+    def held(part: Any, kept: Any) -> Any:
+        if not isinstance(part, ProgrammableResistor) or kept.conductance is None:
+            return part
+        conductance, own = device.drawn(part, jax.random.fold_in(key, len(drawn)))
+        # Buffers of their own, which a step may take.
+        drawn.append(jax.tree.map(jnp.array, own))
+        return eqx.tree_at(lambda r: r.conductance, part, part.within_bounds(conductance))
+
+    network = jax.tree.map(held, network, trained_parameters(network, trained), is_leaf=_restricted)
+    if not drawn:
+        raise InputError(f"device {type(device).__name__}: no conductance is trained")
+    return network, Programming(optimizer_state, tuple(drawn))
 
 
 def updated(
-    network: Network, gradient: Any, optimizer: optax.GradientTransformation, state: optax.OptState
-) -> tuple[Network, optax.OptState]:
+    network: Network,
+    gradient: Any,
+    optimizer: optax.GradientTransformation,
+    state: optax.OptState | Programming,
+    key: Array | None = None,
+) -> tuple[Network, Any]:
     """One step against a gradient: by the parameters' coordinates, within their devices' bounds.
 
     Args:
         network: the network.
         gradient: ∂C/∂θ in its structure, None in place of what is not trained: `mho.learning.Gradient.by_parameter`.
         optimizer: of Optax's, its learning rate included.
-        state: the optimizer's; at first `optimizer.init(trained_parameters(network, kinds))`.
+        state: the optimizer's; at first `optimizer.init(trained_parameters(network, kinds))`, or what `programming` gives.
+        key: a JAX random key, which devices need.
     """
     updates: Any
-    updates, state = optimizer.update(coordinate_slope(network, gradient), state, _coordinates(network, gradient))
-    return apply_updates(network, updates), state
+    updates, new = optimizer.update(
+        coordinate_slope(network, gradient),
+        state.optimizer_state if isinstance(state, Programming) else state,
+        _coordinates(network, gradient),
+    )
+    if not isinstance(state, Programming):
+        return apply_updates(network, updates), new
+    if key is None:
+        raise InputError("updated: needs a random key where conductances are real devices'")
+    before, after, keys = iter(state.devices), [], key
+
+    def program(conductance: Array, change: Array) -> Array:
+        found, device = next(before).programmed(conductance, change, jax.random.fold_in(keys, len(after)))
+        after.append(device)
+        return found
+
+    network = apply_updates(network, updates, program)
+    return network, Programming(new, tuple(after))
 
 
 def trained_parameters(network: Any, trained: Sequence[str]) -> Any:

@@ -1,0 +1,72 @@
+"""What of a configuration says which devices hold the conductances."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mho.errors import InputError
+from mho.experiments.data_fields import DataFields
+
+DEVICE_NAMES = (
+    "ideal",
+    "levels",
+    "program-verify",
+    "constant-step",
+    "linear-step",
+    "soft-bounds",
+    "exponential-step",
+    "power-step",
+    "piecewise-step",
+    "reram-es",
+    "reram-sb",
+    "capacitor",
+    "ecram",
+    "ecram-mo",
+    "gokmen-vlasov",
+    "idealized",
+    "pcm",
+    "reram-array-om",
+    "reram-array-hfo2",
+    "cmo",
+)
+"""The keys of `mho.devices.DEVICES`, known without loading JAX."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceFields(DataFields):
+    """Which devices the trained conductances are, and their window [g_min, g_max]."""
+
+    device: str = "ideal"
+    """What takes the updates: ideal conductances; levels; program-verify, with its preset cmo; pulsed devices
+    (constant-step, linear-step, soft-bounds, exponential-step, power-step, piecewise-step) or their published presets
+    (reram-es, reram-sb, capacitor, ecram, ecram-mo, gokmen-vlasov, idealized, pcm, reram-array-om, reram-array-hfo2); or
+    one's own, module:name."""
+    device_settings: tuple[str, ...] = ()
+    """Changes of its settings, KEY=VALUE, such as dw_min_dtod=0.5; values of piecewise_up with colons between them."""
+    levels: int = 64
+    """Conductances that a device with levels has."""
+    rounding: Literal["stochastic", "nearest"] = "stochastic"
+    """How the changes asked for become levels, or whole pulses."""
+    pulses_per_update: int = 31
+    """Pulses that a device gets at an update, at the most."""
+    on_off_ratio: float | None = None
+    """g_max/g_min of ideal and other devices; the lower bound is g_min if not given."""
+    floor: Literal["clipped", "mapped"] = "clipped"
+    """What becomes of first conductances: those below g_min are g_min, or 0 to g_max is mapped onto the window."""
+    headroom: float = 4.0
+    """Where the upper bound is infinite and there is a window, g_max in units of a layer's largest first conductance."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.levels < 2:
+            raise InputError(f"--levels {self.levels}: a device has two at least")
+        if self.pulses_per_update < 1:
+            raise InputError(f"--pulses-per-update {self.pulses_per_update}: must be at least 1")
+        if self.on_off_ratio is not None and not 1 < self.on_off_ratio < float("inf"):
+            raise InputError(f"--on-off-ratio {self.on_off_ratio}: must be above 1 and finite")
+        if not 1 <= self.headroom < float("inf"):
+            raise InputError(f"--headroom {self.headroom}: must be at least 1 and finite")
+
+    @property
+    def has_window(self) -> bool:
+        """Whether conductances are held by anything but ideal devices without a largest one."""
+        return self.device != "ideal" or self.on_off_ratio is not None
