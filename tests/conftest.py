@@ -18,7 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     `pytest --cache-clear` compiles anew.
     """
-    if config.cache is not None:
+    if hasattr(config, "cache"):
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("MHO_CACHE_DIR", str(config.cache.mkdir("mho")))
             keep_compiled_programs()

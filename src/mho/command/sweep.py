@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mho.command.experiment_options import how_to_go_on, parse_experiment, value_of
+from mho.command.options import parse
 from mho.command.output import check_output
 from mho.errors import InputError
 from mho.experiments.registry import start
@@ -55,6 +56,14 @@ class _Options:
     resume: str | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class _Resumed:
+    """A sweep that goes on has its own settings."""
+
+    resume: str
+    plot: str | None = None
+
+
 def run(arguments: Sequence[str]) -> None:
     """Sweep; print a table of means and deviations over the seeds."""
     if not arguments:
@@ -62,12 +71,9 @@ def run(arguments: Sequence[str]) -> None:
     if arguments[0] in ("-h", "--help"):
         print(_HELP)
         return
-    resumed, plot = value_of("--resume", arguments), value_of("--plot", arguments)
-    if resumed is not None:
-        for argument in arguments:
-            if argument.startswith("-") and argument.partition("=")[0] not in ("--resume", "--plot"):
-                raise InputError(f"{argument}: a sweep that goes on has its own settings; --resume takes --plot alone")
-        folder = Path(resumed)
+    if value_of("--resume", arguments) is not None:
+        resumed = parse(_Resumed, arguments, prog="mho sweep", description="Go on with a sweep.")
+        folder, plot = Path(resumed.resume), resumed.plot
         study = read_study(folder)
     elif arguments[0].startswith("-"):
         raise InputError(f"mho sweep needs an experiment before {arguments[0]}, or --resume DIR")
@@ -80,8 +86,8 @@ def run(arguments: Sequence[str]) -> None:
             raise InputError(f"--seed {configuration.seed}: a sweep's seeds are given by --seeds")
         vary = read_values(type(configuration), options.vary)
         study = Study(name, configuration, vary, _seeds(options.seeds))
-        if options.out == "":
-            raise InputError("--out: names no folder")
+        value_of("--out", arguments)
+        plot = options.plot
         folder = Path("sweeps", Path(name).stem) if options.out is None else Path(options.out)
     if plot is not None:
         check_output("--plot", plot)

@@ -18,6 +18,7 @@ from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
 from mho.experiments.data_fields import DataFields
 from mho.experiments.device_fields import DEVICE_NAMES, DeviceFields
+from mho.experiments.own_objects import is_own
 
 _MOST = 2**31
 """What whole numbers must be below: steps are counted in 32 bits."""
@@ -127,6 +128,14 @@ class RuleConfiguration(Configuration, DeviceFields):
     """Volts at an output that stand for a target of 1."""
     eta: float = 0.1
     """Coupled learning: part η of the way to the targets at which the outputs are clamped."""
+    read_noise: float = 0.0
+    """Noise of the node voltages that an update is computed from: standard deviation of a read [V]."""
+    relative_read_noise: float = 0.0
+    """The same, relative to the voltage."""
+    reads: int = 1
+    """Reads of each voltage that are averaged."""
+    read_step: float = 0.0
+    """Step of the converter that reads them [V]; 0 for none."""
     rtol: float = 1e-5
     """Where a steady state's solver stops: currents out of balance relative to the largest in the same layer (in a circuit
     without layers, at the same node). What comes of it is judged after each epoch by Kirchhoff's law node by node: see
@@ -140,6 +149,14 @@ class RuleConfiguration(Configuration, DeviceFields):
         _check_positive({name: getattr(self, name) for name in names})
         _check_name("rule", self.rule, RULE_NAMES)
         _check_name("device", self.device, DEVICE_NAMES)
+        for name in ("read_noise", "relative_read_noise", "read_step"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise InputError(f"{option(name)} {value}: must be at least 0 and finite")
+            if value and (self.rule == "implicit" or is_own(self.rule)):
+                raise InputError(f"{option(name)} {value}: --rule {self.rule} reads no phases")
+        if self.reads < 1:
+            raise InputError(f"--reads {self.reads}: must be at least 1")
         if self.eta > 1:
             raise InputError(f"--eta {self.eta}: must be at most 1")
         if self.rule == "coupled-learning" and self.cost != "squared":

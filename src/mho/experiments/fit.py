@@ -288,6 +288,10 @@ def _rule_settings(rule: Any) -> tuple[dict[str, Any], list[str]]:
         settings |= {"cost": "cross-entropy", "logit_gain": float(cost.logit_gain)}
     elif cost is not None and type(cost) is not SquaredError:
         told.append(f"cost {type(cost).__name__}")
+    readout = getattr(rule, "readout", None)
+    if readout is not None:
+        settings |= {"read_noise": float(readout.noise), "relative_read_noise": float(readout.relative_noise)}
+        settings |= {"reads": int(readout.reads), "read_step": float(readout.step)}
     match rule:
         case EquilibriumPropagation():
             settings |= {"beta": float(rule.beta), "variant": rule.variant, "nudging": rule.nudging}
