@@ -17,6 +17,8 @@ from mho.experiments.run import read_metrics
 from mho.experiments.sweep_plot import axis_name
 from mho.experiments.training import train
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 IRIS = AnalogConfiguration(
     dataset="iris",
     hidden=(6,),
@@ -33,7 +35,7 @@ IRIS = AnalogConfiguration(
 
 
 def test_members_are_what_training_alone_gives(tmp_path: Path) -> None:
-    scheduled = dataclasses.replace(IRIS, schedule="cosine", warm_up=0.5)
+    scheduled = dataclasses.replace(IRIS, schedule="cosine", warm_up=0.5, device="constant-step", upper=4.0)
     vary: dict[str, Any] = {
         "learning-rates": [(0.01,), (0.005, 0.02)],
         "beta": [0.1, 0.05],

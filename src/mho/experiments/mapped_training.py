@@ -36,6 +36,7 @@ from mho.experiments.error import error_scale
 from mho.experiments.learner import Learner, is_trained, with_constants
 from mho.experiments.memory import machine_memory, needed_memory
 from mho.experiments.own_objects import is_own
+from mho.experiments.programming import Programs
 from mho.experiments.training import learner, next_piece, untrained_network
 from mho.learning.update import scale_by_layer
 
@@ -145,7 +146,9 @@ def train_at_once(
     first = jax.tree.map(lambda each: jnp.asarray(each)[0], (rates, kind_rates))
     # On the mesh from the start, where a step leaves the state: else each kind of state is compiled for anew.
     placed = functools.partial(jax.tree.map, one_device().replicated)
-    state = placed(_stacked([_initial(shared, network, first) for network in named]))
+    programs = [_programming(member, data, steps) for member in members]
+    starts = [_initial(shared, network, first, program) for network, program in zip(named, programs, strict=True)]
+    state = placed(_stacked(starts))
     inputs, labels = jnp.asarray(data.train_inputs), jnp.asarray(data.train_targets)
 
     def step(state: TrainingState, rates: Any, beta: Array, order: Array, key: Array) -> TrainingState:
@@ -231,8 +234,16 @@ def _with(shared: Learner, rates: Any, beta: Any) -> Learner:
     )
 
 
-def _initial(shared: Learner, network: Any, rates: Any) -> TrainingState:
+def _programming(member: Configuration, data: Dataset, steps: int) -> Programs:
+    """What makes real devices of a member's conductances: its seed draws their numbers."""
+    if getattr(member, "device", "ideal") == "ideal":
+        return lambda network, state: (network, state)
+    return _learner(member, data, steps).programming
+
+
+def _initial(shared: Learner, network: Any, rates: Any, program: Programs) -> TrainingState:
     optimizer_state = _with(shared, rates, 1.0).optimizer.init(shared.parameters(network))
+    network, optimizer_state = program(network, optimizer_state)
     return TrainingState(network, optimizer_state, jnp.int32(0), fresh_tally())
 
 

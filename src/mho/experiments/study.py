@@ -28,6 +28,8 @@ from mho.experiments.configuration import (
 )
 from mho.experiments.data_fields import is_file
 
+_KEPT = ("netlist", *KEPT_FILES)
+"""Fields that name a file whose text a configuration keeps."""
 _MOST = 100_000
 """Networks of a study, each of which is recorded."""
 
@@ -88,21 +90,20 @@ class Study:
         """The networks' configurations, setting by setting, the seeds of each in their order."""
         return [dataclasses.replace(setting, seed=seed) for setting in self._settings() for seed in self.seeds]
 
-    def setting(self, member: Configuration) -> dict[str, Any]:
-        """The varied fields' values of a member; of a file whose text a configuration keeps, its name."""
-        return {field: self._named(field, getattr(member, field)) for field in self.vary}
-
-    def _named(self, field: str, value: Any) -> Any:
-        if field not in KEPT_FILES:
-            return value
-        return next(given for given in self.vary[field] if getattr(self._set({field: given}), field) == value)
+    def setting(self, row: int) -> dict[str, Any]:
+        """The varied fields' values of a member, as they were given."""
+        chosen = {}
+        row //= len(self.seeds)
+        for field, values in reversed(self.vary.items()):
+            row, place = divmod(row, len(values))
+            chosen[field] = values[place]
+        return {field: chosen[field] for field in self.vary}
 
     def files(self) -> set[str]:
         """The user's own files and folders that its networks are made of or learn from."""
-        fields = ("dataset", "test_dataset", *({"netlist"} & set(self.vary)))
-        named = {(field, getattr(setting, field)) for setting in self._settings() for field in fields}
-        kept = {file for field in KEPT_FILES for file in self.vary.get(field, ()) if file and "\n" not in file}
-        return kept | {file for field, file in named if file and (field != "dataset" or is_file(file))}
+        sets = (file for setting in self._settings() for file in (setting.dataset, setting.test_dataset))
+        kept = (value for field in _KEPT for value in self.vary.get(field, ()))
+        return {file for file in sets if file and is_file(file)} | {file for file in kept if file}
 
     def to_json(self) -> dict[str, Any]:
         """As an object for JSON. An infinite bound becomes null, as in a configuration."""
@@ -200,7 +201,7 @@ def _checked(kind: type[Configuration], field: str, value: Any) -> Any:
     if value is None and types.NoneType in typing.get_args(expected):
         return None
     value = getattr(value, "item", lambda: value)()  # NumPy's numbers
-    if field == "netlist" or (field in ("dataset", "test_dataset") and is_file(str(value))):
+    if value and (field in _KEPT or (field in ("dataset", "test_dataset") and is_file(str(value)))):
         return os.path.abspath(value)  # so that the study can be gone on with from another folder
     several = [part for part in (expected, *typing.get_args(expected)) if typing.get_origin(part) is tuple]
     found = typed(value, expected)

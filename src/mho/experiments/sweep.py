@@ -74,8 +74,7 @@ def run_study(study: Study, folder: Path | None, plot: Path | None = None, *, pr
         for group in plan:
             for courses in _trained(group, found, study.name, folder, standing):
                 for row, course in courses.items():
-                    member = group.members[row]
-                    found[row] = Member(member.seed, study.setting(member), **course)
+                    found[row] = Member(group.members[row].seed, study.setting(row), **course)
                 if folder is not None:
                     write_members(folder, found)
         members = [member for member in found if member is not None]

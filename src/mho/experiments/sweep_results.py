@@ -176,7 +176,7 @@ def read_members(folder: Path, study: Study) -> list[Member | None]:
     """
     path = folder / _RESULTS
     configurations = study.members()
-    rows = {_key(c.seed, study.setting(c)): row for row, c in enumerate(configurations)}
+    rows = {_key(c.seed, study.setting(row)): row for row, c in enumerate(configurations)}
     found: list[Member | None] = [None] * len(configurations)
     try:
         lines = path.read_text().splitlines() if path.exists() else []
@@ -186,7 +186,7 @@ def read_members(folder: Path, study: Study) -> list[Member | None]:
         try:
             content = json.loads(line)
             row = rows[_key(content["seed"], content["setting"])]
-            content["setting"] = study.setting(configurations[row])
+            content["setting"] = study.setting(row)
             found[row] = Member(**{field.name: content[field.name] for field in dataclasses.fields(Member)})
         except (ValueError, KeyError, TypeError, RecursionError) as problem:
             raise InputError(f"{path}:{number}: no network of this sweep") from problem
