@@ -1,9 +1,11 @@
-"""Hypothesis draws the same examples in every run, and this folder's modules can be imported by the tests."""
+"""Hypothesis draws the same examples in every run; what is compiled is kept; the tests can import this folder's modules."""
 
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from mho.cache import keep_compiled_programs
 
 settings.register_profile(
     "reproducible", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -11,21 +13,23 @@ settings.register_profile(
 settings.load_profile("reproducible")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """All workers, the processes that tests start and the next run read compiled programs from pytest's cache folder.
+
+    `pytest --cache-clear` compiles anew.
+    """
+    if hasattr(config, "cache"):
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("MHO_CACHE_DIR", str(config.cache.mkdir("mho")))
+            keep_compiled_programs()
+
+
 @pytest.fixture(scope="module")
-def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Functions that are compiled again, by these tests or by the processes that they start, are read from a cache."""
+def compiled_in_haste() -> Iterator[None]:
+    """For modules that compile much and compute little, in float64: compiling takes two thirds of its time."""
     import jax
 
-    settings = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
-        "jax_persistent_cache_min_compile_time_secs": 0.2,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }
-    before = {name: getattr(jax.config, name) for name in settings}
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in settings.items():
-            jax.config.update(name, value)
-            environment.setenv(name.upper(), str(value))
-        yield
-    for name, value in before.items():
-        jax.config.update(name, value)
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()

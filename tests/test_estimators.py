@@ -1,9 +1,7 @@
 """`CircuitClassifier` and `CircuitRegressor` are scikit-learn's kind of estimators, and learn."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris
@@ -12,13 +10,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from mho.estimators import CircuitClassifier, CircuitRegressor
 
-
-@pytest.fixture
-def compiled_in_haste() -> Iterator[None]:
-    """The checks fit a hundred times, and each shape of data is compiled anew."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
 
 
 def checks() -> list[tuple[Any, Any]]:
@@ -29,7 +21,6 @@ def checks() -> list[tuple[Any, Any]]:
     return found + [pair for pair in estimator_checks_generator(regressor) if pair[1].func.__name__ not in seen]
 
 
-@pytest.mark.usefixtures("compiled_in_haste")
 @pytest.mark.parametrize(
     ("estimator", "check"), checks(), ids=lambda x: getattr(getattr(x, "func", None), "__name__", "")
 )

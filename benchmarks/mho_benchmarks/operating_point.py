@@ -15,8 +15,9 @@ from mho.experiments.analog import analog_network
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.data import load_dataset
 from mho.experiments.registry import experiment
-from mho.netlists.writing.layered_netlist import layered_netlist, node_names, source_nodes
+from mho.netlists.writing.layered_netlist import layered_netlist
 from mho.networks import LayeredNetwork
+from mho.networks.layer_names import node_names, source_nodes
 from mho.ngspice.process import NgspiceProcess
 from mho.ngspice.simulator import NgspiceSession
 from mho.precision import double, widened

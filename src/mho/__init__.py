@@ -11,27 +11,36 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "mho.devices": ("check_device",),
     "mho.element_checks": ("check_element",),
+    "mho.element_fit": ("fit_element",),
     "mho.elements": (
         "AntiparallelDiodes",
         "BidirectionalAmplifier",
         "CurrentSource",
+        "Curve",
         "IdealDiode",
         "JunctionDiode",
+        "MeasuredElement",
         "PiecewiseDiode",
         "ProgrammableResistor",
         "ShockleyDiode",
+        "SinhConductor",
         "TwoTerminal",
+        "VerilogAElement",
+        "read_verilog_a",
     ),
     "mho.errors": ("InputError", "MhoError"),
     "mho.estimators": ("CircuitClassifier", "CircuitRegressor"),
+    "mho.experiments.curves": ("read_curve",),
     "mho.experiments.data": ("Dataset", "load_dataset"),
     "mho.experiments.fit": ("fit",),
     "mho.experiments.prediction": ("load", "predict"),
+    "mho.experiments.sweep": ("sweep",),
     "mho.learning": (
         "CoupledLearning",
         "CrossEntropy",
         "EquilibriumPropagation",
         "ImplicitGradient",
+        "Readout",
         "Rule",
         "SquaredError",
         "programming",
@@ -41,12 +50,13 @@ _PUBLIC = {
     "mho.netlists": ("read_netlist",),
     "mho.netlists.circuits.circuit": ("netlist_circuit",),
     "mho.netlists.circuits.network": ("netlist_network",),
+    "mho.netlists.circuits.operating_point": ("operating_point",),
     "mho.netlists.circuits.transient": ("transient",),
     "mho.netlists.writing.network_netlist": ("write_netlist",),
     "mho.networks": ("Circuit", "CircuitBuilder", "LayeredNetwork", "convolutional_network", "layered_network"),
     "mho.networks.random_graph": ("random_graph",),
     "mho.networks.square_lattice": ("square_lattice",),
-    "mho.ngspice.layered_simulation": ("Ngspice",),
+    "mho.ngspice.solver": ("Ngspice",),
     "mho.steady": (
         "Auto",
         "Clamp",
@@ -68,27 +78,36 @@ __all__ = [*sorted(_MODULES), "__version__"]  # pyright: ignore[reportUnsupporte
 if TYPE_CHECKING:
     from mho.devices import check_device
     from mho.element_checks import check_element
+    from mho.element_fit import fit_element
     from mho.elements import (
         AntiparallelDiodes,
         BidirectionalAmplifier,
         CurrentSource,
+        Curve,
         IdealDiode,
         JunctionDiode,
+        MeasuredElement,
         PiecewiseDiode,
         ProgrammableResistor,
         ShockleyDiode,
+        SinhConductor,
         TwoTerminal,
+        VerilogAElement,
+        read_verilog_a,
     )
     from mho.errors import InputError, MhoError
     from mho.estimators import CircuitClassifier, CircuitRegressor
+    from mho.experiments.curves import read_curve
     from mho.experiments.data import Dataset, load_dataset
     from mho.experiments.fit import fit
     from mho.experiments.prediction import load, predict
+    from mho.experiments.sweep import sweep
     from mho.learning import (
         CoupledLearning,
         CrossEntropy,
         EquilibriumPropagation,
         ImplicitGradient,
+        Readout,
         Rule,
         SquaredError,
         programming,
@@ -98,12 +117,13 @@ if TYPE_CHECKING:
     from mho.netlists import read_netlist
     from mho.netlists.circuits.circuit import netlist_circuit
     from mho.netlists.circuits.network import netlist_network
+    from mho.netlists.circuits.operating_point import operating_point
     from mho.netlists.circuits.transient import transient
     from mho.netlists.writing.network_netlist import write_netlist
     from mho.networks import Circuit, CircuitBuilder, LayeredNetwork, convolutional_network, layered_network
     from mho.networks.random_graph import random_graph
     from mho.networks.square_lattice import square_lattice
-    from mho.ngspice.layered_simulation import Ngspice
+    from mho.ngspice.solver import Ngspice
     from mho.steady import (
         Auto,
         Clamp,

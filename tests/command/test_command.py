@@ -173,7 +173,6 @@ def run_of(folder: str) -> tuple[dict[str, np.ndarray], list[dict]]:
     return arrays, [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
 
 
-@pytest.mark.usefixtures("compiled_once")
 def test_killed_then_interrupted_then_resumed_is_as_if_nothing_had_happened(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

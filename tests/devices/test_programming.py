@@ -207,7 +207,6 @@ def test_a_window_bounds_what_learns():
             np.testing.assert_allclose(held.conductance, expected, rtol=1e-5)
 
 
-@pytest.mark.usefixtures("compiled_once")
 def test_fit_trains_devices_and_goes_on_bit_for_bit(tmp_path):
     x = np.random.default_rng(0).normal(size=(120, 4))
     y = np.argmax(x[:, :3], axis=1)

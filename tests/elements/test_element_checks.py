@@ -11,14 +11,16 @@ from jax import Array
 
 import mho
 from mho import check_element
-from mho.elements import CurrentSource, JunctionDiode, ProgrammableResistor, TwoTerminal
+from mho.elements import CurrentSource, Curve, JunctionDiode, MeasuredElement, ProgrammableResistor, TwoTerminal
 from random_circuits import ELEMENTS, CubicConductor
 from referee import require_ngspice
 
+CURVE = Curve((-0.9, -0.1, 0.3, 0.5, 0.6), (-1e-6, -1e-6, 0.0, 1e-3, 0.1))
 RANDOM = np.random.default_rng(0)
 OWN = {kind: make(RANDOM, 2) for kind, make in ELEMENTS.items()} | {
     "resistor": ProgrammableResistor(np.array([1e-3, 1.0])),
     "source": CurrentSource(np.array([1e-3, 0.0])),
+    "measured": MeasuredElement(CURVE, np.array([1.0, 0.3]), np.array([1.0, -1.0])),
     "junction": JunctionDiode.from_model(saturation_current=np.array([1e-14, 1e-12])),
 }
 

@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,8 +26,6 @@ from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
 from mho.steady.newton import solve_circuit
 from referee import batch_voltages
-
-pytestmark = pytest.mark.usefixtures("compiled_once")
 
 
 def configured(name: str) -> CircuitConfiguration:
@@ -91,33 +90,33 @@ def test_coupled_learning_meets_the_allosteric_targets(tmp_path: Path) -> None:
     assert [(m["out_of_sweeps"], m["warnings"]) for m in metrics] == [(0, [])] * 4
 
 
-@pytest.mark.parametrize(
-    ("name", "rule"),
-    [
-        ("iris", "coupled-learning"),
-        ("diabetes", "implicit"),
-        ("linear-regression", "implicit"),
-        ("allosteric", "equilibrium-propagation"),
-    ],
-)
-def test_each_rule_serves_either_graph(name: str, rule: str) -> None:
-    configuration = dataclasses.replace(configured(name), rule=rule)
-    data = load_dataset(configuration.dataset)
-    features = data.train_inputs.shape[1]
-    outputs = data.train_targets.shape[1] if data.classes is None else data.classes
+def test_each_rule_s_learner_descends_a_circuit_s_cost() -> None:
+    """Equilibrium propagation gives its derivative, coupled learning of one output what is parallel to it."""
+    draw, inputs, target = np.random.default_rng(0), np.array([[0.6, -0.9]]), np.array([[0.05]])
+    found = {}
+    for rule in ("implicit", "equilibrium-propagation", "coupled-learning"):
+        configuration = dataclasses.replace(configured("xor"), rule=rule, beta=1e-6, eta=1e-5, rtol=1e-11)
+        with jax.enable_x64(True):
+            subject = circuit_learner(configuration, 2, 1, 1)
+            slope = jax.jit(subject.gradient)(subject.network, inputs, target, jax.random.key(0)).by_parameter
+            state = subject.optimizer.init(subject.parameters(subject.network))
+            assert jax.tree.structure(subject.optimizer.update(slope, state)[1]) == jax.tree.structure(state)
+        (found[rule],) = map(np.asarray, jax.tree.leaves(slope))
+    exact = found["implicit"]
+    np.testing.assert_allclose(found["equilibrium-propagation"], exact, rtol=0, atol=1e-5 * np.abs(exact).max())
+    units = [g / np.linalg.norm(g) for g in (found["coupled-learning"], exact)]
+    np.testing.assert_allclose(*units, rtol=0, atol=1e-4)
 
-    def step(network: object) -> tuple[object, object]:
-        subject = circuit_learner(configuration, features, outputs, 1)
-        gradient = subject.gradient(network, jnp.zeros((2, features)), jnp.zeros((2, outputs)), jax.random.key(0))
-        state = subject.optimizer.init(subject.parameters(network))
-        return state, subject.optimizer.update(gradient.by_parameter, state)
+    network = circuit(configuration, 2, 1)
+    (branch,) = (k for k, b in enumerate(network.branches) if b.programmable)
+    first = np.asarray(network.branches[branch].element.conductance)  # type: ignore[attr-defined]
+    direction = first * draw.normal(size=first.shape)
 
-    # Traced, not compiled: shapes and structures fit.
-    with jax.enable_x64(True):
-        state, (updates, after) = jax.eval_shape(step, circuit(configuration, features, outputs))
-    assert jax.tree.structure(after) == jax.tree.structure(state)
-    (conductance,) = jax.tree.leaves(updates)
-    assert conductance.dtype == np.float64
+    def cost(step: float) -> float:
+        moved = eqx.tree_at(lambda n: n.branches[branch].element.conductance, network, first + step * direction)
+        return 0.5 * float(moved.prediction(solve_circuit(moved, inputs).voltages)[0, 0] - target[0, 0]) ** 2
+
+    assert exact @ direction == pytest.approx((cost(1e-4) - cost(-1e-4)) / 2e-4, rel=1e-5, abs=0)
 
 
 def test_errors_are_fractions_of_variance_unexplained() -> None:

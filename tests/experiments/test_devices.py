@@ -24,8 +24,6 @@ from mho.experiments.run import read_metrics
 from mho.experiments.training import learner, resume, train
 from mho_benchmarks.devices import run_steps
 
-pytestmark = pytest.mark.usefixtures("compiled_once")
-
 COMMAND = [sys.executable, "-c", "import sys; from mho.command import main; sys.exit(main())"]
 STEPS = 12
 DIGITS = dataclasses.replace(EXPERIMENTS["drn-digits"].configuration, batch_size=8)

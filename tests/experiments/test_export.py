@@ -13,21 +13,21 @@ from mho.elements import CurrentSource
 from mho.errors import InputError
 from mho.experiments.configuration import AnalogConfiguration, BaselineConfiguration, CircuitConfiguration
 from mho.experiments.data import load_dataset
-from mho.experiments.export import held_sample, network_netlist
+from mho.experiments.export import network_netlist, wanted_voltages
+from mho.experiments.held_sample import of_test_set
 from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.run import checkpoint_folder, create_run
 from mho.experiments.training import train, trained_network, untrained_network
 from mho.learning import CrossEntropy, SquaredError
 from mho.netlists import parse_netlist
 from mho.netlists.circuits.circuit import netlist_circuit
-from mho.netlists.writing.layered_netlist import layer_voltages, node_names
+from mho.netlists.writing.layered_netlist import layer_voltages, named_voltages
 from mho.networks import Branches, Circuit
+from mho.networks.layer_names import node_names
 from mho.precision import double
 from mho.steady import solve
 from mho.steady.newton import solve_circuit
 from referee import batch_voltages
-
-pytestmark = pytest.mark.usefixtures("compiled_once")
 
 SAMPLE = 3
 HELD = AnalogConfiguration(
@@ -115,8 +115,7 @@ def with_currents(network: Any, inputs: np.ndarray, drawn: np.ndarray) -> dict[s
         return {network.node_names[k]: float(voltages[k]) for k in range(1, network.nodes)}
     at_nodes: Any = np.concatenate([-drawn, drawn], 1) if network.paired_outputs else -drawn
     voltages = solve(network, inputs, attached=CurrentSource(at_nodes)).voltages
-    found = zip(node_names(network), voltages, strict=True)
-    return {name: float(v) for names, row in found for name, v in zip(names, np.asarray(row)[0], strict=True)}
+    return named_voltages(network, voltages)
 
 
 @pytest.mark.parametrize("case", [*ANALOG, *RULES])
@@ -130,14 +129,15 @@ def test_every_analog_experiment_is_solved_alike_in_both_phases(case: str, tmp_p
     data = load_dataset(configuration.dataset)
     outputs = data.train_targets.shape[1] if data.classes is None else data.classes
     network = untrained_network(configuration, data.train_inputs.shape[1], outputs)
-    inputs, target = held_sample(configuration, data, 0)
+    held = of_test_set(data, 0)
+    inputs, target = held.inputs, wanted_voltages(configuration, held)
     expected = data.test_targets[0]
     unit = configuration.target_voltage if isinstance(configuration, CircuitConfiguration) else 1.0
     np.testing.assert_array_equal(target, [unit * (expected if data.classes is None else np.eye(outputs)[expected])])
 
     def found(phase: Literal["free", "nudged"]) -> tuple[dict[str, float], np.ndarray]:
         """ngspice's voltages, which mho's of the netlist are, too, and the currents through clamps."""
-        netlist = network_netlist(configuration, network, data, sample=0, phase=phase)
+        netlist = network_netlist(configuration, network, held, phase=phase)
         circuit = netlist_circuit(parse_netlist(netlist))
         point: Any = solve_circuit(circuit)
         theirs = batch_voltages(netlist, tmp_path)
@@ -170,7 +170,7 @@ def test_a_rule_without_a_nudged_phase_says_so() -> None:
     data = load_dataset("xor")
     network = untrained_network(configuration, 2, 2)
     with pytest.raises(InputError, match="--phase nudged: the run learns by --rule implicit, which nudges nothing"):
-        network_netlist(configuration, network, data, sample=0, phase="nudged")
+        network_netlist(configuration, network, of_test_set(data, 0), phase="nudged")
 
 
 def test_what_cannot_be_exported_is_one_line(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import optax
 import pytest
 
+from mho.command import main
 from mho.elements import IdealDiode, TwoTerminal
 from mho.errors import InputError
 from mho.experiments.analog import analog_learner, analog_network
@@ -20,17 +21,20 @@ from mho.experiments.checkpoint_names import checkpoints
 from mho.experiments.circuits import circuit
 from mho.experiments.configuration import AnalogConfiguration, CircuitConfiguration
 from mho.experiments.data import load_dataset
-from mho.experiments.fit import fit
+from mho.experiments.fit import classes_of, fit
 from mho.experiments.learner import with_constants
+from mho.experiments.prediction import load, predict
 from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.rule import learning_rule
 from mho.experiments.run import checkpoint_folder, read_metrics
+from mho.experiments.structure import built, structure_of
 from mho.experiments.training import train, trained_network
 from mho.learning import EquilibriumPropagation, SquaredError
+from mho.netlists import parse_netlist
+from mho.netlists.circuits.network import netlist_network
 from mho.networks import layered_network
 from mho.steady import Auto, solve
-
-pytestmark = pytest.mark.usefixtures("compiled_once")
+from referee import batch_voltages
 
 
 class SinhElement(TwoTerminal):
@@ -145,3 +149,89 @@ def test_the_network_that_is_given_is_the_one_that_is_trained_and_tested() -> No
         voltages = jnp.asarray(solve(flipped, inputs, solver=Auto(1e-6)).voltages[-1])
         np.testing.assert_allclose(learner.predict(network, inputs)[0], voltages, atol=1e-3)
         np.testing.assert_allclose(learner.gradient(network, inputs, targets, key).prediction, voltages, atol=1e-3)
+
+
+DIVIDER = """a divider that learns
+Vx x 0 0
+Vb b 0 1 ; a supply
+R1 x a 1k
+R2 b a 2k
+R3 a out 1k
+Rload out 0 3k
+.end
+"""
+
+
+def test_a_netlist_s_network_is_fitted_found_again_resumed_and_exported(tmp_path: Path, capsys: Any) -> None:
+    volts = np.linspace(-1, 1, 6)
+    rows = [f"{v},{0.3 * v + 0.1}" for v in volts]
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(["v,wanted", *rows, ""]))
+    network = netlist_network(parse_netlist(DIVIDER), inputs="vx", outputs="out", programmable="r?")
+
+    def run(name: str, **options: Any) -> Any:
+        return fit(network, str(table), epochs=3, passes=5, out=tmp_path / name, progress=False, **options)
+
+    whole = run("whole")
+    assert whole.metrics[-1]["train_loss"] < whole.metrics[0]["train_loss"]
+    shutil.copytree(tmp_path / "whole", tmp_path / "cut")
+    checkpoints(checkpoint_folder(tmp_path / "cut"))[0].unlink()  # as if it had been killed
+    assert told(run("cut", resume=True).metrics) == told(whole.metrics)
+    for folder in ("whole", "cut"):
+        found = load(tmp_path / folder)
+        assert found.network.netlist == DIVIDER
+        for one, other in zip(jax.tree.leaves(found.network), jax.tree.leaves(whole.network), strict=True):
+            np.testing.assert_array_equal(one, other)
+    predicted = predict(tmp_path / "cut", volts[:, None])
+    np.testing.assert_array_equal(predicted, predict(whole.network, volts[:, None]))
+    # The same from the command; ngspice agrees, with a sample of the run's own data and of another file.
+    (tmp_path / "new.csv").write_text("v\n0.25\n0.5\n")
+    expected = predict(whole.network, [[volts[1]], [0.5]])[:, 0]
+    for file, sample, output in (([], 1, expected[0]), ([str(tmp_path / "new.csv")], 1, expected[1])):
+        cut, options = [str(tmp_path / "cut"), *file], ["--sample", str(sample)]
+        assert main(["predict", *cut, *options, "--json"]) == 0
+        shown = json.loads(capsys.readouterr().out)
+        assert shown["nodes"]["out"] == pytest.approx(output, rel=1e-12) and (shown["expected"] is None) == bool(file)
+        assert main(["export", *cut, *options, "-o", str(tmp_path / "out.cir")]) == 0
+        text = (tmp_path / "out.cir").read_text()
+        assert "Vb b 0 1 ; a supply" in text and "R1 x a 1k" not in text
+        assert batch_voltages(text, tmp_path)["out"] == pytest.approx(output, rel=1e-6)
+    assert main(["export", *cut, "--phase", "nudged", "-o", str(tmp_path / "nudged.cir")]) == 2
+    assert "new.csv: does not tell what sample 0 is to be" in capsys.readouterr().err
+    of_an_earlier_version(tmp_path / "cut")
+    np.testing.assert_array_equal(predict(tmp_path / "cut", volts[:, None]), predicted)
+
+
+def of_an_earlier_version(run: Path) -> None:
+    """Fields that a run's version did not know yet, taken out of what it wrote."""
+    path = run / "config.json"
+    configuration = json.loads(path.read_text())
+    del configuration["warm_up"], configuration["precision"]
+    path.write_text(json.dumps(configuration | {"precision": "float64"}))
+    structure = json.loads((run / "network.json").read_text())
+    del structure["fields"]["current_inputs"]
+    (run / "network.json").write_text(json.dumps(structure))
+    for saved in checkpoints(checkpoint_folder(run)):
+        with np.load(saved) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        about = json.loads(str(arrays.pop("about")))
+        del about["configuration"]["warm_up"]
+        np.savez(saved, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"of_the_future": 1}))
+    with pytest.raises(InputError, match=r"config.json: of_the_future: unknown"):
+        load(run)
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "of_the_future"}))
+
+
+def test_a_class_of_the_program_itself_is_given_to_be_found_again() -> None:
+    class Local(SinhElement):
+        pass
+
+    network = layered_network((4, 8, 3), jax.random.key(0), elements=(Local(np.full(8, 1e-3)),))  # type: ignore[arg-type]
+    structure = json.loads(json.dumps(structure_of(network)))
+    with pytest.raises(
+        InputError, match=r"Local was defined in the program itself; give it by mho.load\(RUN, classes="
+    ):
+        built(structure)
+    for classes in ([Local], classes_of(network)):
+        assert jax.tree.structure(built(structure, classes)) == jax.tree.structure(network)

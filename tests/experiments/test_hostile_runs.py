@@ -18,8 +18,6 @@ from mho.experiments.configuration import BaselineConfiguration
 from mho.experiments.run import checkpoint_folder, read_configuration, read_metrics
 from mho.experiments.training import resume, train, trained_network
 
-pytestmark = pytest.mark.usefixtures("compiled_once")
-
 SETTINGS = BaselineConfiguration(dataset="iris", hidden=(4,), epochs=2, batch_size=11, learning_rates=(0.1,))
 
 ANYTHING: tuple[Any, ...] = (

@@ -25,8 +25,6 @@ from mho.experiments.rule import learning_rule
 from mho.experiments.run import checkpoint_folder, read_configuration, read_metrics
 from mho.experiments.training import run_form, trained_network
 
-pytestmark = pytest.mark.usefixtures("compiled_once")
-
 COLOURS = ("blue", "green", "red")
 
 
@@ -402,8 +400,16 @@ def test_images_with_channels_train_and_every_voltage_is_told(capsys) -> None:
     simulated = batch_voltages(Path("run.cir").read_text(), Path())
     for name, volts in told["nodes"].items():
         assert volts == pytest.approx(simulated[name], rel=1e-6, abs=1e-6)
-    assert main(["predict", "run", "blobs.npz", "-o", "p.csv"]) == 0
-    assert Path("p.csv").read_text().startswith("sample,predicted_class\n0,")
+    assert main(["predict", "run", "blobs.npz", "--scores", "-o", "p.csv"]) == 0
+    header, *rows = (line.split(",") for line in Path("p.csv").read_text().splitlines())
+    assert header[:2] == ["sample", "predicted_class"] and len(rows) == len(images)
+    capsys.readouterr()
+    assert main(["predict", "run", "blobs.npz", "--sample", "7", "--json"]) == 0
+    one = json.loads(capsys.readouterr().out)
+    assert [one["expected"], one["prediction"]] == [colours[7], rows[7][1]] and one["nodes"].keys() == told[
+        "nodes"
+    ].keys()
+    assert [one["nodes"][f"out_{k}"] for k in range(3)] == pytest.approx(np.array(rows[7][2:], float), rel=1e-9)
 
 
 def test_what_cannot_be_predicted_is_one_line(capsys) -> None:
@@ -416,8 +422,9 @@ def test_what_cannot_be_predicted_is_one_line(capsys) -> None:
     np.savez("wide.npz", x=np.ones((2, 5)))
     capsys.readouterr()
     for arguments, message in {
-        ("run",): "mho predict needs FILE or --sample, one of them",
-        ("run", "t.csv", "--sample", "3"): "mho predict needs FILE or --sample, one of them",
+        ("run",): "mho predict needs FILE or --sample",
+        ("run", "t.csv", "--sample", "3"): "run: trains a network in software, which has no circuit and no voltages",
+        ("run", "t.csv", "--sample", "3", "--scores"): "--scores: goes with a table",
         ("run", "t.csv", "--json"): "--json: goes with --sample",
         ("none", "t.csv"): "none: holds no run",
         ("run", "none.csv"): "none.csv: cannot be read: No such file",

@@ -3,7 +3,9 @@
 import dataclasses
 import shutil
 from pathlib import Path
+from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,20 +15,22 @@ from mho.command import main
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
 from mho.experiments.analog import analog_network
+from mho.experiments.circuits import circuit
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.data import load_dataset
 from mho.experiments.epoch import compile_epoch, initial_state, sample_order
+from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.run import read_metrics
 from mho.experiments.training import learner, train, trained_network
-from mho.learning import CrossEntropy, EquilibriumPropagation, SquaredError
-from mho.ngspice.layered_simulation import Ngspice
+from mho.learning import CrossEntropy, EquilibriumPropagation, ImplicitGradient, SquaredError
+from mho.netlists import parse_netlist
+from mho.netlists.circuits.network import netlist_network
 from mho.ngspice.simulator import SpiceError
+from mho.ngspice.solver import Ngspice
 from mho.precision import double
-from mho.steady import Auto
+from mho.steady import Auto, NodalNewton
 from random_circuits import STRUCTURES, random_network, random_samples
 from referee import require_ngspice
-
-pytestmark = pytest.mark.usefixtures("compiled_once")
 
 Crossbars = list[np.ndarray]
 
@@ -112,6 +116,56 @@ def test_the_gradient_is_the_same_in_float64(structure: str, nudging: str) -> No
     assert ours.unconverged == 0 and theirs.residual < 1e-7
     for a, b in zip(jax.tree.leaves(ours.by_parameter), jax.tree.leaves(theirs.by_parameter), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-5 * np.abs(a).max())
+
+
+@double
+def circuit_gradient(network, inputs, targets, rule):
+    network = jax.tree.map(jnp.asarray, network)
+    return (
+        rule.gradient(network, jnp.asarray(inputs), jnp.asarray(targets)).by_parameter.branches[0].element.conductance
+    )
+
+
+def test_the_gradient_of_a_circuit_is_the_exact_one() -> None:
+    """Of the experiment xor, whose diodes are Shockley's in reverse, too; and of a netlist with a gain and temperatures."""
+    require_ngspice()
+    xor: Any = EXPERIMENTS["xor"].configuration
+    data = load_dataset("xor")
+    targets = xor.target_voltage * np.eye(2)[data.train_targets]
+    own = netlist_network(parse_netlist(OWN), inputs="vx1,ix2", outputs="out", programmable="r*", input_gain=[1, 1e-4])
+    for network, cost, wanted in ((circuit(xor, 2, 2), SquaredError(), targets), (own, None, targets[:, :1])):
+        with Ngspice(network, cost, processes=1, rtol=xor.rtol) as simulated:
+            rule = EquilibriumPropagation(beta=1e-6, nudging="held" if cost is None else "energy", solver=simulated)
+            found = circuit_gradient(network, data.train_inputs, wanted, rule)
+            with pytest.raises(InputError, match="an element's parameter has changed"):
+                other = eqx.tree_at(
+                    lambda c: c.branches[1].element.saturation_current, network, replace_fn=lambda i: 2 * i
+                )
+                circuit_gradient(other, data.train_inputs, wanted, rule)
+        # By the adjoint of modified nodal analysis.
+        exact = ImplicitGradient(solver=NodalNewton())
+        expected = circuit_gradient(dataclasses.replace(network, ties=None), data.train_inputs, wanted, exact)
+        np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max(), rtol=0)
+
+
+OWN = """a netlist of one's own
+Vx1 x1 0 0
+Ix2 0 a 0
+Vb b 0 1
+R1 x1 a 1k
+R2 b a 2k tc1=1e-3
+Xs a out half
+.subckt half p q
+r1 p q 3k m=2
+.ends
+Rl out 0 5k
+D1 out 0 dm
+E1 n1 0 x1 0 -1
+Rn n1 out 4k
+.temp 40
+.model dm d(is=1u)
+.end
+"""
 
 
 def test_what_ngspice_cannot_do_is_one_line(

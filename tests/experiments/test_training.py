@@ -9,6 +9,7 @@ import struct
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,13 +34,13 @@ from mho.experiments.epoch import TrainingState, compile_epoch, compile_test, in
 from mho.experiments.learner import Learner
 from mho.experiments.progress import Quiet, Standing
 from mho.experiments.registry import EXPERIMENTS
+from mho.experiments.rule import configured_cost
 from mho.experiments.run import checkpoint_folder, create_run, exclusive, read_metrics
 from mho.experiments.training import experiment_data, learner, resume, train, trained_network
 from mho.learning import OPTIMIZERS
 from mho.learning.equilibrium_propagation import Nudging, Variant
 from mho.networks import LayeredNetwork
-
-pytestmark = pytest.mark.usefixtures("compiled_once")
+from mho.steady import Auto, solve
 
 DIGITS = EXPERIMENTS["drn-digits"].configuration
 MLP = EXPERIMENTS["mlp-digits"].configuration
@@ -439,7 +440,15 @@ def test_the_choices_are_those_that_learning_has() -> None:
     "changes",
     [
         {"element": "shockley", "gains": (4.0,), "paired_outputs": True, "nudging": "held"},
-        {"element": "piecewise", "diode_bias": 0.3, "hidden": (7, 6), "learning_rates": (0.1, 0.1, 0.2)},
+        {
+            "element": "piecewise",
+            "diode_bias": 0.3,
+            "hidden": (7, 6),
+            "learning_rates": (0.1, 0.1, 0.2),
+            "bias_currents": False,
+            "variant": "negative",
+            "optimizer": "adam",
+        },
         {"element": "linear", "rule": "implicit", "cost": "cross-entropy", "bias_line": 1.0},
         {
             "element": "shockley",
@@ -448,22 +457,30 @@ def test_the_choices_are_those_that_learning_has() -> None:
             "gains": (2.0,),
         },
         {"filters": (4, 2), "window": 2, "pooling": 2, "hidden": (5,), "learning_rates": (0.1, 0.2, 0.3, 0.4)},
-        {"bias_currents": False, "variant": "negative", "beta": 1e-3, "optimizer": "adam"},
     ],
 )
-def test_every_choice_makes_a_learner(changes: dict) -> None:
-    configuration = dataclasses.replace(DIGITS, **changes)
-
-    def step() -> tuple[object, object]:
+def test_every_choice_s_learner_descends_its_cost(changes: dict) -> None:
+    """Its gradient is the cost's derivative in a random direction of all that is trained; its optimizer takes it."""
+    configuration = dataclasses.replace(DIGITS, **{"beta": 1e-5, "rtol": 1e-12, "max_sweeps": 1000} | changes)
+    draw = np.random.default_rng(0)
+    inputs, targets = draw.uniform(0, 1, (3, 64)), np.eye(10)[:3]
+    with jax.enable_x64(True):
         subject = learner(configuration, 64, 10, 100)
-        state = initial_state(subject)
-        gradient = subject.gradient(state.network, jnp.zeros((2, 64)), jnp.eye(10)[:2], jax.random.key(0))
-        return state, subject.optimizer.update(gradient.by_parameter, state.optimizer_state)
+        network = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), subject.network)
+        parameters = subject.parameters(network)
+        slope = jax.jit(subject.gradient)(network, inputs, targets, jax.random.key(0)).by_parameter
+        state = subject.optimizer.init(parameters)
+        assert jax.tree.structure(subject.optimizer.update(slope, state)[1]) == jax.tree.structure(state)
+        direction = jax.tree.map(lambda p: draw.normal(size=p.shape) * (np.abs(p) + 1e-3 * (p == 0)), parameters)
 
-    # Traced, not compiled: shapes and structures fit.
-    state, (updates, optimizer_state) = jax.eval_shape(step)
-    assert jax.tree.structure(optimizer_state) == jax.tree.structure(state.optimizer_state)
-    layer = updates.layers[0]
+        def cost(step: float) -> float:
+            moved = eqx.combine(jax.tree.map(lambda p, d: p + step * d, parameters, direction), network)
+            voltages = solve(moved, inputs, solver=Auto(1e-12, 10_000)).voltages
+            return float(configured_cost(configuration).value(moved.prediction(voltages), targets).mean())
+
+        along = sum(float(np.vdot(s, d)) for s, d in zip(leaves(slope), leaves(direction), strict=True))
+        assert along == pytest.approx((cost(1e-5) - cost(-1e-5)) / 2e-5, rel=2e-3)
+    layer = slope.layers[0]
     assert bool(jax.tree.leaves(layer.element)) == ("element" in configuration.trained)
     assert bool(jax.tree.leaves(layer.amplifier)) == ("gain" in configuration.trained)
     assert bool(jax.tree.leaves(layer.bias)) == (configuration.bias_currents and "bias" in configuration.trained)

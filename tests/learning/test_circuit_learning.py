@@ -13,6 +13,8 @@ from mho.precision import double
 from mho.steady import Auto, solve
 from mho.steady.newton import solve_circuit
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 INPUTS = np.array([[-1.0, 0.3], [0.6, -0.8], [1.0, 1.0]])
 TARGETS = np.array([[0.1], [0.2], [-0.1]])
 TRAINED = ("conductance", "element")
@@ -75,7 +77,7 @@ def test_implicit_gradient_is_the_finite_difference():
 
 @pytest.mark.parametrize(
     ("variant", "nudging", "tolerance"),
-    [("negative", "held", 2e-3), ("positive", "energy", 2e-3), ("centred", "energy", 1e-6)],
+    [("negative", "held", 2e-3), ("centred", "energy", 1e-6)],
 )
 def test_equilibrium_propagation_tends_to_the_gradient(variant, tolerance, nudging):
     @double
@@ -144,7 +146,7 @@ def test_jax_differentiates_through_a_circuits_solve():
         solution = solve(circuit, inputs, solver=None if isinstance(inputs, np.ndarray) else Auto(1e-12))
         return ((circuit.prediction(solution.voltages) - TARGETS) ** 2).sum()
 
-    slope = double(jax.grad(cost))(INPUTS)
+    slope = double(jax.jit(jax.grad(cost)))(INPUTS)
     for place in np.ndindex(INPUTS.shape):
         step = np.zeros_like(INPUTS)
         step[place] = 1e-5

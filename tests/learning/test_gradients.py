@@ -15,6 +15,8 @@ from mho.precision import double
 from mho.steady import Auto, solve
 from random_circuits import CLASSES, STRUCTURES, Structure, random_network, random_samples
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 SMOOTH = Structure((3, 3), ("antiparallel", "sinh"), (True, True), 0.5, True, True)
 CONVOLUTIONAL = Structure((24, 4, 3), ("antiparallel", None, "sinh"), (True, False, False), None, True, filters=(2,))
 COSTS = {"squared error": SquaredError(), "cross-entropy": CrossEntropy(2.0)}

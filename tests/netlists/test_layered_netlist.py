@@ -10,8 +10,9 @@ from test_netlist_forms import solved
 from mho.elements import AntiparallelDiodes, CurrentSource, ProgrammableResistor
 from mho.errors import InputError
 from mho.netlists import parse_netlist
-from mho.netlists.writing.layered_netlist import layer_voltages, layered_netlist, node_names
+from mho.netlists.writing.layered_netlist import layer_voltages, layered_netlist
 from mho.networks import DenseCrossbar, Layer, LayeredNetwork, layered_network
+from mho.networks.layer_names import node_names
 from mho.precision import double
 from mho.steady import solve
 from random_circuits import BATCH, STRUCTURES, one_sample, random_network, random_nudges, random_samples

@@ -22,6 +22,8 @@ from mho.precision import double
 from mho.steady import Auto, NodalNewton, kirchhoff_residual, solve
 from referee import batch_voltages
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 X, Y = np.array([[0.4, -0.7], [-0.9, 0.2]]), np.array([[0.1], [-0.2]])
 
 
@@ -134,11 +136,11 @@ def test_a_netlist_is_swept_as_it_is_trained(tmp_path: Path) -> None:
         input_gain=(1.0, 1e-3),
         batch_size=20,
         epochs=1,
-        beta=1e-5,
+        rule="implicit",
         rtol=1e-8,
         learning_rates=(1e-6,),
     )
-    members = sweep(configuration, [0, 1], {"beta": [1e-5]})
+    members = sweep(configuration, [0, 1], {"learning_rates": [(1e-6,)]})
     trained = train("own.cir", dataclasses.replace(configuration, seed=1), tmp_path / "run").metrics
     assert members[1].train_loss == pytest.approx([trained[0]["train_loss"]], rel=1e-9)
     assert members[1].test_error == pytest.approx([trained[0]["test_error"]], rel=1e-6)

@@ -98,7 +98,7 @@ def test_layered_network_is_the_same_circuit():
     circuit = layered_circuit(network)
     ours = solve_circuit(circuit, inputs)
     theirs = solve(network, inputs)
-    outputs = [circuit.voltage(ours.voltages, f"out{i}") for i in range(4)]
+    outputs = [circuit.voltage(ours.voltages, f"out_{i}") for i in range(4)]
     np.testing.assert_allclose(np.stack(outputs, -1), theirs.voltages[-1], rtol=1e-9, atol=1e-12)
 
     @double

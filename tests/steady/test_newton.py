@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mho.elements import JunctionDiode
 from mho.errors import InputError, MhoError
 from mho.networks import Circuit, CircuitBuilder
-from mho.steady import newton
+from mho.steady import many_points, newton
 from mho.steady.energy_descent import descend
 from mho.steady.linear_solvers import Work, linear_solver
 from mho.steady.newton import solve_circuit
@@ -54,6 +54,7 @@ def random_circuit(seed: int, *, controlled: bool, volts: float = 1.0) -> tuple[
         builder.add_cccs(9, 0, "vs", 0.5, name="f0")
         builder.add_ccvs(8, 4, "vs", 30.0, name="h0")
         cards += ["E0 7 0 t s -2", "G0 8 9 t 0 1e-3", "F0 9 0 vs 0.5", "H0 8 4 vs 30"]
+    builder.set_inputs([name for name, *_ in SOURCES])
     return builder.build(), "\n".join([*cards, ".end"])
 
 
@@ -96,17 +97,29 @@ def test_any_start_and_any_bias_lead_there():
     assert near.voltages[2] == pytest.approx(expected, rel=1e-12)
 
 
-def test_batch_is_its_samples():
-    builder = CircuitBuilder()
-    builder.add_voltage_source("in", 0, 0.5, name="vin")
-    builder.add_resistors(["in", "out"], ["out", 0], [1e-3, 1e-4])
-    builder.add_diodes("out", 0)
-    builder.set_inputs(["vin"], gains=2.0)
-    circuit = builder.build()
-    batch = solve_circuit(circuit, np.array([[0.0], [1.0]]))
-    assert batch.voltages.shape == (2, 3)
-    np.testing.assert_allclose(batch.voltages[:, 1], [0.5, 2.5], rtol=1e-15)
-    np.testing.assert_array_equal(batch.voltages[1], solve_circuit(circuit, np.array([1.0])).voltages)
+@settings(max_examples=6)
+@given(seed=st.integers(0, 10**6), controlled=st.booleans())
+def test_a_batch_is_its_samples_whoever_is_beside_them(seed, controlled):
+    circuit, _ = random_circuit(seed, controlled=controlled)
+    random = np.random.default_rng(seed)
+    inputs = random.normal(size=(5, len(SOURCES))) * 10 ** random.uniform(-1, 1, (5, 1))
+    batch = solve_circuit(circuit, inputs)
+    np.testing.assert_array_equal(solve_circuit(circuit, inputs[[3, 1]]).voltages, batch.voltages[[3, 1]])
+    assert batch.voltages.shape == batch.error_bound.shape == (5, circuit.nodes) and (batch.residual <= 1e-9).all()
+    for k, one in enumerate(solve_circuit(circuit, row) for row in inputs):
+        assert (np.abs(batch.voltages[k] - one.voltages) <= batch.error_bound[k] + one.error_bound).all()
+        np.testing.assert_allclose(batch.source_currents[k], one.source_currents, rtol=1e-6, atol=1e-11)
+
+
+def test_what_a_batch_does_not_find_is_found_alone_or_refused(monkeypatch):
+    circuit, _ = random_circuit(7, controlled=False)
+    inputs = np.linspace(-1, 1, 6).reshape(2, 3)
+    alone = [solve_circuit(circuit, row) for row in inputs]
+    monkeypatch.setattr(many_points, "_STEPS", 2)
+    for found, one in zip(solve_circuit(circuit, inputs).voltages, alone, strict=True):
+        np.testing.assert_array_equal(found, one.voltages)
+    with pytest.raises(MhoError, match="no operating point"):
+        solve_circuit(circuit, np.array([[0.0, 0.0, 0.0], [np.nan, 0.0, 0.0]]))
 
 
 def test_refusals():

@@ -124,7 +124,7 @@ def test_too_strong_negative_nudging_is_refused():
 
 @pytest.mark.parametrize("name", ["paper", "paper-deep", "linear"])
 @settings(max_examples=5)
-@given(seed=seeds, gain=st.floats(0.5, 30.0))
+@given(seed=seeds, gain=st.sampled_from([0.5, 30.0]))
 def test_float32_comes_to_the_same_states_in_steps(name, seed, gain):
     """Nodes whose equations training solves a step at a time; what has not converged must say so."""
     structure = STRUCTURES[name]

@@ -19,8 +19,11 @@ class Options:
     """Folder of a run, or one of its checkpoints."""
     output: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE.cir")]
     """Netlist to write; - for standard output."""
+    file: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")] = None
+    """The samples, as mho predict takes them; the run's test set, or its training set if it is tested on no other, if not
+    given."""
     sample: int = 0
-    """Sample that the sources hold, from 0: of the run's test set, or of its training set if it is tested on no other."""
+    """Sample that the sources hold, from 0."""
     phase: Literal["free", "nudged"] = "free"
     """Free phase, or with what the run's rule attaches to the outputs: nudging currents, or coupled learning's clamps."""
     format: Literal["ngspice", "xyce"] = "ngspice"
@@ -40,5 +43,8 @@ def run(arguments: Sequence[str]) -> None:
     # Here and not above: help and complaints need not wait for JAX.
     from mho.experiments.export import trained_netlist
 
-    netlist = trained_netlist(Path(options.run), sample=options.sample, phase=options.phase, simulator=options.format)
+    path = Path(options.file) if options.file else None
+    netlist = trained_netlist(
+        Path(options.run), sample=options.sample, path=path, phase=options.phase, simulator=options.format
+    )
     write_output("-o", options.output, netlist)

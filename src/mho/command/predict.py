@@ -28,9 +28,9 @@ class Options:
     scores: bool = False
     """Tell the output voltages [V], too."""
     sample: int | None = None
-    """Instead of a file: a sample of the run's test set, from 0, with every node's voltage."""
+    """One sample alone, counted from 0, of the file or, without one, of the run's test set: with every node's voltage."""
     json: bool = False
-    """With --sample: print JSON, {"prediction": …, "expected": …, "nodes": {name: volts}}."""
+    """With --sample: print JSON, {"prediction": …, "expected": … or null, "nodes": {name: volts}}."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -42,8 +42,10 @@ def run(arguments: Sequence[str]) -> None:
         description="Add a trained network's predictions to a table, classes by their own names and values in their own "
         "units; or show every node's voltage for one sample. Example: mho predict runs/iris flowers.csv -o predicted.csv",
     )
-    if (options.file is None) == (options.sample is None):
-        raise InputError("mho predict needs FILE or --sample, one of them (see mho predict --help)")
+    if options.file is None and options.sample is None:
+        raise InputError("mho predict needs FILE or --sample (see mho predict --help)")
+    if options.scores and options.sample is not None:
+        raise InputError("--scores: goes with a table; --sample shows all voltages")
     if options.json and options.sample is None:
         raise InputError("--json: goes with --sample; a file's predictions are a table")
     check_output("-o", options.output)
@@ -51,16 +53,15 @@ def run(arguments: Sequence[str]) -> None:
     from mho.experiments.predicted_table import predicted_sample, predicted_table
 
     if options.sample is not None:
-        found = predicted_sample(Path(options.run), options.sample)
+        found = predicted_sample(Path(options.run), options.sample, Path(options.file) if options.file else None)
         if options.json:
             shown = {"prediction": found.prediction, "expected": found.expected, "nodes": found.nodes}
             write_output("-o", options.output, json.dumps(shown, allow_nan=False) + "\n")
             return
         width = max(map(len, found.nodes)) + 2
         lines = [f"{'node':<{width}}{'V':>16}", *(f"{name:<{width}}{v:>16.9g}" for name, v in found.nodes.items())]
-        told = (
-            f"{found.part} sample {options.sample}: predicted {_shown(found.prediction)}, is {_shown(found.expected)}"
-        )
+        told = f"{found.origin} sample {options.sample}: predicted {_shown(found.prediction)}"
+        told += "" if found.expected is None else f", is {_shown(found.expected)}"
         write_output("-o", options.output, "\n".join([*lines, told]) + "\n")
         return
     table = predicted_table(Path(options.run), Path(options.file or ""), scores=options.scores)

@@ -2,33 +2,24 @@
 
 import contextlib
 import dataclasses
-import functools
-import itertools
-import shlex
-import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tyro
-
-from mho.command.options import parse
+from mho.command.experiment_options import how_to_go_on, parse_experiment, value_of
 from mho.errors import InputError
-from mho.experiments.configuration import Configuration, NetlistConfiguration, option
-from mho.experiments.experiment_file import SUFFIX
+from mho.experiments.configuration import Configuration, option
 from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.progress import Show, progress
 from mho.experiments.record import told_error
-from mho.experiments.registry import EXPERIMENTS, experiment
+from mho.experiments.registry import EXPERIMENTS, NETLISTS, start
 from mho.experiments.run import may_change, new_folder, read_configuration
 
 if TYPE_CHECKING:
     from mho.experiments.devices import Devices
 
-_NETLISTS = (".cir", ".ckt", ".net", ".sp", ".spice")
-"""How the names of netlists end."""
+_EXAMPLE = "--epochs 3 --seed 1"
 
 _HELP = """usage: mho train EXPERIMENT [options]
        mho train FILE.toml [options]
@@ -68,24 +59,19 @@ def run(arguments: Sequence[str]) -> None:
         print(_HELP.format(experiments=listed))
         return
     name, given = (None, list(arguments)) if arguments[0].startswith("-") else (arguments[0], list(arguments[1:]))
-    resumed = _value_of("--resume", given)
-    file = Path(name) if name is not None and name.lower().endswith(_NETLISTS) else None
-    start = experiment(name) if name is not None and file is None else None
+    resumed = value_of("--resume", given)
     if resumed is not None:
-        _resume(Path(resumed), name if file is None else file.name, given)
-    elif file is not None:
-        from mho.experiments.netlist_circuits import netlist_configuration
-
-        _train(file.name, netlist_configuration(file), given)
-    elif start is None or name is None:
+        # A run keeps its netlist, which need not be there any more.
+        kept = name is None or name.lower().endswith(NETLISTS)
+        _resume(Path(resumed), name and (Path(name).name if kept else start(name)[0]), given)
+    elif name is None:
         raise InputError(f"mho train needs an experiment before {arguments[0]}, or --resume DIR")
     else:
-        _train(Path(name).stem if name.lower().endswith(SUFFIX) else name, start.configuration, given)
+        _train(*start(name), given)
 
 
 def _train(name: str, default: Configuration, given: list[str]) -> None:
-    options = _parse(name, default, given)
-    configuration = _configuration(options, type(default))
+    configuration, options = parse_experiment("train", name, default, given, _Options, _EXAMPLE)
     refuse_if_too_large(configuration, 1, 1)
     # Here and not above: help and complaints need not wait for JAX.
     from mho.experiments.training import train
@@ -116,10 +102,9 @@ def _resume(folder: Path, name: str | None, given: list[str]) -> None:
     began_as, configuration = read_configuration(folder)
     if name not in (None, began_as):
         raise InputError(f"--resume {folder}: is a run of {began_as}, not of {name}")
-    options = _parse(began_as, configuration, given)
+    changed, options = parse_experiment("train", began_as, configuration, given, _Options, _EXAMPLE)
     if options.out is not None and Path(options.out).resolve() != folder.resolve():
         raise InputError(f"--out {options.out}: a resumed run stays in its folder, {folder}")
-    changed = _configuration(options, type(configuration))
     for field in dataclasses.fields(configuration):
         before, now = getattr(configuration, field.name), getattr(changed, field.name)
         if not may_change(field.name, before, now):
@@ -179,17 +164,7 @@ def _telling_how_to_go_on(folder: Path) -> Iterator[None]:
     try:
         yield
     except Interrupted as interruption:
-        command = f"{_program()} train --resume {shlex.quote(str(folder))}"
-        raise KeyboardInterrupt(f"{interruption}; go on with: {command}") from interruption
-
-
-def _program() -> str:
-    """What the user types for `mho`: its path where it is not on PATH, as after `make mnist`."""
-    called = Path(sys.argv[0])
-    found = shutil.which("mho")
-    if called.name != "mho" or not called.exists() or (found is not None and called.samefile(found)):
-        return "mho"
-    return shlex.quote(sys.argv[0])
+        raise KeyboardInterrupt(f"{interruption}; go on with: {how_to_go_on('train', folder)}") from interruption
 
 
 def _report(folder: Path, metrics: list[dict[str, Any]]) -> None:
@@ -200,24 +175,9 @@ def _report(folder: Path, metrics: list[dict[str, Any]]) -> None:
     print(f"{told_error(last)} after {last['epoch']} epochs; the run is in {folder}")
 
 
-@functools.cache
-def _options(kind: type[Configuration]) -> type:
-    """A configuration's fields and the options that do not bear on the outcome, as one dataclass."""
-    more = [
-        ("out", str | None, dataclasses.field(default=None)),
-        ("resume", str | None, dataclasses.field(default=None)),
-        ("checkpoint_minutes", float, dataclasses.field(default=10.0)),
-        ("devices", int | None, dataclasses.field(default=None)),
-        ("tensor_parallel", int, dataclasses.field(default=1)),
-        ("coordinator", str | None, dataclasses.field(default=None)),
-        ("hosts", int, dataclasses.field(default=1)),
-        ("host_id", int, dataclasses.field(default=0)),
-    ]
-    if issubclass(kind, NetlistConfiguration):
-        # Its text comes from the file.
-        more.append(("text", tyro.conf.Suppress[tyro.conf.Fixed[str]], dataclasses.field(default="")))
-    made = dataclasses.make_dataclass("Options", more, bases=(kind,), frozen=True, kw_only=True)
-    made.__doc__ = """Options.
+@dataclasses.dataclass(frozen=True)
+class _Options:
+    """Options.
 
     Attributes:
         out: Folder of the run; runs/EXPERIMENT-seedS if it is not given.
@@ -230,38 +190,17 @@ def _options(kind: type[Configuration]) -> type:
         hosts: Machines, or processes, that train together, each by this command.
         host_id: Which of them this is, from 0.
     """
-    return made
 
-
-def _parse(name: str, default: Configuration, given: list[str]) -> Any:
-    kind = _options(type(default))
-    fields = {field.name: getattr(default, field.name) for field in dataclasses.fields(default)}
-    description = f"{EXPERIMENTS[name].summary}. " if name in EXPERIMENTS else ""
-    return parse(
-        kind,
-        given,
-        prog=f"mho train {name}",
-        description=f"{description}Example: mho train {name} --epochs 3 --seed 1",
-        default=kind(**fields),
-    )
-
-
-def _configuration(options: Any, kind: type[Configuration]) -> Configuration:
-    return kind(**{field.name: getattr(options, field.name) for field in dataclasses.fields(kind)})
-
-
-def _value_of(name: str, given: Sequence[str]) -> str | None:
-    """The value of an option, which decides what the others mean; its last one, as that of any option."""
-    value = None
-    for argument, following in itertools.zip_longest(given, given[1:]):
-        if argument == name:
-            value = following or ""
-        elif argument.startswith(f"{name}="):
-            value = argument.removeprefix(f"{name}=")
-    if value == "":
-        raise InputError(f"{name}: names no folder")
-    return value
+    out: str | None = None
+    resume: str | None = None
+    checkpoint_minutes: float = 10.0
+    devices: int | None = None
+    tensor_parallel: int = 1
+    coordinator: str | None = None
+    hosts: int = 1
+    host_id: int = 0
 
 
 def _shown(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return f"a text of {len(text.splitlines())} lines" if "\n" in text else text

@@ -19,6 +19,7 @@ from mho.dynamics.integration import integrate
 from mho.elements import CurrentSource
 from mho.errors import InputError, MhoError
 from mho.networks import Circuit, LayeredNetwork
+from mho.networks.layer_names import node_names
 from mho.networks.layered_circuit import layered_circuit
 from mho.precision import double
 from mho.steady import solve
@@ -224,12 +225,7 @@ def _settled(
 
 def _places(circuit: Circuit, network: LayeredNetwork) -> list[np.ndarray]:
     """Where each layer's nodes stand among the unknowns."""
-    last = len(network.layers) - 1
-    names = [
-        [f"out{i}" if index == last else f"h{index + 1}_{i}" for i in range(width)]
-        for index, width in enumerate(network.widths[1:])
-    ]
-    return [np.array([circuit.node_names.index(n, "node") - 1 for n in layer]) for layer in names]
+    return [np.array([circuit.node_names.index(n, "node") - 1 for n in layer]) for layer in node_names(network)]
 
 
 def _unknowns(

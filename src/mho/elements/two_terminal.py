@@ -112,6 +112,10 @@ class TwoTerminal(eqx.Module):
         xp = namespace(voltage)
         return xp.isfinite(self.current(voltage))
 
+    def beyond(self, voltage: Array) -> Array:
+        """By how much a voltage is beyond those at which the law was measured [V], elementwise; 0 where it is not."""
+        return namespace(voltage).zeros_like(voltage)
+
     def law_residual(self, voltage: Array, current: Array) -> Array:
         """How far a current [A] is from what the law allows at a voltage [V]."""
         return current - self.current(voltage)
@@ -157,11 +161,12 @@ class TwoTerminal(eqx.Module):
         """
         xp = namespace(current, stand, drop)
         up = drop > stand
+        law = self.current  # once: Equinox makes a module of every bound method
 
         def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
             near, far = bracket
             middle = 0.5 * (near + far)
-            value = self.current(middle)
+            value = law(middle)
             beyond = xp.where(up, value > current, value < current)
             return xp.where(beyond, near, middle), xp.where(beyond, middle, far)
 

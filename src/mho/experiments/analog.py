@@ -12,9 +12,11 @@ import numpy as np
 from jax import Array
 
 from mho.constants import ZERO_CELSIUS
-from mho.elements import AntiparallelDiodes, IdealDiode, PiecewiseDiode, TwoTerminal
+from mho.elements import AntiparallelDiodes, IdealDiode, MeasuredElement, PiecewiseDiode, TwoTerminal
+from mho.elements.verilog_a import verilog_a_element
 from mho.errors import InputError
 from mho.experiments.configuration import AnalogConfiguration
+from mho.experiments.curves import parse_curve
 from mho.experiments.learner import Learner
 from mho.experiments.own_objects import is_own, own_made
 from mho.experiments.programming import configured_device, configured_programming, configured_window
@@ -22,7 +24,7 @@ from mho.experiments.rule import configured_cost, configured_optimizer, exact_gr
 from mho.learning import EquilibriumPropagation, Gradient
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
-from mho.ngspice.layered_simulation import Ngspice
+from mho.ngspice.solver import Ngspice
 from mho.steady import Auto, Solver
 
 _DIODE_FIELDS = ("saturation_current", "ideality", "diode_bias", "on_resistance", "off_resistance")
@@ -66,6 +68,13 @@ def _element(
                 bias=bias,
                 temperature=ZERO_CELSIUS + configuration.temperature,
             )
+        case "measured":
+            curve = parse_curve(configuration.curve or "")
+            return MeasuredElement(curve, area=jnp.ones(nodes), polarity=-polarity)
+        case "veriloga":
+            temperature = ZERO_CELSIUS + configuration.temperature
+            made = verilog_a_element(configuration.module or "", nodes, temperature=temperature)
+            return dataclasses.replace(jax.tree.map(jnp.asarray, made), polarity=-polarity)
         case "linear":
             return None
 

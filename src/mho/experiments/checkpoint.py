@@ -5,7 +5,7 @@ An archive's members carry checksums, so a damaged file is known for one.
 
 import io
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +99,12 @@ def read_checkpoint(path: Path) -> Stored:
     """
     arrays = _read(path)
     try:
-        bookmark = Bookmark(**json.loads(str(arrays.pop("about"))))
+        given = json.loads(str(arrays.pop("about")))
+        if strange := given.keys() - {f.name for f in fields(Bookmark)}:
+            raise InputError(f"{min(strange)}: unknown")
+        bookmark = Bookmark(**given)
         _check(bookmark)
-    except (InputError, TypeError, ValueError, RecursionError) as problem:
+    except (InputError, AttributeError, TypeError, ValueError, RecursionError) as problem:
         raise InputError(f"{path}: not a checkpoint that this version of mho wrote: {problem}") from problem
     return Stored(path, bookmark, arrays)
 

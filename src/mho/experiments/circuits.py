@@ -4,7 +4,9 @@ import dataclasses
 from typing import Any
 
 import equinox as eqx
+import jax
 import numpy as np
+import optax
 from jax import Array
 
 from mho.constants import ZERO_CELSIUS
@@ -17,20 +19,21 @@ from mho.experiments.configuration import (
     UnlayeredConfiguration,
 )
 from mho.experiments.data import Dataset
+from mho.experiments.data.form import DataForm
 from mho.experiments.learner import Learner
 from mho.experiments.netlist_circuits import configured_network
+from mho.experiments.own_objects import is_own
 from mho.experiments.programming import configured_device, configured_programming, configured_window
-from mho.experiments.rule import configured_optimizer, learning_rule
+from mho.experiments.rule import configured_cost, configured_optimizer, learning_rule
 from mho.learning import EquilibriumPropagation, Gradient, trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
+from mho.ngspice.solver import Ngspice
 from mho.steady import NodalNewton, Solver
 
-_TRAINED = ("conductance",)
 
-
-def output_columns(configuration: Configuration, dataset: Dataset) -> int | None:
+def output_columns(configuration: Configuration, dataset: Dataset | DataForm) -> int | None:
     """How many outputs tell a classification's classes: one each, or 1 where one output tells two; None for a regression."""
     alone = isinstance(configuration, NetlistConfiguration) and len(configuration.outputs) == 1
     alone |= isinstance(configuration, NetworkConfiguration) and configuration.outputs == 1
@@ -83,6 +86,18 @@ def circuit_learner(
     """
     network = circuit(configuration, features, outputs)
     solver = _solver(configuration, network)
+    simulated: Ngspice | None = None
+    if configuration.simulator == "ngspice":
+        nudged_by = configured_cost(configuration) if configuration.nudging == "energy" else None
+        simulated = solver = Ngspice(network, nudged_by, processes=configuration.processes, rtol=configuration.rtol)
+    trained = tuple(
+        kind
+        for kind, there_is in (
+            ("conductance", any(b.programmable for b in network.branches)),
+            ("parameter", bool(network.programmables)),
+        )
+        if there_is
+    )
     rule = learning_rule(configuration, solver)
 
     def gradient(
@@ -90,7 +105,7 @@ def circuit_learner(
     ) -> Gradient:
         nudged = isinstance(rule, EquilibriumPropagation) and beta is not None
         used: Any = dataclasses.replace(rule, beta=beta) if nudged else rule
-        return used.gradient(network, inputs, targets, trained=_TRAINED, key=key)
+        return used.gradient(network, inputs, targets, trained=trained, key=key)
 
     def predict(network: Circuit, inputs: Array) -> tuple[Array, Array]:
         point = rule.solver.solve(network, network.drive(inputs))
@@ -98,18 +113,46 @@ def circuit_learner(
 
     return Learner(
         network=network,
-        parameters=lambda network: eqx.filter(network, trained_part(network, _TRAINED)),
-        optimizer=configured_optimizer(configuration, configuration.rates[0], steps_per_epoch),
+        parameters=lambda network: eqx.filter(network, trained_part(network, trained)),
+        optimizer=_optimizer(configuration, network, steps_per_epoch),
         gradient=gradient,
         predict=predict,
         tolerance=configuration.tolerance,
-        weights=lambda network: {b.name: b.element.conductance for b in network.branches if b.programmable},
-        weight_name="conductance [S]",
+        weights=weights,
+        weight_name="conductance [S]" if "conductance" in trained else "parameter",
         target_voltage=configuration.target_voltage,
         double=True,
-        programming=configured_programming(configured_device(configuration), configuration.seed, _TRAINED),
+        programming=configured_programming(configured_device(configuration), configuration.seed, trained),
         traceable=rule.solver.traceable,
+        close=(lambda: None) if simulated is None else simulated.close,
     )
+
+
+def weights(network: Circuit) -> dict[str, np.ndarray]:
+    """A circuit's conductances [S] by group of elements; the values of its parameters if none is programmable."""
+    found = {b.name: np.asarray(b.element.conductance) for b in network.branches if b.programmable}  # type: ignore[attr-defined]
+    return found or {p.name: np.reshape(p.value, 1) for p in network.programmables}
+
+
+def _optimizer(
+    configuration: UnlayeredConfiguration, network: Circuit, steps_per_epoch: int
+) -> optax.GradientTransformation:
+    """A configuration's, with the parameters' own rate."""
+    common = configured_optimizer(configuration, configuration.rates[0], steps_per_epoch)
+    if not network.programmables or is_own(configuration.optimizer):
+        return common
+    assert isinstance(configuration, NetlistConfiguration)
+    return with_parameter_rate(common, configuration.parameter_rate / configuration.rates[0])
+
+
+def with_parameter_rate(common: optax.GradientTransformation, share: float) -> optax.GradientTransformation:
+    """An optimizer of circuits whose programmable parameters learn at another rate, so many times that of the others."""
+
+    def scaled(updates: Any, _: Any = None) -> Any:
+        own = jax.tree.map(lambda u: share * u, updates.programmables)
+        return eqx.tree_at(lambda c: c.programmables, updates, own, is_leaf=lambda x: x is None)
+
+    return optax.chain(common, optax.stateless(scaled))
 
 
 def _solver(configuration: UnlayeredConfiguration, network: Circuit) -> Solver | None:

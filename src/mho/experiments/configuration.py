@@ -18,6 +18,7 @@ from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
 from mho.experiments.data_fields import DataFields
 from mho.experiments.device_fields import DEVICE_NAMES, DeviceFields
+from mho.experiments.own_objects import is_own
 
 _MOST = 2**31
 """What whole numbers must be below: steps are counted in 32 bits."""
@@ -28,7 +29,9 @@ _SINGLE, _DOUBLE = (1e-30, 1e18), (1e-150, 1e150)
 
 OPTIMIZER_NAMES = ("sgd", "momentum", "adam", "rmsprop")
 RULE_NAMES = ("equilibrium-propagation", "coupled-learning", "implicit")
-ELEMENT_NAMES = ("ideal", "shockley", "piecewise", "linear")
+KEPT_FILES = ("curve", "module")
+"""Fields that name a file and, in a configuration, hold its text."""
+ELEMENT_NAMES = ("ideal", "shockley", "piecewise", "linear", "measured", "veriloga")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +128,14 @@ class RuleConfiguration(Configuration, DeviceFields):
     """Volts at an output that stand for a target of 1."""
     eta: float = 0.1
     """Coupled learning: part η of the way to the targets at which the outputs are clamped."""
+    read_noise: float = 0.0
+    """Noise of the node voltages that an update is computed from: standard deviation of a read [V]."""
+    relative_read_noise: float = 0.0
+    """The same, relative to the voltage."""
+    reads: int = 1
+    """Reads of each voltage that are averaged."""
+    read_step: float = 0.0
+    """Step of the converter that reads them [V]; 0 for none."""
     rtol: float = 1e-5
     """Where a steady state's solver stops: currents out of balance relative to the largest in the same layer (in a circuit
     without layers, at the same node). What comes of it is judged after each epoch by Kirchhoff's law node by node: see
@@ -138,6 +149,14 @@ class RuleConfiguration(Configuration, DeviceFields):
         _check_positive({name: getattr(self, name) for name in names})
         _check_name("rule", self.rule, RULE_NAMES)
         _check_name("device", self.device, DEVICE_NAMES)
+        for name in ("read_noise", "relative_read_noise", "read_step"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise InputError(f"{option(name)} {value}: must be at least 0 and finite")
+            if value and (self.rule == "implicit" or is_own(self.rule)):
+                raise InputError(f"{option(name)} {value}: --rule {self.rule} reads no phases")
+        if self.reads < 1:
+            raise InputError(f"--reads {self.reads}: must be at least 1")
         if self.eta > 1:
             raise InputError(f"--eta {self.eta}: must be at most 1")
         if self.rule == "coupled-learning" and self.cost != "squared":
@@ -154,7 +173,24 @@ class RuleConfiguration(Configuration, DeviceFields):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
+class SimulatedConfiguration(RuleConfiguration):
+    """A network of whose operating points a circuit simulator may be asked."""
+
+    simulator: Literal["mho", "ngspice"] = "mho"
+    """What finds the operating points: mho's own solver, or the circuit simulator ngspice, which must be installed."""
+    processes: int | None = None
+    """Processes of ngspice, which share out the samples; one a CPU if it is not given."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.processes is not None and self.processes < 1:
+            raise InputError(f"--processes {self.processes}: must be at least 1")
+        if self.simulator == "ngspice" and self.rule != "equilibrium-propagation":
+            raise InputError(f"--rule {self.rule}: ngspice trains by --rule equilibrium-propagation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
     """A layered analog network, how it learns and how its steady states are found. Computed in float32."""
 
     bias_rates: tuple[float, ...] = ()
@@ -170,8 +206,13 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
     pooling: int = 1
     """Width of the windows that are averaged behind each convolution [nodes]; 1 for none."""
     element: str = "ideal"
-    """At the hidden nodes: ideal or piecewise diodes (half hold v ≥ 0, half v ≤ 0), shockley pairs, or nothing (linear); or
-    an element of one's own, module:name, called with the number of nodes."""
+    """At the hidden nodes: ideal or piecewise diodes (half hold v ≥ 0, half v ≤ 0), shockley pairs, or nothing (linear);
+    devices of a measured curve (--curve) or a Verilog-A module (--module), half of them one way round, half the other; or an
+    element of one's own, module:name, called with the number of nodes."""
+    curve: str | None = None
+    """Measured elements' curve: FILE.csv or FILE.npz with columns v [V] and i [A]; or the table itself, as runs keep it."""
+    module: str | None = None
+    """Verilog-A elements' module, of two terminals: FILE.va; or its text, as runs keep it."""
     network: str | None = None
     """A network of one's own, module:name, called with the numbers of features and outputs and a JAX random key; then the
     fields that shape a network mean nothing."""
@@ -180,7 +221,7 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
     ideality: PerLayer = 1.0
     """Shockley diodes' ideality factor."""
     temperature: float = 27.0
-    """Shockley diodes' temperature T [°C]: their thermal voltage is k T/q, 25.9 mV at 27 °C."""
+    """Temperature T of Shockley diodes and Verilog-A modules [°C]: the thermal voltage k T/q is 25.9 mV at 27 °C."""
     diode_bias: PerLayer = 0.0
     """Voltage of the source in series with a Shockley diode, or a piecewise-linear diode's threshold [V]."""
     on_resistance: PerLayer = 1.0
@@ -210,10 +251,6 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
     """Largest conductance [S] of all layers, or of each."""
     trained: tuple[Literal["conductance", "bias", "element", "gain"], ...] = ("conductance", "bias")
     """What learns: conductances, bias currents, parameters of the nodes' elements, amplifier gains."""
-    simulator: Literal["mho", "ngspice"] = "mho"
-    """What finds the operating points: mho's own solver, or the circuit simulator ngspice, which must be installed."""
-    processes: int | None = None
-    """Processes of ngspice, which share out the samples; one a CPU if it is not given."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -232,16 +269,31 @@ class AnalogConfiguration(LayeredConfiguration, RuleConfiguration):
                     raise InputError(f"{option(name)} {value}: must be finite")
         if self.element == "piecewise" and (least := min(_each(self.diode_bias))) < 0:
             raise InputError(f"--diode-bias {least}: a piecewise-linear diode's threshold must not be negative")
-        if self.processes is not None and self.processes < 1:
-            raise InputError(f"--processes {self.processes}: must be at least 1")
-        if self.simulator == "ngspice":
-            if self.rule != "equilibrium-propagation":
-                raise InputError(f"--rule {self.rule}: ngspice trains by --rule equilibrium-propagation")
-            if {"element", "gain"} & set(self.trained):
-                raise InputError("--trained: with ngspice conductance and bias alone are trained")
+        if self.simulator == "ngspice" and {"element", "gain"} & set(self.trained):
+            raise InputError("--trained: with ngspice conductance and bias alone are trained")
+        self._keep_files()
         if self.network is None:
             self._check_bounds()
             self._check_trained()
+
+    def _keep_files(self) -> None:
+        """Put the text of an element's file in its place: what a run is of must be in its config.json."""
+        needed = {"measured": ("curve", "FILE.csv"), "veriloga": ("module", "FILE.va")}.get(self.element)
+        if needed is not None and self.network is None and not getattr(self, needed[0]):
+            raise InputError(f"--element {self.element}: needs {option(needed[0])} {needed[1]}")
+        # Here alone, since it loads JAX.
+        if self.curve:
+            from mho.experiments.curves import curve_text, parse_curve, read_curve
+
+            text = "\n" in self.curve
+            object.__setattr__(self, "curve", curve_text(parse_curve(self.curve) if text else read_curve(self.curve)))
+        if self.module:
+            from mho.elements.verilog_a import checked_module, module_text
+
+            kept = "\n" in self.module
+            text, origin = (self.module, "--module") if kept else (module_text(self.module), self.module)
+            checked_module(text, origin, 1, temperature=ZERO_CELSIUS + self.temperature)
+            object.__setattr__(self, "module", text)
 
     def _check_bounds(self) -> None:
         for lower, upper, initial in self.in_layers("lower", "upper", "initial"):
@@ -320,7 +372,7 @@ class BaselineConfiguration(LayeredConfiguration):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnlayeredConfiguration(RuleConfiguration):
+class UnlayeredConfiguration(SimulatedConfiguration):
     """What circuits without layers have in common. Computed in float64."""
 
     lower: float = 1e-6
@@ -395,7 +447,11 @@ class NetlistConfiguration(UnlayeredConfiguration):
     """Nodes, or pairs of nodes p:m, one for each class or value; one alone can tell two classes, by whether its voltage is
     below or above half the target voltage."""
     programmable: tuple[str, ...] = ()
-    """Patterns of the names of the resistors that learn, such as 'r*'."""
+    """Patterns of what learns: names of resistors, 'r*'; or, with a point, of parameters: 'dm.is' of a model, 'x1.gain' of
+    an instance, 'sub.gain' of a subcircuit, 'param.load' of a .param card, with bounds where they are to have some,
+    'dm.is=1n..10u', and between a thousandth and a thousand times its first value if not."""
+    parameter_rate: float = 0.03
+    """Learning rate of parameters: of their logarithm where the lower bound is above 0."""
     input_gain: tuple[float, ...] = (1.0,)
     """Volts, or amperes, at a source for a feature of 1: one for all inputs or one for each."""
     initial: float | None = None
@@ -403,6 +459,7 @@ class NetlistConfiguration(UnlayeredConfiguration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_positive({"parameter_rate": self.parameter_rate})
         for name in ("inputs", "outputs", "programmable"):
             listed = (part.strip() for given in getattr(self, name) for part in given.split(","))
             object.__setattr__(self, name, tuple(part for part in listed if part))
@@ -468,10 +525,11 @@ def option(field: str) -> str:
 def shown(configuration: Configuration, field: str) -> str:
     """A field as the command takes it: `--hidden 100 10`."""
     value = getattr(configuration, field)
-    return " ".join([option(field), *map(_short, _each(value))])
+    return " ".join([option(field), *map(short, _each(value))])
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A value in few characters, from which a number is read back exactly."""
     if not isinstance(value, float):
         return str(value)
     return min((text for text in (f"{value:g}", repr(value)) if float(text) == value), key=len, default=repr(value))
@@ -481,27 +539,28 @@ def to_json(configuration: Configuration) -> dict[str, Any]:
     """A configuration as an object for JSON: its kind, then its fields. An infinite bound becomes null."""
     kind = next(name for name, known in KINDS.items() if type(configuration) is known)
     fields = dataclasses.asdict(configuration)
-    return {"kind": kind} | {k: _without_infinity(v) for k, v in fields.items()}
+    return {"kind": kind} | {k: without_infinity(v) for k, v in fields.items()}
 
 
-def _without_infinity(value: Any) -> Any:
-    return tuple(map(_without_infinity, value)) if isinstance(value, tuple) else None if value == math.inf else value
+def without_infinity(value: Any) -> Any:
+    """A field's value for JSON, which has no infinite numbers: null in their place."""
+    return tuple(map(without_infinity, value)) if isinstance(value, tuple) else None if value == math.inf else value
 
 
 def from_json(fields: Mapping[str, Any]) -> Configuration:
-    """The configuration that `to_json` wrote.
+    """The configuration that `to_json` wrote; of fields that it did not know yet, the defaults.
 
     Raises:
-        InputError: where a field is missing, unknown or of the wrong type.
+        InputError: where a field is unknown or of the wrong type.
     """
     given = dict(fields)
     kind = given.pop("kind", None)
     if not isinstance(kind, str) or kind not in KINDS:
         raise InputError(f"kind {reprlib.repr(kind)}: expected one of {', '.join(KINDS)}")
     expected = typing.get_type_hints(KINDS[kind])
-    for name in [*expected, *given]:
-        if name not in given or name not in expected:
-            raise InputError(f"{name}: {'unknown' if name in given else 'missing'}")
+    for name in given:
+        if name not in expected:
+            raise InputError(f"{name}: unknown")
         if isinstance(given[name], list):
             given[name] = tuple(given[name])
         if name == "upper":

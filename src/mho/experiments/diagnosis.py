@@ -115,6 +115,11 @@ def warnings(
             f"{exhausted} operating points ran out of sweeps: raise {shown(configuration, 'max_sweeps')} or "
             f"{shown(configuration, 'rtol')}, or lower {shown(configuration, 'beta')}"
         )
+    if probe.beyond:
+        told.append(
+            f"nodes go up to {probe.beyond:.2g} V beyond the measured curve, where it is taken to be straight: measure "
+            f"further, or lower {shown(configuration, 'input_gain') if hasattr(configuration, 'input_gain') else 'inputs'}"
+        )
     learning = _no_learning(configuration, own, probe, epoch, error, chance, start_weight)
     learning = learning or _astray(configuration, own, probe, error)
     return [*told, learning] if learning is not None else told
@@ -127,11 +132,14 @@ def _astray(configuration: Configuration, own: Configuration | None, probe: Prob
         return None
     cosine, layer = min(astray)
     where = f" of layer {layer}" if len(cosines) > 1 else ""
+    told = f"the gradient{where} that trains has cosine {cosine:.2f} with the exact one: "
+    noises = [name for name in ("read_noise", "relative_read_noise", "read_step") if getattr(configuration, name, 0.0)]
+    if noises:
+        which = " or ".join(shown(configuration, name) for name in noises)
+        return f"{told}too large: {which}; or too small: {shown(configuration, 'reads')}"
     drowned = probe.signal is not None and probe.signal < _DROWNED * probe.precision
-    return (
-        f"the gradient{where} that trains has cosine {cosine:.2f} with the exact one: "
-        f"too {'small' if drowned else 'large'}: {suspects(configuration, own, ('beta', 'eta', 'rtol'))}"
-    )
+    side = "small" if drowned else "large"
+    return f"{told}too {side}: {suspects(configuration, own, ('beta', 'eta', 'rtol'))}"
 
 
 def _imprecise(configuration: RuleConfiguration, own: Configuration | None, probe: Probe) -> str:

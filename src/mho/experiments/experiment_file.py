@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.errors import InputError
-from mho.experiments.configuration import KINDS, Configuration, type_of, typed
+from mho.experiments.configuration import KEPT_FILES, KINDS, Configuration, type_of, typed
 
 _KINDS = {name: kind for name, kind in KINDS.items() if name != "network"}
 """Kinds of configurations that tell a whole network; another is made by a Python program."""
@@ -69,8 +69,9 @@ def read_experiment(path: Path) -> Experiment:
         fields[name] = typed(value, expected[name])
         if fields[name] is None:
             raise InputError(f"{place}: {name} is {json.dumps(value, default=str)}: expected {type_of(expected[name])}")
-    if fields.get("netlist") and not fields.get("text"):
-        fields["netlist"] = str(path.parent / fields["netlist"])
+    for name in ("netlist", *KEPT_FILES):
+        if fields.get(name) and "\n" not in fields[name] and not fields.get("text"):
+            fields[name] = str(path.parent / fields[name])
     folder = str(path.absolute().parent)
     if folder not in sys.path and any(isinstance(value, str) and ":" in value for value in fields.values()):
         sys.path.append(folder)

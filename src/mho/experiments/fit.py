@@ -17,9 +17,11 @@ from jax import Array
 from mho.devices import Device, named_device
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
+from mho.experiments.circuits import weights as circuit_weights
+from mho.experiments.circuits import with_parameter_rate
 from mho.experiments.configuration import Configuration, NetworkConfiguration
 from mho.experiments.data import Dataset, load_dataset
-from mho.experiments.data_fields import InputScaling
+from mho.experiments.data_fields import InputScaling, is_file
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.learner import Learner
 from mho.experiments.programming import configured_programming
@@ -94,7 +96,7 @@ def fit(
             Equilibrium propagation if None, β a tenth of the outputs' mean conductance, at most a quarter of their least.
         optimizer: "sgd", "momentum", "adam" or "rmsprop", or any of Optax's transformations, its learning rate included.
         learning_rates: of a named optimizer: one, or of a layered network one for each layer [S/S]. 3 % of the mean
-            conductance if None, which suits Adam alone.
+            conductance if None, which suits Adam alone. A netlist's parameters always learn at 0.03, in their logarithm.
         decay: factor on the named optimizer's rates after each epoch.
         epochs: in all.
         batch_size: samples an update; 16, or all if there are fewer, if None.
@@ -139,6 +141,8 @@ def fit(
             raise InputError(f"learning_rates: {optimizer!r} needs some")
         rates = _STEP * _mean_conductance(network)
     settings, told = _rule_settings(rule)
+    if isinstance(data, Dataset) and is_file(dataset.name):
+        told.append("data")  # read from the file in the program's own way
     if isinstance(device, str):
         settings["device"], device = device, named_device(device)
     else:
@@ -149,7 +153,7 @@ def fit(
         passes=passes,
         batch_size=min(16, len(dataset.train_inputs)) if batch_size is None else batch_size,
         seed=seed,
-        optimizer="adam" if own else optimizer,  # type: ignore[arg-type]
+        optimizer="adam" if "optimizer" in own else optimizer,  # type: ignore[arg-type]
         learning_rates=tuple(rates) if isinstance(rates, Sequence) else (float(rates),),
         layers_of_weights=len(network.layers) if isinstance(network, LayeredNetwork) else 1,
         decay=decay,
@@ -178,8 +182,16 @@ def fit(
             finished = _resumed(path, configuration, devices, partial(training, show))
         else:
             finished = begin(training(show), structure_of(network))
-    found = finished.network if finished.network is not None else trained_network(path)[1]
+    found = finished.network
+    if found is None:
+        found = trained_network(path, classes_of(network))[1]
     return Fitted(jax.tree.map(np.asarray, found), finished.metrics, None if out is None else path)
+
+
+def classes_of(network: Any) -> list[type]:
+    """Those of a network's parts."""
+    inner = [part for part in eqx.tree_flatten_one_level(network)[0] if isinstance(part, eqx.Module | tuple | list)]
+    return [type(network), *(kind for part in inner for kind in classes_of(part))]
 
 
 def _resumed(path: Path, configuration: NetworkConfiguration, devices: Devices, training: Any) -> Any:
@@ -276,6 +288,10 @@ def _rule_settings(rule: Any) -> tuple[dict[str, Any], list[str]]:
         settings |= {"cost": "cross-entropy", "logit_gain": float(cost.logit_gain)}
     elif cost is not None and type(cost) is not SquaredError:
         told.append(f"cost {type(cost).__name__}")
+    readout = getattr(rule, "readout", None)
+    if readout is not None:
+        settings |= {"read_noise": float(readout.noise), "relative_read_noise": float(readout.relative_noise)}
+        settings |= {"reads": int(readout.reads), "read_step": float(readout.step)}
     match rule:
         case EquilibriumPropagation():
             settings |= {"beta": float(rule.beta), "variant": rule.variant, "nudging": rule.nudging}
@@ -313,6 +329,8 @@ def _learner(
     if isinstance(optimizer, str):
         rates = configuration.rates if layered else configuration.rates[0]
         optimizer = named_optimizer(optimizer, rates, decay=configuration.decay, steps_per_epoch=steps)
+        if "parameter" in trained:
+            optimizer = with_parameter_rate(optimizer, _STEP / configuration.rates[0])
     return Learner(
         network=network,
         parameters=lambda network: eqx.filter(network, trained_part(network, trained)),
@@ -336,4 +354,4 @@ def weights(network: Any) -> dict[str, np.ndarray]:
         crossbars = [layer.crossbar for layer in network.layers]
         numbered = [(k, c) for k, c in enumerate(crossbars, start=1) if not isinstance(c, PoolingCrossbar)]
         return {f"crossbar {k}": np.concatenate([np.ravel(g) for g in jax.tree.leaves(c)]) for k, c in numbered}
-    return {b.name: np.asarray(b.element.conductance) for b in network.branches if b.programmable}
+    return circuit_weights(network)

@@ -63,7 +63,7 @@ def with_constants(learner: Learner, network: Any) -> Learner:
     """
     if not learner.traceable or learner.double:
         return learner
-    constants = jax.tree.map(_shared, eqx.filter(network, _is_trained(learner, network), inverse=True))
+    constants = jax.tree.map(_shared, eqx.filter(network, is_trained(learner, network), inverse=True))
 
     def whole(network: Any) -> Any:
         return eqx.combine(learner.parameters(network), constants)
@@ -75,7 +75,8 @@ def with_constants(learner: Learner, network: Any) -> Learner:
     )
 
 
-def _is_trained(learner: Learner, network: Any) -> Any:
+def is_trained(learner: Learner, network: Any) -> Any:
+    """Which arrays of a network learn, in its structure."""
     return jax.tree.map(lambda leaf: leaf is not None, learner.parameters(network), is_leaf=lambda leaf: leaf is None)
 
 

@@ -67,23 +67,20 @@ def needed_memory(
     return needed
 
 
-def refuse_if_too_large(
-    configuration: Configuration, features: int, outputs: int, samples: int = 0, members: int = 1
-) -> None:
+def refuse_if_too_large(configuration: Configuration, features: int, outputs: int, samples: int = 0) -> None:
     """Refuse what this machine has not the memory for, before it is taken; see `needed_memory`.
 
     Raises:
         InputError: if the training would take more than there is; it names the option.
     """
     there_is = machine_memory()
-    needed = needed_memory(configuration, features, outputs, samples, members)
+    needed = needed_memory(configuration, features, outputs, samples)
     largest = max(needed, key=lambda name: needed[name])
     if sum(needed.values()) <= there_is:
         return
-    one = needed_memory(configuration, features, outputs, samples)
-    named = f"{members} networks at once (--seeds)" if sum(one.values()) <= there_is else shown(configuration, largest)
     raise InputError(
-        f"{named}: needs at least {_gigabytes(sum(needed.values()))} of memory, and there are {_gigabytes(there_is)}"
+        f"{shown(configuration, largest)}: needs at least {_gigabytes(sum(needed.values()))} of memory, and there are "
+        f"{_gigabytes(there_is)}"
     )
 
 

@@ -3,12 +3,16 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mho.experiments.atomic_file import write_atomically
 from mho.experiments.record import Metrics
+
+if TYPE_CHECKING:
+    from mho.element_fit import ElementFit
 
 _MOST_NAMED = 20
 """Waveforms up to which a plot's legend names them."""
@@ -46,28 +50,23 @@ def plot_histograms(weights: Mapping[str, ArrayLike], label: str, path: Path) ->
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
 
 
-def plot_sweep(errors: Mapping[str, Sequence[Sequence[float | None]]], path: Path) -> None:
-    """Mean test error over the seeds against the epoch, a line a setting, its deviation shaded, as a PNG file.
-
-    Members whose last error is None, those that diverged, are left out.
-    """
+def plot_fit(fitted: "ElementFit", path: Path) -> None:
+    """A measured curve and the law fitted to it, as it is and by magnitudes in a logarithm, as a PNG file."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
-    for label, members in errors.items():
-        sound = np.array(
-            [[100.0 * error for error in member if error is not None] for member in members if member[-1] is not None]
-        )
-        if not sound.size:
-            continue
-        mean, spread = sound.mean(0), sound.std(0)
-        epochs = np.arange(1, len(mean) + 1)
-        axes.plot(epochs, mean, marker=".", label=label)
-        axes.fill_between(epochs, mean - spread, mean + spread, alpha=0.2)
-    axes.set(xlabel="epoch", ylabel="test error [%]")
-    if axes.lines:
-        axes.legend()
+    voltage, current = np.array(fitted.curve.voltage), np.array(fitted.curve.current)
+    dense = np.linspace(voltage[0], voltage[-1], 500)
+    law = np.asarray(fitted.element.current(dense))  # type: ignore[arg-type]
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    for axes, shown in zip(figure.subplots(1, 2), (lambda i: i, np.abs), strict=True):
+        axes.plot(voltage, shown(current), ".", label="measured")
+        axes.plot(dense, shown(law), label=fitted.law)
+        axes.set(xlabel="voltage [V]", ylabel="current [A]")
+    sizes = np.abs(current[current != 0.0])
+    # Nothing below can be seen of a curve that passes through 0 A.
+    axes.set_ylim(0.5 * max(sizes.min(), 1e-12 * sizes.max()), 2.0 * sizes.max())
+    axes.set(yscale="log", ylabel="magnitude of the current [A]")
+    axes.legend()
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
 
 

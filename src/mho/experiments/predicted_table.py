@@ -5,7 +5,7 @@ voltages.
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +14,15 @@ import numpy as np
 
 from mho.errors import InputError
 from mho.experiments.baselines import Perceptron
-from mho.experiments.configuration import Configuration
-from mho.experiments.data.archive import read_archive
-from mho.experiments.data.arrays import array_samples
-from mho.experiments.data.files import read_bytes
 from mho.experiments.data.form import DataForm
-from mho.experiments.data.pictures import read_pictures
-from mho.experiments.data.samples import Samples, encoded, in_bytes
-from mho.experiments.data.table import Table, read_table, table_samples
+from mho.experiments.data.samples import Samples
+from mho.experiments.data.table import Table
 from mho.experiments.error import error_scale, sample_errors
-from mho.experiments.export import held_sample, held_set, node_voltages
+from mho.experiments.export import node_voltages
+from mho.experiments.held_sample import held_sample
+from mho.experiments.new_samples import expected_of, known_form, read_samples
 from mho.experiments.prediction import Run, load, predict
-from mho.experiments.training import run_data
-from mho.networks import Circuit
 from mho.precision import double
-from mho.steady import Auto
-
-_RTOL, _STEPS = 1e-10, 1000
-"""Of circuits that have an energy, which settle many samples at a time so; others are solved one by one."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +51,8 @@ def predicted_table(run: Path, path: Path, *, scores: bool = False) -> Predicted
         MhoError: if a sample has no operating point.
     """
     trained = load(run)
-    form, unit = trained.form, trained.target_voltage
-    if form is None:
-        raise InputError(f"{run}: does not tell what data it was trained on: it was begun by an earlier version of mho")
-    table, samples, files = _read(path, form, trained.configuration)
+    form, unit = known_form(run, trained.form), trained.target_voltage
+    table, samples, files = read_samples(path, form, trained.configuration)
     volts = _predictions(trained, samples.inputs)
     added: list[tuple[str, Sequence[Any]]] = []
     told = form.told(volts, unit)
@@ -79,64 +68,18 @@ def predicted_table(run: Path, path: Path, *, scores: bool = False) -> Predicted
     return PredictedTable(text, len(volts), _error(samples, form, volts, unit))
 
 
-def _read(
-    path: Path, form: DataForm, configuration: Configuration
-) -> tuple[Table | None, Samples, list[tuple[str, Sequence[str]]]]:
-    """A table, or None; its samples; and what else there is to tell them apart by, a column each."""
-    if path.is_dir():
-        samples, found = read_pictures(path, targets=False)
-        _check_shape(samples, form)
-        return None, replace(samples, inputs=samples.inputs * in_bytes(samples)), [("file", [str(p) for p in found])]
-    content = read_bytes(path)
-    if path.suffix.lower() == ".npz":
-        (x, y), _ = read_archive(content, str(path), targets=False)
-        samples = array_samples(x, y, str(path))
-        _check_shape(samples, form)
-        return None, samples, [("sample", [str(k) for k in range(len(samples.inputs))])]
-    table = read_table(content, str(path))
-    wanted = form.target_names or ()
-    if form.feature_names is not None and table.header:
-        features = [table.place(name) for name in form.feature_names]
-        targets = [table.place(name) for name in wanted if name in table.names]
-    else:
-        count, outputs = len(table.names), 1 if form.classes is not None else form.outputs
-        if count not in (form.features, form.features + outputs):
-            raise InputError(
-                f"{path}: has {count} columns; expected {form.features} features, or {form.features + outputs} columns with "
-                "what is to be predicted"
-            )
-        named = [table.names.index(name) for name in configuration.target if name in table.names]
-        last = list(range(form.features, count))
-        targets = [] if count == form.features else named if len(named) == outputs else last
-        features = [k for k in range(count) if k not in targets]
-    if targets and len(targets) != (1 if form.classes is not None else form.outputs):
-        targets = []
-    return table, table_samples(table, features, targets), []
-
-
-def _check_shape(samples: Samples, form: DataForm) -> None:
-    if samples.inputs.shape[1] != form.features or (
-        form.image_shape and samples.image_shape not in (None, form.image_shape)
-    ):
-        here, there = samples.image_shape or samples.inputs.shape[1], form.image_shape or form.features
-        raise InputError(f"{samples.origin}: samples of shape {here}; the run was trained on {there}")
-
-
 def _predictions(run: Run, inputs: np.ndarray) -> np.ndarray:
     """Predictions [V], (samples, outputs), in float64, from the data's own numbers."""
     network, form = run.network, run.form
     if isinstance(network, Perceptron) and form is not None:
         return np.asarray(double(Perceptron.__call__)(network, form.inputs(inputs)))  # type: ignore[arg-type]
-    solver = Auto(_RTOL, _STEPS) if isinstance(network, Circuit) and network.ties is not None else None
-    return predict(run, inputs, solver=solver)
+    return predict(run, inputs)
 
 
 def _error(samples: Samples, form: DataForm, volts: np.ndarray, unit: float) -> float | None:
-    if samples.targets is None:
+    expected = expected_of(samples, form)
+    if expected is None:
         return None
-    expected = encoded(samples, form.labels if form.classes is not None else None)
-    if form.classes is None:
-        expected = form.target_scaling.apply(expected)
     scale = error_scale(expected)
     if scale == 0.0:
         return None
@@ -173,43 +116,40 @@ def _csv(header: Sequence[str] | None, rows: Iterable[Sequence[Any]], delimiter:
 
 @dataclass(frozen=True)
 class PredictedSample:
-    """One sample of a run's test set."""
+    """One sample, of a file or of a run's test set."""
 
-    part: str
-    """"test", or "training" where the run is tested on the samples that it trains on."""
+    origin: str
+    """The file; or "test", or "training" where the run is tested on the samples that it trains on."""
     prediction: str | list[float]
     """In the data's own terms."""
-    expected: str | list[float]
+    expected: str | list[float] | None
+    """None where that is not known."""
     nodes: dict[str, float]
     """Voltages [V] by the names of the nodes in an exported netlist."""
 
 
-def predicted_sample(run: Path, sample: int) -> PredictedSample:
-    """Every node's voltage, and the prediction, of a sample of a run's test set, in float64.
+def predicted_sample(run: Path, sample: int, path: Path | None = None) -> PredictedSample:
+    """Every node's voltage, and the prediction, of one sample, in float64.
+
+    Args:
+        run: see `predicted_table`.
+        sample: counted from 0.
+        path: the file that it is of, as in `predicted_table`; the run's test set if None.
 
     Raises:
         InputError: if there is no such run or sample, or the run trains a network in software.
         MhoError: if it has no operating point.
     """
     trained = load(run)
-    configuration, network = trained.configuration, trained.network
-    if isinstance(network, Perceptron):
-        raise InputError(f"{run}: trains a network in software, which has no voltages; predict from a file")
-    dataset = run_data(configuration, run, trained.form)
-    part, samples = held_set(dataset), len(dataset.test_inputs)
-    if not 0 <= sample < samples:
-        raise InputError(f"--sample {sample}: the {part} set of {run} has samples 0 to {samples - 1}")
-    inputs, _ = held_sample(configuration, dataset, sample)
-    told = dataset.form.told(predict(network, inputs), trained.target_voltage)[0]
-    expected = dataset.test_targets[sample]
-    known = (
-        dataset.form.labels[expected]
-        if dataset.classes is not None
-        else dataset.target_scaling.undo(np.asarray(expected, float)).tolist()
-    )
+    held = held_sample(run, trained, sample, path)
+    form, expected = held.form, held.expected
+    told = form.told(predict(trained.network, held.inputs), trained.target_voltage)[0]
+    if expected is not None:
+        known = form.classes is not None
+        expected = form.labels[expected] if known else form.target_scaling.undo(np.asarray(expected, float)).tolist()
     return PredictedSample(
-        part=part,
-        prediction=str(told) if dataset.classes is not None else told.tolist(),
-        expected=known,
-        nodes=node_voltages(network, inputs, None),
+        origin=held.origin,
+        prediction=str(told) if form.classes is not None else told.tolist(),
+        expected=expected,
+        nodes=node_voltages(trained.network, held.inputs, None),
     )

@@ -1,6 +1,7 @@
 """Runs as they are found again, and what trained networks predict."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from mho.networks import Network
 from mho.precision import double
 from mho.steady import Solver, solve
 
-_AT_ONCE = 1000
+_AT_ONCE = 1024
 """Samples that are solved at once, which bounds the memory."""
 
 
@@ -41,17 +42,18 @@ class Run:
         return getattr(self.configuration, "target_voltage", 1.0)
 
 
-def load(run: str | Path) -> Run:
+def load(run: str | Path, *, classes: Sequence[type] = ()) -> Run:
     """A run with its network, configuration and metrics.
 
     Args:
         run: its folder, or one of its checkpoints.
+        classes: of a network that `mho.fit` trained, where they cannot be imported: those that a program defines itself.
 
     Raises:
-        InputError: if there is no run, or no checkpoint that can be read.
+        InputError: if there is no run, no checkpoint that can be read, or a class of the network is not found.
     """
     path = Path(run)
-    configuration, network = trained_network(path)
+    configuration, network = trained_network(path, classes)
     folder = path.absolute().parent.parent if path.suffix == ".npz" else path
     return Run(folder, configuration, network, read_metrics(folder), run_form(path))
 

@@ -67,6 +67,8 @@ class Probe:
     None where there are no such phases."""
     reached: float | None
     """Mean share of the way to the targets that the nudged phases' predictions have gone."""
+    beyond: float
+    """By how much, at the most, a voltage is beyond those at which its element was measured [V]."""
     precision: float
     """Relative precision of that difference: of the voltages' rounding or, where the phases settle one after the other, of
     where their solver stops."""
@@ -154,7 +156,7 @@ def judge(
         health: compares the gradient with the exact one; nothing does if None.
         key: random key, where the gradient draws.
     """
-    residuals, signals, reached, largest = [], [], [], 0.0
+    residuals, signals, reached, largest, beyond = [], [], [], 0.0, 0.0
     deviating = in_turn = False
     finite = np.finfo(np.float64 if learner.double else np.float32)
     for rows, settled in zip(sample.rows, sample.settled, strict=True):
@@ -162,6 +164,7 @@ def judge(
         phases = [_driven(network, phase, inputs[rows], scale, finite.dtype) for phase in settled]
         for phase in phases:
             residuals.append(_residuals(network, phase))
+            beyond = max(beyond, _beyond(network, phase))
             deviating |= phase.deviation is not None
             in_turn |= phase.attached is not None and len(phase.sources) == batch
         if phases:
@@ -180,6 +183,7 @@ def judge(
         step=Step(*(max(values) for values in zip(*map(dataclasses.astuple, sample.taken), strict=True))),
         signal=max(signals) / max(largest, float(np.finfo(np.float32).tiny)) if signals else None,
         reached=float(np.mean(np.abs(reached))) if reached else None,
+        beyond=beyond,
         precision=float(precision),
         rounding=float(finite.eps),
         health=health(network, np.asarray(inputs[rows]) * scale, goal, key) if health is not None else None,
@@ -271,6 +275,16 @@ def _residuals(network: Any, phase: Phase) -> np.ndarray:
             )
         found.append(kirchhoff_residual(network, part.sources, part.voltages, part.attached, part.deviation))
     return np.concatenate(found)
+
+
+def _beyond(network: Any, phase: Phase) -> float:
+    met: list[tuple[Any, Any]]
+    if isinstance(network, Circuit):
+        drops = [phase.voltages[:, b.first] - phase.voltages[:, b.second] for b in network.branches]
+        met = list(zip((b.element for b in network.branches), drops, strict=True))
+    else:
+        met = list(zip((layer.element for layer in network.layers), phase.voltages, strict=True))
+    return max((float(np.max(e.beyond(np.asarray(v)), initial=0.0)) for e, v in met if e is not None), default=0.0)
 
 
 def _predictions(network: Any, phases: Sequence[Phase], batch: int) -> tuple[np.ndarray, list[np.ndarray]]:

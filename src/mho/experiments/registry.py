@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mho.errors import InputError
+from mho.experiments.configuration import Configuration
 from mho.experiments.experiment_file import SUFFIX, Experiment, read_experiment
 
 _FOLDER = Path(__file__).parent / "named"
@@ -58,3 +59,21 @@ def experiment(name: str) -> Experiment:
     close = difflib.get_close_matches(name, EXPERIMENTS, n=3, cutoff=0.4)
     known = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(EXPERIMENTS)}"
     raise InputError(f"unknown experiment {name!r}: {known}, or a file of your own, FILE.toml or FILE.cir")
+
+
+NETLISTS = (".cir", ".ckt", ".net", ".sp", ".spice")
+"""How the names of netlists end."""
+
+
+def start(name: str) -> tuple[str, Configuration]:
+    """What a run of an experiment, a file of one's own or a netlist is called, and what it begins with.
+
+    Raises:
+        InputError: if there is none, or it cannot be read.
+    """
+    if name.lower().endswith(NETLISTS):
+        # Here and not above: named experiments need not wait for JAX.
+        from mho.experiments.netlist_circuits import netlist_configuration
+
+        return Path(name).name, netlist_configuration(Path(name))
+    return Path(name).stem if name.lower().endswith(SUFFIX) else name, experiment(name).configuration

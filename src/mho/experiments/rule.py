@@ -15,6 +15,7 @@ from mho.learning import (
     EquilibriumPropagation,
     Gradient,
     ImplicitGradient,
+    Readout,
     Rule,
     SquaredError,
     optimizer,
@@ -38,17 +39,21 @@ def learning_rule(configuration: RuleConfiguration, solver: Solver | None = None
     if is_own(configuration.rule):
         return own_made("--rule", configuration.rule, Rule)
     solver = solver or Auto(configuration.rtol, configuration.max_sweeps)
+    readout = Readout(
+        configuration.read_noise, configuration.relative_read_noise, configuration.reads, configuration.read_step
+    )
     match configuration.rule:
         case "implicit":
             return ImplicitGradient(configured_cost(configuration), solver=solver)
         case "coupled-learning":
-            return CoupledLearning(eta=configuration.eta, solver=solver)
+            return CoupledLearning(eta=configuration.eta, readout=readout, solver=solver)
         case "equilibrium-propagation":
             return EquilibriumPropagation(
                 configured_cost(configuration),
                 beta=configuration.beta,
                 variant=configuration.variant,
                 nudging=configuration.nudging,
+                readout=readout,
                 solver=solver,
             )
     raise TypeError(f"{configuration.rule} is no rule")

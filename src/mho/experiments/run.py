@@ -9,7 +9,7 @@ import fcntl
 import json
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _SESSION_START = 1
 """`SessionLog.START` of TensorBoard's events."""
 
-_CONFIG, _METRICS, _CHECKPOINTS, _LOCK = "config.json", "metrics.jsonl", "checkpoints", ".lock"
+_CONFIG, _METRICS, _CHECKPOINTS, LOCK = "config.json", "metrics.jsonl", "checkpoints", ".lock"
 _NETWORK = "network.json"
 
 CHANGEABLE = ("epochs", "data_dir")
@@ -120,7 +120,7 @@ def _remove(folder: Path, made: list[Path]) -> None:
     """Remove what mho writes in a folder, and the folders that it made for it as far as they are empty then."""
     saved = checkpoints(folder / _CHECKPOINTS)
     events = folder.glob("events.out.tfevents.*")
-    for path in (*saved, *events, folder / _METRICS, folder / _CONFIG, folder / _NETWORK, folder / _LOCK):
+    for path in (*saved, *events, folder / _METRICS, folder / _CONFIG, folder / _NETWORK, folder / LOCK):
         with contextlib.suppress(OSError):
             path.unlink()
     for emptied in (folder / _CHECKPOINTS, *made):
@@ -146,8 +146,12 @@ def _write_json(path: Path, fields: dict[str, Any]) -> None:
     write_atomically(path, lambda file: file.write(content.encode()))
 
 
-def read_structure(folder: Path) -> Any:
+def read_structure(folder: Path, classes: Sequence[type] = ()) -> Any:
     """The network of a run of `mho.fit`, with zeros for its arrays.
+
+    Args:
+        folder: the run's.
+        classes: of the network, where they cannot be imported.
 
     Raises:
         InputError: if network.json is not one that mho wrote, or names a class that is not there.
@@ -157,7 +161,7 @@ def read_structure(folder: Path) -> Any:
 
     path = folder / _NETWORK
     try:
-        return built(json.loads(path.read_text()))
+        return built(json.loads(path.read_text()), classes)
     except OSError as problem:
         raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
     except InputError as problem:
@@ -222,7 +226,7 @@ def exclusive(folder: Path) -> Iterator[None]:
     Raises:
         MhoError: if another process does.
     """
-    with (folder / _LOCK).open("w") as lock:
+    with (folder / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:

@@ -6,6 +6,7 @@ Values of arrays are the checkpoints' business. Nothing is executed but the impo
 import dataclasses
 import importlib
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -24,8 +25,7 @@ def structure_of(value: Any) -> Structure:
     """The structure of a network, or of a part of it.
 
     Raises:
-        InputError: for what cannot be told by name: a class that is defined in the program itself or in a function, or a
-            value that is no number, text, array, sequence or record.
+        InputError: for a value that is no number, text, array, sequence or record.
     """
     if value is None or isinstance(value, bool | int | str):
         return {"value": value}
@@ -44,17 +44,20 @@ def structure_of(value: Any) -> Structure:
         raise InputError(
             f"a {kind.__name__} in the network: it cannot be kept with a run; use numbers, arrays and modules"
         )
-    if kind.__module__ == "__main__" or "<locals>" in kind.__qualname__:
-        raise InputError(
-            f"class {kind.__qualname__}: is defined in the program itself, where a run could not find it again; put it "
-            "into a module of its own"
-        )
     fields = {field.name: structure_of(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    return {"class": f"{kind.__module__}:{kind.__qualname__}", "fields": fields}
+    return {"class": _name(kind), "fields": fields}
 
 
-def built(structure: Structure) -> Any:
+def _name(kind: type) -> str:
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def built(structure: Structure, classes: Sequence[type] = ()) -> Any:
     """What `structure_of` told, with zeros in its arrays.
+
+    Args:
+        structure: from JSON.
+        classes: that cannot be imported, or that stand for those of their names: in a program itself or in a function.
 
     Raises:
         InputError: if a class is not there.
@@ -67,30 +70,48 @@ def built(structure: Structure) -> Any:
         dtype, shape = structure["array"]
         return np.zeros(tuple(shape), np.dtype(dtype))
     if "tuple" in structure:
-        return tuple(built(v) for v in structure["tuple"])
+        return tuple(built(v, classes) for v in structure["tuple"])
     if "list" in structure:
-        return [built(v) for v in structure["list"]]
+        return [built(v, classes) for v in structure["list"]]
     if "dict" in structure:
-        return {k: built(v) for k, v in structure["dict"].items()}
+        return {k: built(v, classes) for k, v in structure["dict"].items()}
     if "names" in structure:
         return Names([str(n) for n in structure["names"]])
-    kind, fields = _class(structure["class"]), structure["fields"]
-    if {field.name for field in dataclasses.fields(kind)} != set(fields):
-        raise InputError(f"class {structure['class']} has other fields than when the run was made")
+    kind, fields = _class(structure["class"], classes), structure["fields"]
+    # What the class has got since has its default.
+    since = {f.name: f for f in dataclasses.fields(kind) if f.name not in fields}
+    lost = fields.keys() - {f.name for f in dataclasses.fields(kind)}
+    needed = [n for n, f in since.items() if f.default is f.default_factory is dataclasses.MISSING]
+    if lost or needed:
+        raise InputError(
+            f"class {structure['class']} has other fields than when the run was made: {min([*lost, *needed])}"
+        )
     made = object.__new__(kind)
     for name, value in fields.items():
-        object.__setattr__(made, name, built(value))
+        object.__setattr__(made, name, built(value, classes))
+    for name, field in since.items():
+        given = field.default_factory() if field.default is dataclasses.MISSING else field.default  # type: ignore[misc]
+        object.__setattr__(made, name, given)
     return made
 
 
-def _class(named: str) -> Any:
+def _class(named: str, classes: Sequence[type]) -> Any:
     module, _, name = named.partition(":")
+    given = [kind for kind in classes if named == _name(kind)]
+    if not given and (module == "__main__" or "<locals>" in name):
+        given = [kind for kind in classes if kind.__name__ == name.rpartition(".")[2]]
+    if given:
+        return given[0]
     try:
         found: Any = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError) as problem:
-        raise InputError(f"class {named} is not there ({problem}); put its module on the path") from problem
+        own = module == "__main__" or "<locals>" in name
+        told = "was defined in the program itself; give it by mho.load(RUN, classes=[...]), or put it into a module"
+        raise InputError(
+            f"class {named} {told if own else f'is not there ({problem}); put its module on the path'}"
+        ) from problem
     if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
         raise InputError(f"class {named} is no record")
     return found

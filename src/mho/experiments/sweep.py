@@ -1,280 +1,234 @@
-"""Sweeps over seeds and hyperparameters: one compiled program trains many small networks at once.
+"""Sweeps: an experiment over values of its fields and over seeds, as many networks at once as can be trained so."""
 
-The members of a sweep differ in numbers alone, so their epochs are one epoch mapped over a leading axis of all arrays
-(`jax.vmap`); each member goes through the steps that `mho train` would make with its numbers, to rounding.
-"""
-
+import contextlib
 import dataclasses
-import functools
-import itertools
-import math
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
-import numpy as np
-import optax
-from jax import Array, lax
 
 from mho.errors import InputError
-from mho.experiments.analog import layer_rates
-from mho.experiments.circuits import output_columns
-from mho.experiments.configuration import (
-    AnalogConfiguration,
-    Configuration,
-    RuleConfiguration,
-    UnlayeredConfiguration,
-    option,
-)
+from mho.experiments.configuration import Configuration, UnlayeredConfiguration
 from mho.experiments.data import Dataset
+from mho.experiments.data_fields import DataFields
 from mho.experiments.devices import one_device
-from mho.experiments.epoch import (
-    TrainingState,
-    batch_index,
-    compile_test,
-    fetch_batch,
-    fresh_tally,
-    sample_order,
-    train_step,
-)
-from mho.experiments.error import error_scale
-from mho.experiments.learner import Learner, with_constants
+from mho.experiments.mapped_training import Course, at_once, common, mappable, networks_alike, train_at_once
 from mho.experiments.memory import refuse_if_too_large
-from mho.experiments.own_objects import is_own
-from mho.experiments.training import experiment_data, learner, next_piece, untrained_network
-from mho.learning.update import scale_by_layer
-
-SWEPT = ("learning_rates", "beta", "decay", "initial")
-"""Fields of a configuration, apart from the seed, in which members may differ."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """What one network of a sweep was trained with and what came of it."""
-
-    seed: int
-    setting: dict[str, Any]
-    """The swept fields' values."""
-    train_loss: list[float | None]
-    """Mean over each epoch; None from the epoch on in which it ceased to be finite."""
-    test_error: list[float | None]
-    """After each epoch; None where the loss is not finite."""
-    unconverged: int
-    """Operating points for which the sweeps ran out, in training."""
-
-    @property
-    def diverged(self) -> bool:
-        """Whether its loss ceased to be finite."""
-        return self.train_loss[-1] is None
-
-
-def settings_of(configuration: Configuration, values: Mapping[str, Sequence[Any]]) -> list[Configuration]:
-    """A configuration for each combination of the swept fields' values.
-
-    Raises:
-        InputError: for a field that the configuration has not, that cannot be swept or that has no values, and for a
-            value that the configuration refuses.
-    """
-    for name, given in values.items():
-        if name not in SWEPT or not hasattr(configuration, name):
-            swept = ", ".join(option(known) for known in SWEPT if hasattr(configuration, known))
-            raise InputError(f"{option(name)}: this experiment's sweeps vary --seeds, {swept}")
-        if not given:
-            raise InputError(f"{option(name)}: no value")
-    combinations = itertools.product(*values.values())
-    return [dataclasses.replace(configuration, **dict(zip(values, chosen, strict=True))) for chosen in combinations]
+from mho.experiments.progress import Show, Standing
+from mho.experiments.registry import start
+from mho.experiments.run import exclusive, holds_run
+from mho.experiments.study import Study
+from mho.experiments.sweep_plot import check_figure, plot_sweep
+from mho.experiments.sweep_results import Member, begin_study, discard_unbegun, holds_sweep, read_members, write_members
+from mho.experiments.training import Diverged, _Training, begin, check_data, experiment_data, resume
 
 
 def sweep(
-    configuration: Configuration,
-    seeds: Sequence[int],
-    values: Mapping[str, Sequence[Any]],
+    experiment: Configuration | str | Path,
+    vary: Mapping[str, Sequence[Any]] | None = None,
     *,
-    told: Callable[[str], None] = lambda line: None,
+    seeds: Sequence[int] = range(4),
+    out: str | Path | None = None,
+    plot: str | Path | None = None,
+    progress: bool = True,
 ) -> list[Member]:
-    """Train a network for each seed and each combination of values, all at once.
+    """Train a network for each seed and each combination of values of an experiment's fields.
+
+    Those that differ in seed, rates, decay, β or first conductances alone train at once, in one compiled program; groups
+    that differ in other fields train one after the other; what cannot be compiled so trains as by `mho train`.
 
     Args:
-        configuration: what they have in common.
+        experiment: a configuration, the name of an experiment, or a file: FILE.toml or a netlist.
+        vary: values by field; see `mho show` for the fields.
         seeds: of the initial weights and the order of the samples.
-        values: of the swept fields; see `SWEPT`.
-        told: is told how far it has come, a line an epoch.
+        out: folder for the results and the figure, in which a sweep that was interrupted goes on; nothing is kept if None.
+        plot: file for the figure, PNG, PDF or SVG, its numbers beside it as CSV; sweep.png and sweep.pdf in `out` if None.
+        progress: whether to tell how far it has come, a line an epoch on standard error.
 
     Returns:
         The members, setting by setting, the seeds of each in their order.
 
     Raises:
-        InputError: see `settings_of` and `mho.experiments.training.experiment_data`; or for a network that cannot be
-            mapped over: another simulator's, or one whose conductances are not trained.
+        InputError: for an unknown field, a value that its experiment refuses, or a folder with another sweep.
+        MhoError: if a network cannot be trained; one that only diverges is a result.
     """
-    if not seeds:
-        raise InputError("--seeds: no seed")
-    settings = settings_of(configuration, values)
-    refuse_if_too_large(configuration, 1, 1, 1, len(settings) * len(seeds))  # before there is a record of each
-    members = [dataclasses.replace(setting, seed=seed) for setting in settings for seed in seeds]
-    if (
-        isinstance(configuration, RuleConfiguration)
-        and configuration.rule != "equilibrium-propagation"
-        and "beta" in values
-    ):
-        raise InputError(f"--beta: --rule {configuration.rule} has no nudging factor β")
-    for name in ("optimizer", "rule"):
-        if is_own(getattr(configuration, name, "")):
-            raise InputError(
-                f"{option(name)} {getattr(configuration, name)}: sweeps set rates and β of mho's own alone"
-            )
-    if getattr(configuration, "kind_rates", {}) or configuration.schedule != "constant" or configuration.warm_up:
-        raise InputError("sweeps have one rate a layer and no schedule but --decay; run mho train for each setting")
-    if isinstance(configuration, RuleConfiguration) and configuration.has_window:
-        raise InputError(f"--device {configuration.device}: sweeps have ideal devices; run mho train for each setting")
-    if isinstance(configuration, AnalogConfiguration):
-        if configuration.simulator != "mho":
-            raise InputError(f"--simulator {configuration.simulator}: sweeps are computed by mho's own solver")
-        if "conductance" not in configuration.trained:
-            raise InputError("--trained: a sweep's networks learn their conductances")
-    data = experiment_data(configuration)
-    samples, features = data.train_inputs.shape
-    classes = output_columns(configuration, data)
-    outputs = data.train_targets.shape[1] if classes is None else classes
-    refuse_if_too_large(configuration, features, outputs, samples * len(members), len(members))
-    with jax.enable_x64(isinstance(configuration, UnlayeredConfiguration)):
-        networks = [untrained_network(member, features, outputs, data.image_shape) for member in members]
-        found: dict[int, Member] = {}
-        for rows in _alike(networks):
-            alike = [members[row] for row in rows], [networks[row] for row in rows]
-            found |= zip(rows, _together(configuration, *alike, values, data, classes, told), strict=True)
-    return [found[row] for row in range(len(members))]
+    name, configuration = ("sweep", experiment) if isinstance(experiment, Configuration) else start(str(experiment))
+    study = Study(name, configuration, vary or {}, seeds)
+    return run_study(study, None if out is None else Path(out), None if plot is None else Path(plot), progress=progress)
 
 
-def _alike(networks: Sequence[Any]) -> list[list[int]]:
-    """Which networks are wired alike, so that they differ in numbers alone: those of circuits depend on the seed."""
-    groups: list[list[int]] = []
-    wirings: list[list[np.ndarray]] = []
-    for row, network in enumerate(networks):
-        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(network)]
-        wiring = [np.asarray(leaf.shape) if leaf.dtype.kind == "f" else leaf for leaf in leaves]
-        for group, known in zip(groups, wirings, strict=True):
-            if len(known) == len(wiring) and all(map(np.array_equal, known, wiring)):
-                group.append(row)
-                break
+def run_study(study: Study, folder: Path | None, plot: Path | None = None, *, progress: bool = True) -> list[Member]:
+    """Train the networks of a study that are not in its folder yet; see `sweep`."""
+    if plot is not None:
+        check_figure(plot)
+    plan = _plan(study)
+    absent: list[Member | None] = [None] * len(study.members())
+    with contextlib.nullcontext(absent) if folder is None else _kept(folder, study) as found:
+        left = [configuration.epochs for g in plan for row, configuration in g.members.items() if found[row] is None]
+        standing = _Standing(len(left), sum(left), progress)
+        if not left:
+            standing.tell(f"nothing left to train: the sweep in {folder} is finished")
+        for group in plan:
+            for courses in _trained(group, found, study.name, folder, standing):
+                for row, course in courses.items():
+                    member = group.members[row]
+                    found[row] = Member(member.seed, study.setting(member), **course)
+                if folder is not None:
+                    write_members(folder, found)
+        members = [member for member in found if member is not None]
+        paths = [plot] if plot is not None else [] if folder is None else [folder / "sweep.png", folder / "sweep.pdf"]
+        if paths:
+            plot_sweep(members, study, paths)
+    return members
+
+
+@dataclasses.dataclass(frozen=True)
+class _Group:
+    """Members that differ in what can be mapped over alone, by their row."""
+
+    members: dict[int, Configuration]
+    data: Dataset
+    mapped: bool
+
+
+def _plan(study: Study) -> list[_Group]:
+    """Group the members; refuse what cannot be trained before anything is."""
+    groups: dict[Any, dict[int, Configuration]] = {}
+    for row, configuration in enumerate(study.members()):
+        groups.setdefault(common(configuration), {})[row] = configuration
+    known: dict[Any, Dataset] = {}
+    plan = []
+    for members in groups.values():
+        first = next(iter(members.values()))
+        refuse_if_too_large(first, 1, 1)  # before the data are fetched
+        fields = tuple(getattr(first, field.name) for field in dataclasses.fields(DataFields))
+        if fields not in known:
+            known[fields] = experiment_data(first)
+        check_data(first, data := known[fields])
+        refuse_if_too_large(first, data.train_inputs.shape[1], data.form.outputs, len(data.train_inputs))
+        plan.append(_Group(members, data, mappable(first, data)))
+    return plan
+
+
+def _trained(
+    group: _Group, found: Sequence[Member | None], name: str, folder: Path | None, standing: "_Standing"
+) -> Iterator[dict[int, Course]]:
+    """Train what has not been found of a group: what came of it, as soon as a part of it is done."""
+    rows, data = list(group.members), group.data
+    if not group.mapped:
+        for row in rows:
+            if found[row] is None:
+                run = None if folder is None else folder / "runs" / str(row + 1)
+                yield {row: _alone(name, group.members[row], data, run, standing)}
+                standing.finished(1, group.members[row].epochs)
+        return
+    size = at_once(list(group.members.values()), data)
+    double = isinstance(group.members[rows[0]], UnlayeredConfiguration)
+    for part in (rows[first : first + size] for first in range(0, len(rows), size)):
+        if all(found[row] is not None for row in part):
+            continue
+        with jax.enable_x64(double):
+            alike = networks_alike([group.members[row] for row in part], data)
+        for places, networks in alike:
+            together = [part[place] for place in places]
+            if all(found[row] is not None for row in together):
+                continue
+            members = [group.members[row] for row in together]
+            with jax.enable_x64(double):
+                courses = train_at_once(members, networks, data, standing.of(len(members)))
+            yield dict(zip(together, courses, strict=True))
+            standing.finished(len(members), members[0].epochs)
+
+
+def _alone(
+    name: str, configuration: Configuration, data: Dataset, folder: Path | None, standing: "_Standing"
+) -> Course:
+    """Train a network as `mho train` does; in a folder as a run, which goes on where it was interrupted."""
+    try:
+        if folder is not None and holds_run(folder):
+            metrics = resume(folder, show=standing).metrics
         else:
-            groups.append([row])
-            wirings.append(wiring)
-    return groups
+            path, keep = folder or Path(), folder is not None
+            training = _Training(name, configuration, data, path, 10.0, one_device(), standing, keep=keep)
+            metrics = (begin(training) if keep else training.run()).metrics
+    except Diverged as diverged:
+        standing.line(str(diverged))
+        metrics = diverged.metrics
+    lost = [None] * (configuration.epochs - len(metrics))
+    return {
+        "train_loss": [m["train_loss"] for m in metrics] + lost,
+        "train_error": [m["train_error"] for m in metrics] + lost,
+        "test_error": [m["error_after"] if m["test_error"] is None else m["test_error"] for m in metrics] + lost,
+        "unconverged": sum(m["out_of_sweeps"] or 0 for m in metrics),
+    }
 
 
-def _together(
-    configuration: Configuration,
-    members: Sequence[Configuration],
-    networks: Sequence[Any],
-    values: Mapping[str, Sequence[Any]],
-    data: Dataset,
-    classes: int | None,
-    told: Callable[[str], None],
-) -> list[Member]:
-    """Train networks that are wired alike, in one program."""
-    batch_size, passes, seeds = configuration.batch_size, configuration.passes, {member.seed for member in members}
-    samples, features = data.train_inputs.shape
-    outputs = data.train_targets.shape[1] if classes is None else classes
-    steps = passes * (samples // batch_size)
-    # Rates, decay and nudging factor are each member's own, so the learner that all share has none.
-    template = dataclasses.replace(configuration, learning_rates=(1.0,), decay=1.0, seed=members[0].seed)
-    common = learner(template, features, outputs, steps, data.image_shape)
-    common = with_constants(common, common.network)
-    if not common.traceable:
-        common.close()
-        raise InputError("a sweep's networks train in one compiled program, which a circuit without an energy cannot")
-    rates = np.array([_rates(member, common.network) for member in members], float)
-    decays = np.array([member.decay for member in members], float)
-    betas = np.array([getattr(member, "beta", 1.0) for member in members], float)
-    # One structure for all: names of nodes are equal, but not the same.
-    structure = jax.tree.structure(networks[0])
-    named = [jax.tree.unflatten(structure, jax.tree.leaves(network)) for network in networks]
-    state = _stacked([_initial(common, network, jnp.asarray(rates)[0]) for network in named])
-    inputs, labels = jnp.asarray(data.train_inputs), jnp.asarray(data.train_targets)
+class _Standing(Show):
+    """Tells how far a sweep has come, and how long it may take."""
 
-    def step(state: TrainingState, rates: Array, beta: Array, order: Array, key: Array) -> TrainingState:
-        index = batch_index(order, state.step, samples, batch_size)
-        batch = fetch_batch(inputs, labels, index, data.scale, one_device())
-        shared = _with(common, rates, beta)
-        return train_step(shared, state, batch, key, classes=classes, devices=one_device())[0]
+    def __init__(self, networks: int, epochs: int, told: bool) -> None:
+        self.networks, self.epochs, self.told = networks, epochs, told
+        self.done, self.epochs_done, self.under_way = 0, 0, 0.0
+        self.began = time.monotonic()
 
-    @functools.partial(jax.jit, donate_argnums=0)
-    def advance(
-        state: TrainingState, count: Array, rates: Array, betas: Array, orders: Array, keys: Array
-    ) -> TrainingState:
-        each = jax.vmap(step)
-        return lax.fori_loop(0, count, lambda _, state: each(state, rates, betas, orders, keys), state)
+    def tell(self, text: str) -> None:
+        if self.told:
+            print(text, file=sys.stderr, flush=True)
 
-    judge = compile_test(common, jnp.asarray(data.test_inputs), jnp.asarray(data.test_targets), scale=data.scale)
-    test = jax.jit(jax.vmap(judge))
+    def line(self, text: str) -> None:
+        """A line, after how much is done."""
+        share = (self.epochs_done + self.under_way) / self.epochs
+        left = (time.monotonic() - self.began) * (1 / share - 1) if share else 0.0
+        told = f", {_duration(left)} left" if left else ""
+        self.tell(f"[{self.done} of {self.networks} networks done{told}]  {text}")
 
-    piece = 1
-    losses: list[list[float | None]] = [[] for _ in members]
-    errors: list[list[float | None]] = [[] for _ in members]
-    unconverged = np.zeros(len(members), int)
-    for number in range(1, configuration.epochs + 1):
-        orders = {seed: sample_order(seed, number, samples, passes) for seed in seeds}
-        keys = {seed: jax.random.fold_in(jax.random.key(seed), number) for seed in seeds}
-        given = (
-            jnp.asarray(rates * decays[:, None] ** (number - 1)),
-            jnp.asarray(betas),
-            jnp.stack([orders[member.seed] for member in members]),
-            jnp.stack([keys[member.seed] for member in members]),
-        )
-        done = 0
-        while done < steps:
-            # In pieces, between which signals are heard.
-            began, count = time.perf_counter(), min(piece, steps - done)
-            state = jax.block_until_ready(advance(state, jnp.int32(count), *given))
-            done += count
-            piece = next_piece(piece, time.perf_counter() - began)
-        wrong, _ = test(state.network)
-        mean_loss = np.asarray(state.tally.loss, float) / steps
-        unconverged += np.asarray(state.tally.unconverged)
-        for index, (loss, count) in enumerate(zip(mean_loss.tolist(), np.asarray(wrong).tolist(), strict=True)):
-            sound = math.isfinite(loss) and None not in losses[index]
-            losses[index].append(loss if sound else None)
-            errors[index].append(count / len(data.test_targets) / error_scale(data.test_targets) if sound else None)
-        state = eqx.tree_at(
-            lambda s: (s.step, s.tally), state, _stacked([(jnp.int32(0), fresh_tally())] * len(members))
-        )
-        sound_errors = [error[-1] for error in errors if error[-1] is not None]
-        best = f"least test error {min(sound_errors):.2%}" if sound_errors else "all have diverged"
-        told(f"epoch {number}/{configuration.epochs}  {len(members)} networks  {best}")
-    return [
-        Member(member.seed, {name: getattr(member, name) for name in values}, loss, error, int(count))
-        for member, loss, error, count in zip(members, losses, errors, unconverged, strict=True)
-    ]
+    def standing(self, standing: Standing) -> None:
+        """Of a network that trains alone."""
+        self.under_way = standing.epoch - 1 + standing.step / standing.steps
+
+    def of(self, networks: int) -> Callable[[int, str], None]:
+        """What is told after each epoch of that many networks."""
+
+        def told(epoch: int, text: str) -> None:
+            self.under_way = epoch * networks
+            self.line(text)
+
+        return told
+
+    def finished(self, networks: int, epochs: int) -> None:
+        """So many networks of so many epochs are done."""
+        self.done, self.epochs_done, self.under_way = self.done + networks, self.epochs_done + networks * epochs, 0.0
 
 
-def _rates(configuration: Configuration, network: Any) -> list[float]:
-    """Learning rate of each layer of the network."""
-    if isinstance(configuration, AnalogConfiguration):
-        return layer_rates(configuration.learning_rates, network)
-    return list(configuration.rates)
+def _duration(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"{seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
-def _with(common: Learner, rates: Any, beta: Any) -> Learner:
-    """The learner with a member's own learning rates and nudging factor, which may be traced."""
-    analog = common.tolerance is not None
-    each = [rates[index] for index in range(len(rates))]
-    whole = optax.stateless(lambda updates, _=None: jax.tree.map(lambda u: u * each[0], updates))
-    return dataclasses.replace(
-        common,
-        optimizer=optax.chain(common.optimizer, scale_by_layer(each) if hasattr(common.network, "layers") else whole),
-        gradient=(lambda *given: common.gradient(*given, beta=beta)) if analog else common.gradient,
-    )
+@contextlib.contextmanager
+def _kept(folder: Path, study: Study) -> Iterator[list[Member | None]]:
+    """The members that a folder has; what fails before one is done leaves no folder.
 
-
-def _initial(common: Learner, network: Any, rates: Any) -> TrainingState:
-    optimizer_state = _with(common, rates, 1.0).optimizer.init(common.parameters(network))
-    return TrainingState(network, optimizer_state, jnp.int32(0), fresh_tally())
-
-
-def _stacked(trees: Sequence[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *trees)
+    Raises:
+        InputError: if the folder cannot be made, or holds another sweep.
+        MhoError: if another process trains in it.
+    """
+    absent = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise InputError(f"--out {folder}: cannot be made: {problem.strerror}") from problem
+    begun = holds_sweep(folder)
+    with exclusive(folder):
+        found: list[Member | None] = []
+        try:
+            begin_study(folder, study)
+            found = read_members(folder, study)
+            yield found
+        except Exception:
+            if not (begun or any(found)):
+                discard_unbegun(folder, absent)
+            raise

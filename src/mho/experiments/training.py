@@ -5,7 +5,7 @@ import math
 import reprlib
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -41,6 +41,7 @@ from mho.experiments.configuration import (
 from mho.experiments.data import DATASETS, Dataset, configured_data
 from mho.experiments.data.files import digest
 from mho.experiments.data.form import DataForm
+from mho.experiments.data_fields import is_file
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.diagnosis import divergence, guessing_error, warnings
 from mho.experiments.epoch import (
@@ -84,6 +85,14 @@ _ATTEMPTS = 20
 
 class Interrupted(KeyboardInterrupt):
     """Training was interrupted and a checkpoint written, from which `resume` goes on."""
+
+
+class Diverged(MhoError):
+    """The loss or the network ceased to be finite, after the epochs of `metrics`."""
+
+    def __init__(self, message: str, metrics: list[Metrics]) -> None:
+        super().__init__(message)
+        self.metrics = metrics
 
 
 MakeLearner = Callable[[int, int, int], Learner]
@@ -146,8 +155,10 @@ def run_data(configuration: Configuration, run: Path, form: DataForm | None) -> 
     Raises:
         InputError: if a file of them has changed since.
     """
-    if isinstance(configuration, NetworkConfiguration) and configuration.dataset not in DATASETS:
-        raise InputError(f"{run}: mho.fit trained it on the program's own data, which a run does not keep")
+    fitted = isinstance(configuration, NetworkConfiguration)
+    known = configuration.dataset in DATASETS or is_file(configuration.dataset)
+    if fitted and (not known or "data" in configuration.own):
+        raise InputError(f"{run}: {_OWN_DATA}")
     for field, expected in (form.sha256 if form is not None else {}).items():
         actual = digest(Path(getattr(configuration, field)))
         if actual != expected:
@@ -155,9 +166,13 @@ def run_data(configuration: Configuration, run: Path, form: DataForm | None) -> 
                 f"{getattr(configuration, field)}: is not what {run} was trained on: expected sha256 {expected}, actual "
                 f"{actual}"
             )
-    return experiment_data(configuration)
+    dataset = experiment_data(configuration)
+    if fitted and form is not None and DataForm.from_json(dataset.form.to_json()) != form:
+        raise InputError(f"{run}: {_OWN_DATA}")
+    return dataset
 
 
+_OWN_DATA = "mho.fit trained it on the program's own data, which a run does not keep; name a file of samples"
 Image = tuple[int, int, int] | None
 """Height, width and channels of inputs that are images."""
 
@@ -330,11 +345,12 @@ def go_on(
         return made.run(saved[0])
 
 
-def trained_network(run: Path) -> tuple[Configuration, Any]:
+def trained_network(run: Path, classes: Sequence[type] = ()) -> tuple[Configuration, Any]:
     """The configuration of a run and its network.
 
     Args:
         run: the run's folder, whose last checkpoint counts, or one of its checkpoints.
+        classes: of a network that `mho.fit` trained, where they cannot be imported.
 
     Raises:
         InputError: if there is no run, or no checkpoint that can be read.
@@ -355,7 +371,7 @@ def trained_network(run: Path) -> tuple[Configuration, Any]:
         _refuse_if_edited(folder, configuration, bookmark)
         refuse_if_too_large(configuration, bookmark.features, bookmark.outputs)
         if fitted:
-            template = read_structure(folder)
+            template = read_structure(folder, classes)
         else:
             form = _form(bookmark)
             image = None if form is None else form.image_shape
@@ -710,8 +726,9 @@ class _Training:
         cause = divergence(self.configuration, self.own, epoch=epoch, conductance=conductance)
         saved = [path for path in checkpoints(checkpoint_folder(self.folder)) if not at_start(path)]
         kept = f"the checkpoint {saved[0]} stands" if saved else "there is no checkpoint yet"
-        raise MhoError(
-            f"{what} ceased to be finite in epoch {epoch}, step {step} of {self.steps}: likely {cause}; {kept}"
+        raise Diverged(
+            f"{what} ceased to be finite in epoch {epoch}, step {step} of {self.steps}: likely {cause}; {kept}",
+            self.metrics,
         )
 
     def _checkpoint(self, state: TrainingState, step: int) -> None:

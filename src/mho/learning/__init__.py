@@ -6,6 +6,7 @@ from mho.learning.equilibrium_propagation import EquilibriumPropagation
 from mho.learning.gradient import Gradient, Phase, trained_part
 from mho.learning.implicit_gradient import ImplicitGradient
 from mho.learning.nudging import EnergyNudge, held_nudge
+from mho.learning.readout import Readout
 from mho.learning.rule import Rule
 from mho.learning.update import (
     OPTIMIZERS,
@@ -29,6 +30,7 @@ __all__ = [
     "ImplicitGradient",
     "Phase",
     "Programming",
+    "Readout",
     "Rule",
     "SquaredError",
     "apply_updates",

@@ -16,6 +16,7 @@ from jax.core import Tracer
 from mho.errors import InputError
 from mho.learning.cost import SquaredError
 from mho.learning.gradient import Gradient, Phase, energy_gradient
+from mho.learning.readout import Readout
 from mho.learning.rule import Rule
 from mho.networks import Network
 from mho.steady import Auto, Clamp, Solver
@@ -35,6 +36,8 @@ class CoupledLearning(Rule):
 
     eta: float = eqx.field(default=0.1, kw_only=True)
     """η, in (0, 1]."""
+    readout: Readout = eqx.field(default_factory=Readout, kw_only=True)
+    """How the two states' voltages are read."""
     solver: Solver = eqx.field(default_factory=Auto, kw_only=True)
 
     def __check_init__(self) -> None:
@@ -50,7 +53,7 @@ class CoupledLearning(Rule):
         trained: tuple[str, ...] = ("conductance",),
         key: Array | None = None,
     ) -> Gradient:
-        """See `Rule.gradient` and above."""
+        """See `Rule.gradient` and above; a noisy read-out needs a key."""
         solver, batch = self.solver, inputs.shape[0]
         drive = network.drive(inputs)
         free = solver.solve(network, drive)
@@ -63,23 +66,30 @@ class CoupledLearning(Rule):
             clamped = solver.deviate(
                 network, drive, free.start, attached=Clamp(towards, network.paired_outputs), times=1
             )
-            change, moved = clamped.voltages, clamped.voltages
-            there = jax.tree.map(jnp.add, free.voltages, moved)
+            moved = clamped.voltages
             phase = Phase(drive.sources, free.voltages, clamp, moved)
         else:
             clamped = solver.solve(network, drive, attached=clamp, start=free.start)
-            there = clamped.voltages
-            change = jax.tree.map(jnp.subtract, there, free.voltages)
-            phase = Phase(drive.sources, there, clamp)
+            moved = jax.tree.map(jnp.subtract, clamped.voltages, free.voltages)
+            phase = Phase(drive.sources, clamped.voltages, clamp)
+        here, there, change = free.voltages, clamped.voltages, moved
+        if solver.deviates(network, batch):
+            there = jax.tree.map(jnp.add, here, moved)
+        if not self.readout.exact:
+            keys = [None, None] if key is None else [jax.random.fold_in(key, n) for n in (2, 3)]
+            still = self.readout.read(jax.tree.map(jnp.zeros_like, moved), here, keys[0])
+            change = jax.tree.map(jnp.subtract, self.readout.read(moved, here, keys[1]), still)
+            here = jax.tree.map(jnp.add, here, still)
+            there = jax.tree.map(jnp.add, here, change)
 
         def difference(varied: Network) -> Array:
-            return weight * jnp.sum(varied.energy(drive, there) - varied.energy(drive, free.voltages))
+            return weight * jnp.sum(varied.energy(drive, there) - varied.energy(drive, here))
 
         direction = energy_gradient(
             network,
             trained,
             drive,
-            jax.tree.map(lambda a, b: 0.5 * (a + b), there, free.voltages),
+            jax.tree.map(lambda a, b: 0.5 * (a + b), there, here),
             jax.tree.map(lambda x: weight * x, change),
             difference,
         )

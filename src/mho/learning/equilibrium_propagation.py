@@ -18,6 +18,7 @@ from mho.errors import InputError
 from mho.learning.cost import Cost, SquaredError
 from mho.learning.gradient import Gradient, Phase, energy_gradient
 from mho.learning.nudging import EnergyNudge, held_nudge
+from mho.learning.readout import Readout
 from mho.learning.rule import Rule
 from mho.networks import Network
 from mho.precision import double
@@ -42,6 +43,8 @@ class EquilibriumPropagation(Rule):
     """One-sided with β or −β, one-sided with the sign drawn for each sample, or centred."""
     nudging: Nudging = eqx.field(default="energy", static=True, kw_only=True)
     """"held" current sources or the cost itself in the "energy"; see `mho.learning.nudging`."""
+    readout: Readout = eqx.field(default_factory=Readout, kw_only=True)
+    """How the phases' voltages are read."""
     solver: Solver = eqx.field(default_factory=Auto, kw_only=True)
 
     def __check_init__(self) -> None:
@@ -61,7 +64,7 @@ class EquilibriumPropagation(Rule):
         trained: tuple[str, ...] = ("conductance",),
         key: Array | None = None,
     ) -> Gradient:
-        """See `Rule.gradient`; the random sign needs a key."""
+        """See `Rule.gradient`; the random sign and a noisy read-out need a key."""
         batch = inputs.shape[0]
         drive = network.drive(inputs)
         sign = jnp.ones((batch, 1), drive.sources.dtype)
@@ -75,17 +78,21 @@ class EquilibriumPropagation(Rule):
         phases = self._phases(network, drive, targets, self.beta * signs)
         prediction = network.prediction(phases.free)
         weight = sign / (len(signs) * self.beta)
+        keys = [None, None] if key is None else [jax.random.fold_in(key, n) for n in (2, 3)]
+        here, there = (
+            self.readout.read(phase, phases.rest, k) for phase, k in zip((phases.here, phases.there), keys, strict=True)
+        )
 
         def difference(varied: Network) -> Array:
-            here, there = (varied.energy(drive, phases.voltages(phase)) for phase in (phases.here, phases.there))
-            return jnp.sum(weight[:, 0] * (here - there))
+            one, other = (varied.energy(drive, phases.voltages(phase)) for phase in (here, there))
+            return jnp.sum(weight[:, 0] * (one - other))
 
         gradient = energy_gradient(
             network,
             trained,
             drive,
-            phases.voltages(jax.tree.map(lambda a, b: 0.5 * (a + b), phases.here, phases.there)),
-            jax.tree.map(lambda a, b: weight * (a - b), phases.here, phases.there),
+            phases.voltages(jax.tree.map(lambda a, b: 0.5 * (a + b), here, there)),
+            jax.tree.map(lambda a, b: weight * (a - b), here, there),
             difference,
         )
         return Gradient(

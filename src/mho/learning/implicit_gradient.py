@@ -17,7 +17,7 @@ from mho.learning.cost import Cost, SquaredError
 from mho.learning.gradient import Gradient, Phase, energy_gradient, trained_part
 from mho.learning.rule import Rule
 from mho.networks import Network
-from mho.steady import Attached, Auto, Solver
+from mho.steady import Attached, Auto, NodalNewton, Solver
 
 
 class ImplicitGradient(Rule):
@@ -52,7 +52,16 @@ class ImplicitGradient(Rule):
         def difference(varied: Network) -> Array:
             return jnp.sum(jax.jvp(lambda v: varied.energy(drive, v), (free.voltages,), (change,))[1])
 
-        gradient = energy_gradient(network, trained, drive, free.voltages, change, difference)
+        solver = self.solver
+        if isinstance(solver, NodalNewton) and "parameter" in trained:
+            local = tuple(kind for kind in trained if kind != "parameter")
+            gradient = energy_gradient(network, local, drive, free.voltages, change, difference)
+            slopes = [s / len(inputs) for s in solver.sensitivity(network, drive, response)]  # type: ignore[arg-type]
+            gradient = eqx.tree_at(
+                lambda c: [p.value for p in c.programmables], gradient, slopes, is_leaf=lambda x: x is None
+            )
+        else:
+            gradient = energy_gradient(network, trained, drive, free.voltages, change, difference)
         residual = jnp.concatenate([free.residual, response.residual])
         return Gradient(
             by_parameter=gradient,

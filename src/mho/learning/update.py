@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array, lax
 
+from mho import networks
 from mho.devices import Device
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
@@ -176,7 +177,8 @@ def apply_updates(
             new = eqx.tree_at(lambda e, n=name: getattr(e, n), new, jnp.clip(value, least, largest))
         return new
 
-    return jax.tree.map(moved, network, updates, is_leaf=_restricted)
+    new: Any = jax.tree.map(moved, network, updates, is_leaf=_restricted)
+    return new.consistent() if isinstance(new, networks.Network) else new  # type: ignore[return-value]
 
 
 class Programming(eqx.Module):

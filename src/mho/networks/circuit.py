@@ -24,6 +24,7 @@ from mho.elements import CurrentSource, ProgrammableResistor, TwoTerminal
 from mho.errors import InputError, MhoError
 from mho.networks.branches import Amplifiers, Behavioural, Branches, Controlled, Names
 from mho.networks.network import Drive, Network, unmarked, without_polarities
+from mho.networks.programmable_parameter import ProgrammableParameter
 from mho.networks.ties import Ties
 
 
@@ -41,12 +42,13 @@ class CircuitDrive(Drive):
 class Circuit(Network):
     """A circuit, as `CircuitBuilder` makes it. Node 0 is ground.
 
-    What of it learns: conductances of programmable resistors, current sources, parameters of all other elements. Not
-    amplifier gains: they decide which nodes' voltages are the unknowns, and the circuit holds what follows from them.
+    What of it learns: conductances of programmable resistors, current sources, parameters of all other elements, and the
+    parameters of a netlist that several of these follow from. Not amplifier gains: they decide which nodes' voltages are the
+    unknowns, and the circuit holds what follows from them.
     Node voltages are one array, (batch, nodes).
     """
 
-    parameters = ("conductance", "bias", "element")
+    parameters = ("conductance", "bias", "element", "parameter")
     local_parameters = ("conductance",)
 
     branches: tuple[Branches, ...]
@@ -80,11 +82,19 @@ class Circuit(Network):
     """Which group of elements are the current sources that inputs drive; None for none."""
     netlist: str | None = eqx.field(static=True, default=None)
     """Text of the netlist whose programmable resistors these are; None for a circuit that is of none."""
+    programmables: tuple[ProgrammableParameter, ...] = ()
+    """Parameters of that netlist that learn."""
 
     @property
     def paired_outputs(self) -> bool:
         """False: an output with a reference node is one output, and what nudges it stands between the two."""
         return False
+
+    @property
+    def prediction_ends(self) -> list[tuple[str, str]]:
+        """Names of the nodes that each prediction is measured between."""
+        ends = zip(np.asarray(self.output).tolist(), np.asarray(self.reference).tolist(), strict=True)
+        return [(self.node_names[plus], self.node_names[minus]) for plus, minus in ends]
 
     @property
     def nodes(self) -> int:
@@ -173,7 +183,17 @@ class Circuit(Network):
             if self.kind_of(branches) in kinds:
                 real = jax.tree.map(lambda x: bool(jnp.issubdtype(x.dtype, jnp.inexact)), branches.element)
                 marked = eqx.tree_at(lambda c, i=index: c.branches[i].element, marked, real)
+        if "parameter" in kinds and self.programmables:
+            marked = eqx.tree_at(lambda c: [p.value for p in c.programmables], marked, [True] * len(self.programmables))
         return without_polarities(marked)
+
+    def consistent(self) -> "Circuit":
+        """The circuit with what follows from its programmable parameters as they are now."""
+        circuit = self
+        for parameter in self.programmables:
+            for use in parameter.uses:
+                circuit = eqx.tree_at(use.of, circuit, use.put(use.of(circuit), parameter.value))
+        return circuit
 
     def local_gradient(self, kinds: tuple[str, ...], drive: CircuitDrive, mean: Array, change: Array) -> Any:
         """By what stands across each resistor, and no more; see `Network.local_gradient`."""
@@ -197,7 +217,7 @@ class Circuit(Network):
             MhoError: if the circuit has no energy.
         """
         total = namespace(voltages).zeros(voltages.shape[:-1], voltages.dtype)
-        elements = self.elements(None if drive is None else drive.sources)
+        elements = self.consistent().elements(None if drive is None else drive.sources)
         for branch, element, weight in zip(self.branches, elements, self.tied.weights, strict=True):
             drop = voltages[..., branch.first] - voltages[..., branch.second]
             total = total + (weight * element.co_content(drop)).sum(-1)

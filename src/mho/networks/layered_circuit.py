@@ -6,14 +6,14 @@ from mho.errors import InputError
 from mho.networks.circuit import Circuit
 from mho.networks.circuit_builder import CircuitBuilder
 from mho.networks.crossbar import DenseCrossbar, MirroredCrossbar
+from mho.networks.layer_names import node_names, row_nodes, source_nodes
 from mho.networks.layered import LayeredNetwork
 
 
 def layered_circuit(network: LayeredNetwork) -> Circuit:
     """The same network as a circuit, resistor by resistor, for the tools that take any circuit.
 
-    Nodes: `p0…` and `m0…` are the sources at ±input, `h{l}_{i}` the nodes of layer l (`a{l}_{i}` behind its amplifiers),
-    `out{i}` the outputs.
+    Nodes are called as `mho.networks.layer_names` says.
 
     Raises:
         InputError: for elements without a finite law (ideal diodes).
@@ -23,28 +23,26 @@ def layered_circuit(network: LayeredNetwork) -> Circuit:
     if not isinstance(first, MirroredCrossbar):
         raise InputError("the first layer has no mirrored crossbar: its sources are not known")
     pairs = first.shape[0]
-    rows = {sign: [f"{sign}{i}" for i in range(pairs)] for sign in "pm"}
+    sources = source_nodes(network)
     features = pairs - (network.bias_line is not None)
-    for sign, factor in (("p", 1.0), ("m", -1.0)):
+    for nodes, factor in zip(sources, (1.0, -1.0), strict=True):
         held = np.zeros(pairs)
         if network.bias_line is not None:
             held[-1] = factor * network.bias_line
-        builder.add_voltage_sources(rows[sign], ["0"] * pairs, held, [f"v{r}" for r in rows[sign]])
+        builder.add_voltage_sources(nodes, ["0"] * pairs, held, [f"v{node}" for node in nodes])
     builder.set_inputs(
-        [f"v{sign}{i}" for sign in "pm" for i in range(features)],
+        [f"v{node}" for nodes in sources for node in nodes[:features]],
         features=[*range(features)] * 2,
         gains=np.repeat([network.input_gain, -network.input_gain], features),
     )
-    behind: list[str] = []
-    last = len(network.layers) - 1
-    for index, layer in enumerate(network.layers):
-        width = layer.crossbar.shape[1]
-        here = [f"out{i}" if index == last else f"h{index + 1}_{i}" for i in range(width)]
+    behind = [*row_nodes(network), (node_names(network)[-1],)]
+    for index, (layer, here) in enumerate(zip(network.layers, node_names(network), strict=True)):
+        width, rows = layer.crossbar.shape[1], behind[index]
         crossbar = layer.crossbar
         if isinstance(crossbar, MirroredCrossbar):
-            parts = [(rows["p"], crossbar.plus, "_plus"), (rows["m"], crossbar.minus, "_minus")]
+            parts = [(rows[0], crossbar.plus, "_plus"), (rows[1], crossbar.minus, "_minus")]
         elif isinstance(crossbar, DenseCrossbar):
-            parts = [(behind, crossbar.resistors, "")]
+            parts = [(rows[0], crossbar.resistors, "")]
         else:
             raise InputError(f"layer {index + 1}: a {type(crossbar).__name__} has no circuit of single resistors")
         for names, resistors, suffix in parts:
@@ -61,14 +59,13 @@ def layered_circuit(network: LayeredNetwork) -> Circuit:
             builder.add_elements(here, 0, layer.element, name=f"element{index + 1}")
         if layer.bias is not None:
             builder.add_elements(here, 0, layer.bias, name=f"bias{index + 1}")
-        behind = here
         if layer.amplifier is not None:
-            behind = [f"a{index + 1}_{i}" for i in range(width)]
             gain = np.asarray(layer.amplifier.gain, np.float64)
-            builder.add_amplifiers(here, behind, gain, name=f"amplifier{index + 1}")
+            builder.add_amplifiers(here, behind[index + 1][0], gain, name=f"amplifier{index + 1}")
+    outputs = behind[-1][0]
     if network.paired_outputs:
-        half = len(behind) // 2
-        builder.set_outputs(behind[:half], references=behind[half:])
+        half = len(outputs) // 2
+        builder.set_outputs(outputs[:half], references=outputs[half:])
     else:
-        builder.set_outputs(behind)
+        builder.set_outputs(outputs)
     return builder.build()

@@ -72,6 +72,10 @@ class Network(eqx.Module):
     def marked(self, kinds: tuple[str, ...]) -> Any:
         """Which leaves are parameters of these kinds: the network's structure with True and False."""
 
+    def consistent(self) -> Self:
+        """The network with what follows from its parameters as they are now."""
+        return self
+
     @abc.abstractmethod
     def local_gradient(self, kinds: tuple[str, ...], drive: Any, mean: Any, change: Any) -> Any:
         """∂/∂θ of the energy's difference between two phases, over the outputs' weight, by local products.

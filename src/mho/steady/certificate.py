@@ -14,6 +14,7 @@ circuit. An operating point is accepted if all numbers are finite, all elements 
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -54,20 +55,41 @@ def certify(circuit: Circuit, sources: np.ndarray, voltages: Pair, currents: np.
     system = modified_system(circuit, sources)
     unknowns = np.append(voltages[0][1:], currents), np.append(voltages[1][1:], np.zeros(len(currents)))
     with np.errstate(all="ignore"):
-        drops = system.drops(*unknowns)
-        count = len(system.elements)
-        laws = [
-            (np.asarray(e.current(d)), np.asarray(e.slope(d)))
-            for e, d in zip(system.elements, drops[:count], strict=True)
-        ]
-        laws += [s.law.tangent(at) for s, at in zip(system.behavioural, drops[count:], strict=True)]
-        relative = imbalance(system, unknowns, tuple(laws))[1]
+        drops, laws = _laws(system, unknowns)
+        relative = imbalance(system, unknowns, laws)[1]
         outside = _out_of_range(circuit, drops)
     finite = np.isfinite(relative)
     if not finite.all() or not all(np.isfinite(u).all() for u in unknowns):
         return Certificate(np.inf, _place(circuit, int(np.argmin(finite)), laws), outside)
     worst = int(np.argmax(relative)) if relative.size else -1
     return Certificate(float(relative[worst]) if relative.size else 0.0, _place(circuit, worst, laws), outside)
+
+
+def certified(system: System, unknowns: Pair, times: int) -> tuple[np.ndarray, np.ndarray]:
+    """Residuals of many operating points, and whether no element of theirs is out of its range, (times,) each.
+
+    Args:
+        system: the equations of `modified_system` so many times over, one set after the other.
+        unknowns: of all sets.
+        times: how many.
+    """
+    drops, laws = _laws(system, unknowns)
+    relative = imbalance(system, unknowns, laws)[1].reshape(times, -1).max(1, initial=0.0)
+    ranged: list[Any] = [e.in_range(d) for e, d in zip(system.elements, drops, strict=False)]  # type: ignore[arg-type]
+    ranged += [s.law.in_range(d) for s, d in zip(system.behavioural, drops[len(ranged) :], strict=True)]
+    finite = np.isfinite(np.stack(unknowns)).reshape(2, times, -1).all((0, 2))
+    inside = np.stack([finite, *(np.asarray(inner).reshape(times, -1).all(1) for inner in ranged)])
+    return np.where(finite, relative, np.inf), np.asarray(inside.all(0))
+
+
+def _laws(system: System, unknowns: Pair) -> tuple[tuple[np.ndarray, ...], Tangents]:
+    drops = system.drops(*unknowns)
+    count = len(system.elements)
+    laws = [
+        (np.asarray(e.current(d)), np.asarray(e.slope(d))) for e, d in zip(system.elements, drops[:count], strict=True)
+    ]
+    laws += [s.law.tangent(at) for s, at in zip(system.behavioural, drops[count:], strict=True)]
+    return drops, tuple(laws)
 
 
 def _out_of_range(circuit: Circuit, drops: tuple[np.ndarray, ...]) -> str | None:
@@ -94,7 +116,7 @@ def element_name(circuit: Circuit, branch, k: int) -> str:
     return f"{label} ({names[int(branch.first[k])]} to {names[int(branch.second[k])]})"
 
 
-def _place(circuit: Circuit, unknown: int, laws: list) -> str:
+def _place(circuit: Circuit, unknown: int, laws: Tangents) -> str:
     if unknown < 0:
         return "no node"
     node = unknown + 1
@@ -131,7 +153,7 @@ def require(certificate: Certificate, bounds: np.ndarray, circuit: Circuit, volt
             f"Kirchhoff's laws are not met: residual {certificate.residual:.3g} at {certificate.place}; "
             f"the tolerance is {rtol:g}"
         )
-    allowed = BOUND_SHARE * np.abs(voltages) + BOUND_LEAST
+    allowed = allowed_bounds(voltages)
     if not (bounds <= allowed).all():
         worst = int(np.argmax(np.nan_to_num(bounds / allowed, nan=np.inf)))
         raise MhoError(
@@ -140,12 +162,23 @@ def require(certificate: Certificate, bounds: np.ndarray, circuit: Circuit, volt
         )
 
 
-def law_noise(system: System, laws: Tangents, drops: tuple[np.ndarray, ...]) -> list[np.ndarray]:
-    """What rounding may change of each element's current [A]: of its law's evaluation, and of sums of source voltages."""
+def allowed_bounds(voltages: np.ndarray) -> np.ndarray:
+    """The largest error bound of each node that is accepted [V]."""
+    return BOUND_SHARE * np.abs(voltages) + BOUND_LEAST
+
+
+def law_noise(system: System, laws: Tangents, drops: tuple[np.ndarray, ...], times: int = 1) -> list[np.ndarray]:
+    """What rounding may change of each element's current [A]: of its law's evaluation, and of sums of source voltages.
+
+    Of a system so many times over each set's own sources count.
+    """
     ulp = np.finfo(np.float64).eps
-    largest = 0.0 if system.offset is None else max(np.abs(o).max(initial=0.0) for o, _ in system.offset)
+    largest = np.zeros(times)
+    for offset, _ in system.offset or ():
+        largest = np.maximum(largest, np.abs(offset).reshape(times, -1).max(1, initial=0.0))
     found = []
     for (value, slope), drop in zip(laws, drops, strict=True):
-        share = np.abs(slope) * (np.abs(drop) + largest)
+        held = np.repeat(largest, len(drop) // times).reshape(-1, *[1] * (drop.ndim - 1))
+        share = np.abs(slope) * (np.abs(drop) + held)
         found.append(_LAW_ULPS * ulp * (np.abs(value) + (share if share.ndim == 1 else share.sum(-1))))
     return found

@@ -65,6 +65,11 @@ def limited_newton(
     return None, step, most
 
 
+def small(step: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Which unknowns a step changes by no more than what an operating point may still move."""
+    return np.abs(step) <= _STEP_SHARE * np.abs(y) + _STEP_LEAST
+
+
 def is_small(step: np.ndarray, y: np.ndarray) -> bool:
-    """Whether a step changes no unknown by more than what an operating point may still move."""
-    return bool((np.abs(step) <= _STEP_SHARE * np.abs(y) + _STEP_LEAST).all())
+    """Whether that is so of all."""
+    return bool(small(step, y).all())

@@ -134,7 +134,7 @@ def _dense(row: np.ndarray, column: np.ndarray, n: int, symmetric: bool, work: W
         try:
             return np.linalg.solve(matrix, right)
         except np.linalg.LinAlgError:
-            return np.full(n, np.nan)
+            return np.full(right.shape, np.nan)
 
     return solve
 
@@ -144,7 +144,7 @@ def _superlu(row: np.ndarray, column: np.ndarray, n: int, symmetric: bool, work:
 
     def solve(values: np.ndarray, right: np.ndarray) -> np.ndarray:
         found = factors(matrix(values))
-        return np.full(n, np.nan) if found is None else found.solve(right)
+        return np.full(right.shape, np.nan) if found is None else found.solve(right)
 
     return solve
 
@@ -177,7 +177,7 @@ def _gradients(row: np.ndarray, column: np.ndarray, n: int, symmetric: bool, wor
 
     def solve(values: np.ndarray, right: np.ndarray) -> np.ndarray:
         if not np.isfinite(values).all():
-            return np.full(n, np.nan)
+            return np.full(right.shape, np.nan)
         made = matrix(values)
         solution = _conjugate_gradients(made, right, tolerance(right), _strong_forest(made), _CG_STEPS, work)
         if solution is None:
@@ -199,7 +199,7 @@ def _cheaper(row: np.ndarray, column: np.ndarray, n: int, symmetric: bool, work:
     def solve(values: np.ndarray, right: np.ndarray) -> np.ndarray:
         nonlocal last, budget
         if not np.isfinite(values).all():
-            return np.full(n, np.nan)
+            return np.full(right.shape, np.nan)
         made = matrix(values)
         precondition = _strong_forest(made) if last is None else last.solve
         solution = _conjugate_gradients(made, right, tolerance(right), precondition, budget, work, hopeful=False)
@@ -207,7 +207,7 @@ def _cheaper(row: np.ndarray, column: np.ndarray, n: int, symmetric: bool, work:
             return solution
         last = factors(made)
         if last is None:
-            return np.full(n, np.nan)
+            return np.full(right.shape, np.nan)
         # Factors with c entries a column take n c² operations, a solution with them 2 n c: a rent of half their price.
         budget = last.nnz // (8 * n)
         return last.solve(right)

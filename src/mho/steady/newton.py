@@ -14,15 +14,16 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mho.compensated import Pair, added
+from mho.compensated import Pair
 from mho.errors import InputError, MhoError
 from mho.networks.circuit import Circuit
 from mho.precision import double
-from mho.steady.certificate import Certificate, certify, law_noise, require
+from mho.steady.certificate import Certificate, certify, require
 from mho.steady.energy_descent import descend
-from mho.steady.equations import System, from_rest, imbalance, is_linear, tangents
+from mho.steady.equations import System, from_rest, imbalance, is_linear
 from mho.steady.limited_newton import limited_newton
 from mho.steady.linear_solvers import DENSE_LIMIT, LinearSolve, Method, Work, linear_solver
+from mho.steady.many_points import LARGEST, Point, held_bounds, points_together, refined, with_rounding
 from mho.steady.modified_system import modified_system
 from mho.steady.reduced_system import branch_currents, node_voltages, reduced_system
 from mho.steady.residual_descent import damped
@@ -36,9 +37,6 @@ _STEPS_AN_ELEMENT, _MOST_STEPS = 3, 3000
 _SEARCH_STEPS = 300
 _BUDGET = 3500
 """Steps after which no further way is tried."""
-_REFINEMENTS = 4
-_BOUND_LIMIT = 150
-"""Unknowns up to which the error bound counts the rounding of every element."""
 _SEPARATED_LIMIT = 5000
 """Unknowns up to which the currents of strong branches are unknowns of their own where nodal analysis gets nowhere."""
 _HOLD = 1e6
@@ -119,10 +117,15 @@ def _solve(
     sources = np.asarray(circuit.sources(inputs))
     batch = sources.reshape(int(np.prod(sources.shape[:-1])), sources.shape[-1])
     way = _Way.of(circuit, batch[0], method)
-    points = [_operating_point(circuit, way, row, start, rtol) for row in batch]
+    found: list[Point | None] = [None] * len(batch)
+    if start is None and len(batch) > 1 and method in ("auto", "dense") and 0 < way.size <= LARGEST:
+        found = points_together(circuit, batch, rtol)
+    points = [
+        point or _operating_point(circuit, way, row, start, rtol) for point, row in zip(found, batch, strict=True)
+    ]
     shape = sources.shape[:-1]
 
-    def stacked(pick: Callable[[_Point], Any]) -> np.ndarray:
+    def stacked(pick: Callable[[Point], Any]) -> np.ndarray:
         found = np.stack([np.asarray(pick(p)) for p in points])
         return found.reshape((*shape, *found.shape[1:]))
 
@@ -147,26 +150,18 @@ class _Way:
     method: Method
     symmetric: bool
     work: Work
+    size: int
+    """Unknowns."""
 
     @classmethod
     def of(cls, circuit: Circuit, sources: np.ndarray, method: Method) -> "_Way":
         symmetric = circuit.ties is not None
         make, work = reduced_system if symmetric else modified_system, Work()
-        linear = linear_solver(make(circuit, sources), method, symmetric=symmetric, work=work)
-        return cls(make, linear, method, symmetric, work)
+        linear = linear_solver(system := make(circuit, sources), method, symmetric=symmetric, work=work)
+        return cls(make, linear, method, symmetric, work, system.size)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Point:
-    voltages: np.ndarray
-    currents: np.ndarray
-    residual: float
-    bounds: np.ndarray
-    iterations: int
-    work: Work
-
-
-def _operating_point(circuit: Circuit, way: _Way, sources: np.ndarray, start: np.ndarray | None, rtol: float) -> _Point:
+def _operating_point(circuit: Circuit, way: _Way, sources: np.ndarray, start: np.ndarray | None, rtol: float) -> Point:
     system = way.make(circuit, sources)
     search = _Search(circuit, system, way, rtol)
     unknowns, step = search.run(sources, start)
@@ -175,11 +170,10 @@ def _operating_point(circuit: Circuit, way: _Way, sources: np.ndarray, start: np
     voltages, currents, certificate = _certified(circuit, way, sources, system, unknowns)
     node_bounds = np.append(0.0, bounds[: circuit.nodes - 1])
     if way.symmetric:
-        node_bounds = np.abs(circuit.tied.factor) * np.append(bounds, 0.0)[circuit.tied.group]
-    node_bounds = node_bounds + 0.5 * np.spacing(np.maximum(np.abs(voltages[0]), 1.0))
-    node_bounds[0] = 0.0
+        node_bounds = held_bounds(circuit, bounds)
+    node_bounds = with_rounding(node_bounds, voltages[0])
     require(certificate, node_bounds, circuit, voltages[0], rtol)
-    return _Point(voltages[0], currents, certificate.residual, node_bounds, search.steps, work)
+    return Point(voltages[0], currents, certificate.residual, node_bounds, search.steps, work)
 
 
 def _certified(
@@ -203,50 +197,15 @@ def _certified(
 
 
 def _refined(system: System, search: "_Search", unknowns: Pair, step: np.ndarray) -> tuple[Pair, np.ndarray]:
-    """The unknowns after steps that no longer shrink, and the error bound of each.
-
-    Large circuits are spared them: their last step is the bound.
-    """
-    if system.size > _BOUND_LIMIT or system.size == 0:
+    """As `mho.steady.many_points.refined`. Large circuits are spared it: their last step is the bound."""
+    if system.size > LARGEST or system.size == 0:
         return unknowns, np.abs(step)
     linear = search.linear
     if not search.separately:
         linear = linear_solver(
             system, "dense" if system.size <= DENSE_LIMIT else "superlu", symmetric=False, work=Work()
         )
-    for _ in range(_REFINEMENTS):
-        laws = tangents(system, drops := system.drops(*unknowns))
-        next_step = linear(system.entries(tuple(g for _, g in laws)), -imbalance(system, unknowns, laws)[0])
-        if not np.abs(next_step).max() < np.abs(step).max():
-            break
-        step, unknowns = next_step, added(unknowns, next_step)
-    noise = system.parts(tuple(law_noise(system, laws, drops)))
-    return unknowns, np.abs(step) + _effects(system.size, linear, system.entries(tuple(g for _, g in laws)), noise)
-
-
-def _effects(
-    size: int, linear: LinearSolve, entries: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]
-) -> np.ndarray:
-    """How far the elements' rounding may move the unknowns: Σ_k |J⁻¹ (e_a − e_b)| noise_k, for it enters both ends alike.
-
-    Args:
-        size: number of unknowns.
-        linear: solves with J.
-        entries: of J.
-        parts: `System.parts` of the noise, two a group.
-    """
-    alone, columns = np.zeros(size + 1), [np.zeros((size + 1, 0))]
-    for (value, place), (other, other_place) in zip(parts[::2], parts[1::2], strict=True):
-        single = (place == size) | (other_place == size)
-        alone += np.bincount(place[single], np.abs(value[single]), size + 1)
-        alone += np.bincount(other_place[single], np.abs(other[single]), size + 1)
-        double = np.flatnonzero(~single)
-        group = np.zeros((size + 1, len(double)))
-        np.add.at(group, (place[double], np.arange(len(double))), value[double])
-        np.add.at(group, (other_place[double], np.arange(len(double))), other[double])
-        columns.append(group)
-    columns.append(np.diag(alone))
-    return np.abs(linear(entries, np.concatenate(columns, axis=1)[:-1])).sum(1)
+    return refined(system, linear, unknowns, step)
 
 
 class _Search:

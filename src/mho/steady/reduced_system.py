@@ -1,5 +1,8 @@
 """A circuit with an energy: voltage sources and amplifiers eliminated, the free groups' voltages unknown."""
 
+import math
+from typing import Any
+
 import numpy as np
 
 from mho.arrays import Values, namespace
@@ -40,35 +43,41 @@ def reduced_system(circuit: Circuit, sources: Values) -> System:
 
 
 def node_voltages(circuit: Circuit, unknowns: Pair, sources: np.ndarray) -> Pair:
-    """All nodes' voltages [V], (nodes,), as pairs, from the free groups', (free,)."""
+    """All nodes' voltages [V], (..., nodes), as pairs, from the free groups', (..., free)."""
     ties = circuit.tied
-    y, tail = (np.append(x, 0.0)[np.asarray(ties.group)] for x in unknowns)
+    y, tail = (np.concatenate([x, np.zeros((*x.shape[:-1], 1))], -1)[..., ties.group] for x in unknowns)
     factor = np.asarray(ties.factor)
     scaled, lost = two_product(factor, y)
     return added(two_sum(scaled, np.asarray(circuit.offsets(sources))), lost + factor * tail)
 
 
 def branch_currents(circuit: Circuit, currents: list[np.ndarray]) -> np.ndarray:
-    """What flows through each voltage source, then into each amplifier's far side [A], (sources + amplifiers,).
+    """What flows through each voltage source, then into each amplifier's far side [A], (..., sources + amplifiers).
 
     From the leaves of the forest of ties to its roots.
 
     Args:
         circuit: a circuit with an energy.
-        currents: through the elements, group by group.
+        currents: through the elements, group by group, (..., elements).
     """
+    shape = currents[0].shape[:-1] if currents else ()
+    set_of = circuit.nodes * np.arange(math.prod(shape)).reshape(-1, 1)
     terms = []
     for branch, current in zip(circuit.branches, currents, strict=True):
-        terms += [(current, np.asarray(branch.first)), (-current, np.asarray(branch.second))]
-    surplus = sums_at(terms, circuit.nodes)[0] if terms else np.zeros(circuit.nodes)
-    result = np.zeros(len(circuit.source_names))
-    far = np.zeros(circuit.nodes)
+        for signed, node in ((current, branch.first), (-current, branch.second)):
+            terms.append((signed.reshape(-1), (set_of + node).reshape(-1)))
+    surplus = np.zeros((*shape, circuit.nodes))
+    if terms:
+        surplus = sums_at(terms, surplus.size)[0].reshape(surplus.shape)
+    result = np.zeros((*shape, len(circuit.source_names)))
+    far = np.zeros_like(surplus)
     for child, parent, source, sign, gain in reversed(circuit.tied.levels):
-        leaving = surplus[child]
+        leaving = surplus[..., child]
         real = source >= 0
-        result[source[real]] = -sign[real] * leaving[real]
-        far[child[~real]] = leaving[~real]
-        np.add.at(surplus, parent, np.where(real, leaving, leaving / gain))
+        result[..., source[real]] = -sign[real] * leaving[..., real]
+        far[..., child[~real]] = leaving[..., ~real]
+        above: Any = (..., parent)
+        np.add.at(surplus, above, np.where(real, leaving, leaving / gain))
     if circuit.amplifiers is None:
         return result
-    return np.append(result, -far[np.asarray(circuit.amplifiers.far)])
+    return np.concatenate([result, -far[..., circuit.amplifiers.far]], -1)

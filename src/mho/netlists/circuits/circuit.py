@@ -46,17 +46,18 @@ class Roles:
     """Their largest [S]."""
 
 
-def netlist_circuit(netlist: Netlist, roles: Roles | None = None) -> Circuit:
+def netlist_circuit(netlist: Netlist, roles: Roles | None = None, *, energy: bool = True) -> Circuit:
     """The circuit of a netlist, at its operating point; nodes and voltage sources keep their names.
 
     Args:
         netlist: the netlist.
         roles: what parts of it do in a network that learns; see `mho.netlists.circuits.network.netlist_network`.
+        energy: whether bidirectional amplifiers are looked for, with which the circuit has an energy.
 
     Raises:
         InputError: for a fault of the circuit as a whole; see `mho.networks.circuit_builder.CircuitBuilder.build`.
     """
-    pairs = amplifier_pairs(netlist, () if roles is None else roles.resistors.tolist())
+    pairs = amplifier_pairs(netlist, () if roles is None else roles.resistors.tolist()) if energy else None
     if pairs is not None and (circuit := _circuit(netlist, pairs, roles)).ties is not None:
         return circuit
     return _circuit(netlist, None, roles)
@@ -90,17 +91,18 @@ def _circuit(netlist: Netlist, pairs: Pairs | None, roles: Roles | None) -> Circ
     resistors, currents, voltages = netlist.resistors, netlist.current_sources, netlist.voltage_sources
     held = np.array(voltages.dc)
     if roles is not None:
-        first, second = nodes[resistors.nodes[roles.resistors]].T
-        builder.add_resistors(
-            first,
-            second,
-            roles.conductance,
-            name=PROGRAMMABLE,
-            labels=[resistors.names[row] for row in roles.resistors.tolist()],
-            programmable=True,
-            lower=roles.lower,
-            upper=roles.upper,
-        )
+        if len(roles.resistors):
+            first, second = nodes[resistors.nodes[roles.resistors]].T
+            builder.add_resistors(
+                first,
+                second,
+                roles.conductance,
+                name=PROGRAMMABLE,
+                labels=[resistors.names[row] for row in roles.resistors.tolist()],
+                programmable=True,
+                lower=roles.lower,
+                upper=roles.upper,
+            )
         held[np.isin(voltages.names, roles.inputs)] = 0.0
         builder.set_inputs(roles.inputs, gains=roles.input_gain)
         builder.set_outputs([plus for plus, _ in roles.outputs], references=[minus for _, minus in roles.outputs])

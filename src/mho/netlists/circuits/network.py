@@ -1,12 +1,13 @@
 """A netlist as a network that learns: its sources take the inputs, its nodes give the outputs, its resistors are weights.
 
-What learns are resistors whose cards have numbers for values, so that the netlist's own text can hold what they have
-learned: `mho.netlists.writing` gives that text back with these numbers changed and all else as it was.
+What learns are resistors and parameters whose cards have numbers for values, so that the netlist's own text can hold what
+they have learned: `mho.netlists.writing` gives that text back with these numbers changed and all else as it was.
 """
 
 import dataclasses
 import difflib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from mho.errors import InputError
 from mho.netlists.circuits.circuit import Roles, netlist_circuit
+from mho.netlists.circuits.parameters import chosen_parameters, programmable_parameters, with_values
 from mho.netlists.reading.card_words import Word, card_words
 from mho.netlists.reading.netlist import Elements, Netlist
 from mho.netlists.reading.reader import parse_netlist
@@ -35,7 +37,7 @@ def netlist_network(
     initial: float | None = None,
     seed: int = 0,
 ) -> Circuit:
-    """The circuit of a netlist with inputs, outputs and programmable resistors.
+    """The circuit of a netlist with inputs, outputs and programmable resistors or parameters.
 
     Names are flattened as the reader does it, in either case; where several are asked for, a text with commas between them
     will do. What else is in the netlist stays as it is.
@@ -46,7 +48,9 @@ def netlist_network(
             card says does not count.
         outputs: nodes whose voltages are predicted; a pair of nodes, ``p:m`` or ``("p", "m")``, predicts the first's
             voltage above the second's.
-        programmable: patterns of resistors' names, as of files: ``r*`` is all.
+        programmable: patterns of resistors' names, as of files: ``r*`` is all. Those with a point in them that match no
+            resistor are of parameters, ``dm.is`` of a model, ``x1.gain`` of an instance, ``sub.gain`` of a subcircuit,
+            ``param.load`` of a .param card, and may have bounds: ``dm.is=1n..10u``; see `mho.netlists.circuits.parameters`.
         input_gain: volts, or amperes, at a source for a feature of 1: one for all or one for each.
         lower: smallest conductance of the programmable resistors [S].
         upper: largest conductance [S].
@@ -55,10 +59,14 @@ def netlist_network(
         seed: of these.
 
     Raises:
-        InputError: for a name that is not there or is used twice, an output that is ground, a pattern that matches no
-            resistor, a resistor whose value is no number of a card of its own, or a first conductance out of bounds.
+        InputError: for a name that is not there or is used twice, an output that is ground, a pattern that matches
+            nothing, a resistor or parameter whose value is no number of a card of its own or that begins out of bounds, or
+            a parameter that the circuit follows from in a form that is not known.
     """
-    rows = _programmable_rows(netlist, _listed(programmable))
+    names = _listed(programmable)
+    of_resistors = [name for name in names if not _is_of_parameters(netlist, name)]
+    rows = _programmable_rows(netlist, of_resistors) if of_resistors or not names else np.zeros(0, int)
+    chosen = chosen_parameters(netlist.text, netlist.files[0], [name for name in names if name not in of_resistors])
     conductance = 1.0 / netlist.resistors.resistance[rows]
     if initial is not None:
         conductance = initial * np.random.default_rng(seed).uniform(0.1, 1.9, len(rows))
@@ -84,7 +92,32 @@ def netlist_network(
         lower=lower,
         upper=upper,
     )
-    return dataclasses.replace(netlist_circuit(netlist, roles), netlist=netlist.text)
+    return _with_parameters(netlist, roles, chosen)
+
+
+def _is_of_parameters(netlist: Netlist, pattern: str) -> bool:
+    name = pattern.partition("=")[0]
+    return "." in name and not any(fnmatchcase(resistor, name) for resistor in netlist.resistors.names)
+
+
+def _with_parameters(netlist: Netlist, roles: Roles, chosen: dict[str, tuple[float, float, float]]) -> Circuit:
+    circuit = dataclasses.replace(netlist_circuit(netlist, roles), netlist=netlist.text)
+    if not chosen:
+        return circuit
+    file = netlist.files[0]
+
+    def found(circuit: Circuit, energy: bool) -> Circuit:
+        def made(values: dict[str, float]) -> Circuit:
+            return netlist_circuit(parse_netlist(with_values(netlist.text, values), file), roles, energy=energy)
+
+        return dataclasses.replace(circuit, programmables=programmable_parameters(circuit, chosen, made, file))
+
+    if circuit.amplifiers is not None:
+        # A gain that learns leaves the circuit without an energy.
+        with suppress(InputError):
+            return found(circuit, True)
+        circuit = dataclasses.replace(netlist_circuit(netlist, roles, energy=False), netlist=netlist.text)
+    return found(circuit, circuit.ties is not None)
 
 
 def resistor_value(lines: Sequence[str], line: int) -> Word:

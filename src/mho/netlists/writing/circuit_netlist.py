@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from mho.elements import BidirectionalAmplifier, JunctionDiode
 from mho.errors import InputError
-from mho.netlists.writing.dialects import LEAST_GMIN, Simulator, check_dialect, whole_netlist
+from mho.netlists.writing.dialects import LEAST_GMIN, Simulator, check_dialect, one_input, whole_netlist
 from mho.netlists.writing.nudging_cards import Nudge, nudge_cards
 from mho.networks.branches import Controlled
 from mho.networks.circuit import Circuit
@@ -59,12 +59,9 @@ def circuit_netlist(
         )
     # In NumPy: outside its x64 mode JAX would cut a trained circuit's float64 to float32.
     circuit = jax.tree.map(np.asarray, circuit)
-    sources = np.asarray(circuit.sources(inputs))
-    if sources.ndim != 1:
-        raise InputError(f"inputs of shape {np.asarray(inputs).shape}: a netlist holds one input, of shape (features,)")
+    sources = np.asarray(circuit.sources(None if inputs is None else one_input(inputs)))
     name = _node_names(circuit)
-    mark = _unused_mark(name)
-    named = _branch_cards_names(circuit, mark)
+    mark, named = card_marks(circuit), source_cards(circuit)
     lines, models = [f"* {title}"], {}
     for number, (branch, element) in enumerate(zip(circuit.branches, circuit.elements(sources), strict=True)):
         for k, (a, b) in enumerate(_ends(branch.first, branch.second)):
@@ -84,14 +81,13 @@ def circuit_netlist(
     for group in circuit.controlled:
         lines += _controlled_cards(group, name, named, mark, placed)
         placed += len(group.gain) if group.kind in "eh" else 0
-    predictions = [(name[a], name[b]) for a, b in _ends(circuit.output, circuit.reference)]
-    lines += nudge_cards(nudge, predictions, predictions)
+    lines += nudge_cards(nudge, circuit.prediction_ends, circuit.prediction_ends)
     _refuse_twins(lines)
     lines += told
     swept = {"source": named[0], "volts": float(sources[0])} if circuit.source_names else {"source": "", "volts": 0.0}
     if not circuit.source_names and simulator == "xyce":
         raise InputError("the circuit has no voltage source, and Xyce's operating point is a sweep of one")
-    return whole_netlist(lines, simulator, gmin=_gmin(circuit), **swept)
+    return whole_netlist(lines, simulator, gmin=least_gmin(circuit), **swept)
 
 
 def _ends(first: ArrayLike, second: ArrayLike) -> list[tuple[int, int]]:
@@ -109,8 +105,9 @@ def _node_names(circuit: Circuit) -> list[str]:
     return names
 
 
-def _unused_mark(nodes: list[str]) -> str:
+def card_marks(circuit: Circuit) -> str:
     """What elements' names begin with behind their letter, so that no node is called as one of their inner nodes."""
+    nodes = _node_names(circuit)
     for repeats in count():
         mark = "x" * repeats
         if not any(re.match(rf"{mark}\d+_\d+_", node, re.IGNORECASE) for node in nodes):
@@ -118,8 +115,13 @@ def _unused_mark(nodes: list[str]) -> str:
     raise AssertionError  # pragma: no cover
 
 
-def _branch_cards_names(circuit: Circuit, mark: str) -> list[str]:
-    """What the sources of `Circuit.branch_names` are called, with the letter of their kind."""
+def source_cards(circuit: Circuit) -> list[str]:
+    """What the sources of `Circuit.branch_names` are called in a netlist, with the letter of their kind.
+
+    Raises:
+        InputError: for a name that SPICE does not read.
+    """
+    mark = card_marks(circuit)
     letters = "v" * len(circuit.source_names)
     for group in circuit.controlled:
         letters += group.kind * len(group.gain) if group.kind in "eh" else ""
@@ -154,8 +156,12 @@ def _refuse_twins(lines: list[str]) -> None:
         raise InputError(f"two sources would both be called {most[0][0]!r} in the netlist; rename one")
 
 
-def _gmin(circuit: Circuit) -> float:
-    """What SPICE is to add across every junction [S]."""
+def least_gmin(circuit: Circuit) -> float:
+    """What SPICE is to add across every junction [S].
+
+    Raises:
+        InputError: if junctions have several.
+    """
     diodes = [b for b in circuit.branches if isinstance(b.element, JunctionDiode)]
     gmins = sorted({b.element.gmin for b in diodes if isinstance(b.element, JunctionDiode)})
     if len(gmins) > 1:

@@ -4,6 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import Literal, get_args
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from mho.errors import InputError
 
 Simulator = Literal["ngspice", "xyce"]
@@ -17,6 +20,18 @@ _ANALYSIS: dict[str, str] = {
     "xyce": ".options device gmin={gmin}\n.options nonlin reltol=1e-9 abstol=1e-15 maxstep=1000\n"
     ".dc {source} {volts:.17g} {volts:.17g} 1\n.print dc v(*)\n",
 }
+
+
+def one_input(inputs: ArrayLike) -> np.ndarray:
+    """Features, (features,), of the one input that a netlist holds.
+
+    Raises:
+        InputError: if they are of several.
+    """
+    given = np.asarray(inputs, np.float64)
+    if given.ndim != 1:
+        raise InputError(f"inputs of shape {given.shape}: a netlist holds one input, of shape (features,)")
+    return given
 
 
 def check_dialect(title: str, simulator: str) -> None:

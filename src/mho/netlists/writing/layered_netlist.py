@@ -1,11 +1,6 @@
 """A layered network as a SPICE netlist, holding one sample: its sources' voltages and its nudging.
 
-Nodes (counted from 0 within a layer, layers from 1):
-
-- `in12p`, `in12n`: the sources at +x and −x of input 12; `in12` where the first crossbar is not mirrored;
-- `biasp`, `biasn`: the constant pair of sources, where the network has one;
-- `h1_7`: node 7 of hidden layer 1; `a1_7`: the same behind its amplifier;
-- `out_3`: output 3; where outputs are paired, the second half follows the first.
+Nodes are called as `mho.networks.layer_names` says.
 
 An element's cards are named after its node (`Dh1_7_u`, `Eh1_7`, `Ih1_7` its bias current), a resistor after the two
 nodes it joins (`Rin12p_h1_7`); for what nudges or clamps the outputs see `mho.netlists.writing.nudging_cards`.
@@ -21,13 +16,7 @@ from mho.errors import InputError
 from mho.netlists.writing.dialects import Simulator, check_dialect, whole_netlist
 from mho.netlists.writing.nudging_cards import Ends, Nudge, nudge_cards
 from mho.networks import Crossbar, LayeredNetwork, Voltages
-
-
-def node_names(network: LayeredNetwork) -> tuple[list[str], ...]:
-    """The netlist's names of the nodes of each layer, in the order of the layers' arrays; outputs last."""
-    widths = network.widths[1:]
-    hidden = [[f"h{index}_{k}" for k in range(n)] for index, n in enumerate(widths[:-1], 1)]
-    return (*hidden, [f"out_{k}" for k in range(widths[-1])])
+from mho.networks.layer_names import node_names, row_nodes, source_nodes
 
 
 def prediction_ends(network: LayeredNetwork) -> Ends:
@@ -37,6 +26,12 @@ def prediction_ends(network: LayeredNetwork) -> Ends:
     if network.paired_outputs:
         return list(zip(outputs[:half], outputs[half:], strict=True))
     return [(node, "0") for node in outputs]
+
+
+def named_voltages(network: LayeredNetwork, voltages: Voltages) -> dict[str, float]:
+    """One sample's voltages [V] by node name, from the layers' arrays, (1, nodes) each."""
+    named = zip(node_names(network), voltages, strict=True)
+    return {name: float(v) for names, row in named for name, v in zip(names, np.asarray(row)[0], strict=True)}
 
 
 def layer_voltages(network: LayeredNetwork, voltages: Mapping[str, float]) -> Voltages:
@@ -104,32 +99,19 @@ def network_cards(network: LayeredNetwork) -> list[str]:
     Raises:
         InputError: if a conductance is not positive and finite, or the kind of crossbar is unknown.
     """
-    lines, rows = [], source_nodes(network)
-    for index, (layer, nodes) in enumerate(zip(network.layers, node_names(network), strict=True), 1):
+    lines: list[str] = []
+    names, behind = node_names(network), row_nodes(network)
+    for index, (layer, nodes, rows) in enumerate(zip(network.layers, names, behind, strict=True), 1):
         lines += _crossbar_cards(layer.crossbar, rows, nodes)
         for k, node in enumerate(nodes):
             if layer.element is not None:
                 lines += layer.element.card(node, node, "0", k)
             if layer.bias is not None:
                 lines += layer.bias.card(node, node, "0", k)
-        rows = (nodes,)
         if layer.amplifier is not None:
-            rows = ([f"a{index}_{k}" for k in range(len(nodes))],)
-            for node, far in zip(nodes, rows[0], strict=True):
+            for node, far in zip(nodes, behind[index][0], strict=True):
                 lines += layer.amplifier.card(node, node, far)
     return lines
-
-
-def source_nodes(network: LayeredNetwork) -> tuple[list[str], ...]:
-    """Names of the nodes that sources hold: at +x, and at −x where the first crossbar is mirrored."""
-    first = network.layers[0].crossbar
-    pairs = first.shape[0]
-    names = [f"in{k}" for k in range(pairs)]
-    if network.bias_line is not None:
-        names[-1] = "bias"
-    if first.mirrored:
-        return [f"{name}p" for name in names], [f"{name}n" for name in names]
-    return (names,)
 
 
 def _crossbar_cards(crossbar: Crossbar, rows: Sequence[list[str]], columns: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from mho.errors import InputError
 from mho.netlists.writing.circuit_netlist import circuit_netlist
-from mho.netlists.writing.dialects import Simulator
+from mho.netlists.writing.dialects import Simulator, one_input
 from mho.netlists.writing.layered_netlist import layered_netlist
 from mho.netlists.writing.nudging_cards import Nudge
 from mho.netlists.writing.own_netlist import own_netlist
@@ -43,9 +43,7 @@ def write_netlist(
     """
     told = [f"* v({node}) = {volts:.17g}" for node, volts in (expected or {}).items()]
     if isinstance(network, LayeredNetwork):
-        features = np.zeros(_features(network)) if inputs is None else np.asarray(inputs, np.float64)
-        if features.ndim != 1:
-            raise InputError(f"inputs of shape {features.shape}: a netlist holds one input, of shape (features,)")
+        features = one_input(np.zeros(_features(network)) if inputs is None else inputs)
         sources = double(LayeredNetwork.source_voltages)(network, features[None])  # type: ignore[arg-type]
         return layered_netlist(network, sources[0], nudge=nudge, title=title, told=told, simulator=simulator)
     if network.netlist is None:

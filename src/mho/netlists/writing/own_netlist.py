@@ -12,16 +12,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mho.errors import InputError
-from mho.netlists.circuits.circuit import PROGRAMMABLE
-from mho.netlists.circuits.network import netlist_network, resistor_value
+from mho.netlists.circuits.circuit import PROGRAMMABLE, Roles, netlist_circuit
+from mho.netlists.circuits.network import resistor_value
+from mho.netlists.circuits.parameters import places
 from mho.netlists.reading.card_words import Word, card_words, replaced
 from mho.netlists.reading.netlist import Netlist
 from mho.netlists.reading.reader import parse_netlist
 from mho.netlists.reading.values import parse_number
+from mho.netlists.writing.dialects import one_input
 from mho.netlists.writing.nudging_cards import Nudge, nudge_cards
 from mho.networks.circuit import Circuit
 
-_SAME = 1e-12
+_SAME = 1e-10
 _WORDS = ("ac", "distof1", "distof2", "pulse", "sin", "sine", "exp", "pwl", "sffm", "am", "trnoise", "portnum", "z0")
 """What begins a part of a source's card that is not its value."""
 _ACCURATE = ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=1000"
@@ -48,15 +50,14 @@ def own_netlist(
     circuit = jax.tree.map(np.asarray, circuit)
     netlist, lines = parse_netlist(own), own.split("\n")
     changes = _trained(circuit, netlist, lines)
+    for parameter in circuit.programmables:
+        word = places(own)[parameter.name].word
+        assert word is not None
+        changes.append((word, f"{float(parameter.value):.17g}"))
     if inputs is not None:
-        given = np.asarray(inputs, np.float64)
-        if given.ndim != 1:
-            raise InputError(f"inputs of shape {given.shape}: a netlist holds one input, of shape (features,)")
-        changes += _inputs(circuit, netlist, lines, circuit.sources(given))
+        changes += _inputs(circuit, netlist, lines, circuit.sources(one_input(inputs)))
     lines = replaced(lines, changes)
-    name = [circuit.node_names[k] for k in range(circuit.nodes)]
-    ends = [(name[a], name[b]) for a, b in zip(circuit.output.tolist(), circuit.reference.tolist(), strict=True)]
-    more = nudge_cards(nudge, ends, ends)
+    more = nudge_cards(nudge, circuit.prediction_ends, circuit.prediction_ends)
     if netlist.transient is None and not netlist.options.keys() & {"reltol", "abstol", "vntol"}:
         more.append(_ACCURATE)
     if netlist.transient is None and not netlist.operating_point:
@@ -86,6 +87,8 @@ def _trained(circuit: Circuit, netlist: Netlist, lines: Sequence[str]) -> list[t
 
 def programmable_conductances(circuit: Circuit) -> dict[str, float]:
     """The programmable resistors' conductances [S] by their names."""
+    if not any(branch.name == PROGRAMMABLE for branch in circuit.branches):
+        return {}
     branch = circuit.group(PROGRAMMABLE)
     assert branch.labels is not None
     values = np.asarray(branch.element.conductance, np.float64)  # type: ignore[attr-defined]
@@ -121,19 +124,31 @@ def _value_of(words: list[Word], value: str) -> tuple[Word, str]:
 
 
 def _check(circuit: Circuit, text: str) -> None:
-    """Refuse to write what the netlist would not say: the text, read back, must be the circuit."""
-    name = circuit.node_names
-    back = netlist_network(
-        parse_netlist(text),
+    """Refuse to write what the netlist would not say: the text, read back, must be the circuit.
+
+    Raises:
+        InputError: if it is not.
+    """
+    netlist = parse_netlist(text)
+    rows = np.array([netlist.resistors.names.index(resistor) for resistor in programmable_conductances(circuit)], int)
+    roles = Roles(
         inputs=input_names(circuit),
         input_gain=circuit.input_gain,
-        outputs=[(name[a], name[b]) for a, b in zip(circuit.output.tolist(), circuit.reference.tolist(), strict=True)],
-        programmable=list(programmable_conductances(circuit)),
+        outputs=circuit.prediction_ends,
+        resistors=rows,
+        conductance=1.0 / netlist.resistors.resistance[rows],
         lower=float(np.finfo(float).tiny),
+        upper=float("inf"),
     )
-    for ours, theirs in zip(circuit.branches, back.branches, strict=True):
+    back = netlist_circuit(netlist, roles, energy=circuit.ties is not None)
+    for ours, theirs in zip(
+        (*circuit.branches, *circuit.controlled, *circuit.behavioural),
+        (*back.branches, *back.controlled, *back.behavioural),
+        strict=True,
+    ):
         for value, read in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
             if not np.allclose(value, read, rtol=_SAME, atol=0.0, equal_nan=True):
+                what = getattr(ours, "name", "controlled sources")
                 raise InputError(
-                    f"the circuit's {ours.name!r} are not its netlist's: of that, programmable resistors alone may change"
+                    f"the circuit's {what!r} are not its netlist's: of that, what is programmable alone may change"
                 )
