@@ -145,7 +145,7 @@ def test_stochastic_rounding_makes_small_changes_on_average():
     assert np.array_equal(Levels(11, "nearest").drawn(resistors, jax.random.key(0))[0], first)
 
 
-@pytest.mark.parametrize("name", ["levels", "cmo", "capacitor"])
+@pytest.mark.parametrize("name", ["levels", "cmo", "capacitor", "reram-sb"])
 def test_devices_pass_the_check(name):
     lines = check_device(DEVICES[name])
     assert "noise: yes" in lines

@@ -14,5 +14,9 @@ class ConstantStep(PulsedDevice):
         return jnp.where(up, cells.up, cells.down)
 
     def _train(self) -> int:
-        # Equal steps add up.
         return self.pulses_per_update
+
+    def moved(self, cells: Cells, weight: Array, up: Array, count: Array, noise: Array | None) -> Array:
+        """Equal steps add up."""
+        number = count if noise is None else count + self.dw_min_std * jnp.sqrt(count) * noise
+        return jnp.clip(weight + jnp.where(up, cells.up, -cells.down) * number, cells.w_min, cells.w_max)

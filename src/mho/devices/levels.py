@@ -81,7 +81,7 @@ class ProgramVerify(Device):
         window = jnp.asarray(finite_window("program-verify", resistors), jnp.asarray(resistors.conductance).dtype)
         device = eqx.tree_at(lambda d: d.window, self, window, is_leaf=lambda x: x is None)
         first = jnp.asarray(resistors.conductance)
-        fill, word = words(key, first.shape, 2)
+        word, fill = words(key, first.shape, 2)
         return first + device._deviation(first) * normal(word, fill, first.dtype), device
 
     def _device(self, conductance: Array) -> tuple[Array, Array]:
@@ -96,9 +96,9 @@ class ProgramVerify(Device):
     def program(self, conductance: Array, change: Array, key: Array) -> Array:
         """g + n·a·g, a the acceptance range, and the scheme's error where n is not 0."""
         there, unit = self._device(conductance)
-        word, fill, dither = words(key, conductance.shape, 3)
+        word, dither = words(key, conductance.shape, 2)
         quantum = self.acceptance * there / unit
         count = rounded(jnp.abs(change) / quantum, self.rounding, dither)
         target = conductance + jnp.sign(change) * count * quantum
-        reached = target + self._deviation(target) * normal(word, fill, conductance.dtype)
+        reached = target + self._deviation(target) * normal(word, dither, conductance.dtype)
         return jnp.where(count == 0, conductance, reached)

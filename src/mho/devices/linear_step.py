@@ -9,6 +9,8 @@ from jax import Array
 from mho.devices.pulsed import Cells, PulsedDevice
 
 _LEAST_FACTOR = 1e-6
+_GENTLE = 0.25
+"""Share of the step that all pulses of an update may take for the sum's first terms to do."""
 
 
 class LinearStep(PulsedDevice):
@@ -56,20 +58,32 @@ class LinearStep(PulsedDevice):
     def moved(self, cells: Cells, weight: Array, up: Array, count: Array, noise: Array | None) -> Array:
         """n pulses in closed form."""
         scale, slope = self._law(cells, up)
-        loss = jnp.abs(slope) * scale
+        # A step beyond the end of the line ends at the bound, like one to it.
+        loss, law = jnp.minimum(jnp.abs(slope) * scale, 1.0), 1 - slope * weight
         factor = jnp.maximum(1 - loss, _LEAST_FACTOR)
-        power = jnp.exp(count * jnp.log(factor))
-        # Where hardly anything is lost, the difference to 1 is rounding alone.
-        total = jnp.where((count <= 1) | (loss < 1e-5), count, (1 - power) / jnp.maximum(loss, 1e-5))
-        change = scale * (1 - slope * weight) * total
-        after = weight + jnp.where(up, change, -change)
+        if self._gentle:
+            # The sum's first terms: to (|κ|Δw n)³/24.
+            total = count * (1 - (count - 1) * loss * (1 / 2 - (count - 2) * loss * (1 / 6)))
+            power = jnp.maximum(1 - loss * total, 0.0)
+        else:
+            power = jnp.exp(count * jnp.log(factor))
+            # Where hardly anything is lost, the difference to 1 is rounding alone.
+            total = jnp.where((count <= 1) | (loss < 1e-5), count, (1 - power) / jnp.maximum(loss, 1e-5))
+        change = law * total
         if noise is not None:
             if self.mult_noise:
-                spread = scale * (1 - slope * weight) * jnp.sqrt(count) * power / factor
+                spread = law * jnp.sqrt(count) * power / factor
             else:
-                spread = scale * jnp.sqrt(total * (1 + power) / (1 + factor))
-            after = after + self.dw_min_std * spread * noise
-        return jnp.clip(after, cells.w_min, cells.w_max)
+                spread = jnp.sqrt(total * (1 + power) / (1 + factor))
+            change = change + self.dw_min_std * spread * noise
+        return jnp.clip(weight + jnp.where(up, scale, -scale) * change, cells.w_min, cells.w_max)
+
+    @property
+    def _gentle(self) -> bool:
+        """Whether all pulses of an update take little of the step."""
+        ends = (self.gamma_up, self.w_max), (self.gamma_down, self.w_min)
+        slope = max(gamma / max(abs(bound), 1e-30) for gamma, bound in ends)
+        return slope * self.dw_min * self.pulses_per_update <= _GENTLE
 
 
 class SoftBounds(LinearStep):

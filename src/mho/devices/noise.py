@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-_WORD = 32
-_DEVIATION = math.sqrt(_WORD / 4 + 1 / 12)
+_WORD, _PART = 32, 4
+_DEVIATION = math.sqrt(_WORD / 4 + (1 - 4.0**-_PART) / 12)
 
 
 def words(key: Array, shape: tuple[int, ...], count: int) -> list[Array]:
@@ -30,16 +30,18 @@ def words(key: Array, shape: tuple[int, ...], count: int) -> list[Array]:
 
 
 def uniform(word: Array, dtype: jnp.dtype) -> Array:
-    """Between 0 and 1, 1 excluded, from a word."""
+    """Between 0 and 1, 1 excluded, from a word's upper 24 bits."""
     return (word >> 8).astype(dtype) * 2.0**-24
 
 
 def normal(word: Array, fill: Array, dtype: jnp.dtype) -> Array:
-    """Of mean 0 and deviation 1, from a word's number of ones and another word that fills the gaps between these numbers.
+    """Of mean 0 and deviation 1, from a word's number of ones; another's lower 4 bits fill the gaps between these numbers.
 
-    The sum of 32 coins and a uniform number: all moments up to the third are the normal law's, the fourth is 2.94 for 3.
+    All moments up to the third are the normal law's, the fourth is 2.94 for 3.
     """
-    return (lax.population_count(word).astype(dtype) - _WORD / 2 - 0.5 + uniform(fill, dtype)) / _DEVIATION
+    step = (fill & (2**_PART - 1)).astype(dtype) * 2.0**-_PART
+    offset = _WORD / 2 + 0.5 - 2.0 ** -(_PART + 1)
+    return (lax.population_count(word).astype(dtype) + step - offset) * (1 / _DEVIATION)
 
 
 def rounded(amount: Array, rounding: str, word: Array) -> Array:

@@ -185,42 +185,37 @@ class PulsedDevice(Device):
         if cells is None:
             raise InputError(f"device {type(self).__name__}: has no cells; use what its `drawn` returns")
         dtype = conductance.dtype
-        random = words(key, conductance.shape, 3 if cells.hidden is None else 5)
-        word, fill, dither = random[:3]
-        asked = jnp.abs(change) / (cells.unit * self.dw_min)
+        dither, *more = words(key, conductance.shape, 1 + (self.dw_min_std > 0) + (self.write_noise_std > 0))
+        asked = jnp.abs(change) * (1 / (cells.unit * self.dw_min))
         count = jnp.minimum(rounded(asked, self.rounding, dither), self.pulses_per_update)
-        before = (conductance - cells.origin) / cells.unit if cells.hidden is None else cells.hidden
+        before = (conductance - cells.origin) * (1 / cells.unit) if cells.hidden is None else cells.hidden
         shift = 0.0 if cells.reference is None else cells.reference
-        after = self._pulsed(cells, before + shift, change > 0, count, (word, fill), key) - shift
+        noise = normal(more[0], dither, dtype) if self.dw_min_std else None
+        after = self._pulsed(cells, before + shift, change > 0, count, noise, key) - shift
         if cells.kept is not None:
             after = jnp.where(count == 0, before, after) * cells.kept
         device, read = self, after
         if cells.hidden is not None:
-            hidden = jnp.where(count == 0, before, after)
-            device = eqx.tree_at(lambda d: d.cells.hidden, self, hidden)
-            read = after + self.write_noise_std * self.dw_min * normal(random[3], random[4], dtype)
+            device = eqx.tree_at(lambda d: d.cells.hidden, self, jnp.where(count == 0, before, after))
+            read = after + self.write_noise_std * self.dw_min * normal(more[-1], dither >> 4, dtype)
         new = cells.origin + cells.unit * read
-        still = conductance if cells.kept is None else new
-        # What is asked for may be no number: then neither is this.
-        return jnp.where(count == 0, still, jnp.where(count > 0, new, jnp.nan)), device
+        return (new if cells.kept is not None else jnp.where(count == 0, conductance, new)), device
 
-    def _pulsed(
-        self, cells: Cells, weight: Array, up: Array, count: Array, random: tuple[Array, Array], key: Array
-    ) -> Array:
-        def train(index: Array | int, weight: Array, word: Array, fill: Array) -> Array:
-            here = jnp.clip(count - index * self.train, 0, self.train)
-            noise = normal(word, fill, weight.dtype) if self.dw_min_std else None
-            return self.moved(cells, weight, up, here, noise)
-
+    def _pulsed(self, cells: Cells, weight: Array, up: Array, count: Array, noise: Array | None, key: Array) -> Array:
         if self.train >= self.pulses_per_update:
-            return train(0, weight, *random)
+            return self.moved(cells, weight, up, count, noise)
+        trains = -(-self.pulses_per_update // self.train)
 
         def next_train(state: tuple[Array, Array]) -> tuple[Array, Array]:
             index, weight = state
-            return index + 1, train(index, weight, *words(jax.random.fold_in(key, index), weight.shape, 2))
+            here = jnp.clip(count - index * self.train, 0, self.train)
+            drawn = words(jax.random.fold_in(key, index), weight.shape, 2) if self.dw_min_std else None
+            noise = None if drawn is None else normal(*drawn, weight.dtype)
+            return index + 1, self.moved(cells, weight, up, here, noise)
 
         def left(state: tuple[Array, Array]) -> Array:
-            return jnp.any(count > state[0] * self.train)
+            # A number of pulses that is none goes on to the end, and so does its device.
+            return (state[0] < trains) & ~jnp.all(count <= state[0] * self.train)
 
         return lax.while_loop(left, next_train, (jnp.int32(0), weight))[1]
 
