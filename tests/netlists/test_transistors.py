@@ -236,6 +236,8 @@ CIRCUITS = {
         f"ma{k} n{(k + 1) % 5} n{k} 0 0 n w=9u l=1u\nmb{k} n{(k + 1) % 5} n{k} d d p w=9u l=1u" for k in range(5)
     ),
     "nand": "vdd d 0 5\nva a 0 5\nvb b 0 0\nm1 o a x 0 n\nm2 x b 0 0 n\nm3 o a d d p\nm4 o b d d p",
+    "resistances of three in parallel": "vdd d 0 5\nr1 d a 500\nr2 d b 500\nm1 a d 0 0 k w=500u l=1u m=3\nj1 b 0 0 l m=3\n"
+    ".model k nmos(vto=0.8 kp=50u rd=300 rs=100)\n.model l njf(rd=200 rs=50)",
     "mirror": "vdd d 0 5\nr1 d a 20k\nm1 a a 0 0 n w=10u l=1u\nm2 b a 0 0 n w=30u l=1u\nr2 d b 5k",
     "differential pair": "vdd d 0 5\nvss s 0 -5\nva a 0 .01\nm1 o1 a t s n\nm2 o2 0 t s n\nm3 t bi s s n\nm4 bi bi s s n\n"
     "r0 d bi 100k\nm5 o1 o1 d d p\nm6 o2 o1 d d p",

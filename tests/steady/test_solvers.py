@@ -54,7 +54,7 @@ def test_all_solvers_find_the_same_state_and_kirchhoff_agrees(name, kind):
     sources = network.sources(inputs) if isinstance(network, Circuit) else double(source_voltages)(network, inputs)
     states = [free] if kind == "free" else []
     for solver in suited:
-        start = None if kind == "free" or kind == "energy" and solver is not DenseNewton else free.voltages
+        start = None if kind == "free" or (kind == "energy" and solver is not DenseNewton) else free.voltages
         states.append(solve(network, inputs, solver=solver(RTOL, 20_000), attached=what, start=start))
         assert start is None or solver is not DenseNewton or states[-1].steps <= 5, (
             "Newton's method has its whole matrix"
