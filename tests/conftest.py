@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="module")
 def compiled_in_haste() -> Iterator[None]:
-    """For modules that compile much and compute little, in float64: compiling takes two thirds of its time."""
+    """For modules that compile much, compute little and ask nothing of float32's rounding: two thirds of the time."""
     import jax
 
     jax.config.update("jax_disable_most_optimizations", True)

@@ -15,6 +15,8 @@ from mho.elements import CurrentSource, Curve, JunctionDiode, MeasuredElement, P
 from random_circuits import ELEMENTS, CubicConductor
 from referee import require_ngspice
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 CURVE = Curve((-0.9, -0.1, 0.3, 0.5, 0.6), (-1e-6, -1e-6, 0.0, 1e-3, 0.1))
 RANDOM = np.random.default_rng(0)
 OWN = {kind: make(RANDOM, 2) for kind, make in ELEMENTS.items()} | {

@@ -27,6 +27,8 @@ from mho.networks.square_lattice import square_lattice
 from mho.steady.newton import solve_circuit
 from referee import batch_voltages
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 
 def configured(name: str) -> CircuitConfiguration:
     configuration = EXPERIMENTS[name].configuration

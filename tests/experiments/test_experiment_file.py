@@ -22,6 +22,8 @@ from mho.experiments.registry import EXPERIMENTS
 from mho.learning import optimizer
 from mho.networks.crossbar import DenseCrossbar, MirroredCrossbar
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 MINE = """
 import jax.numpy as jnp, numpy as np, optax, sys
 from sklearn.datasets import load_iris

@@ -29,6 +29,8 @@ from mho.steady import solve
 from mho.steady.newton import solve_circuit
 from referee import batch_voltages
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 SAMPLE = 3
 HELD = AnalogConfiguration(
     dataset="iris",

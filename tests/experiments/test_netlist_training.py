@@ -19,6 +19,8 @@ from mho.experiments.training import train, trained_network
 from mho.steady.newton import solve_circuit
 from referee import batch_voltages
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 RAILS = ("x1", "x2", "n1", "n2", "b")
 WIRED = [f"R{i}{node} {node} h{i} {2 + (3 * i + k) % 5}k" for i in (1, 2) for k, node in enumerate(RAILS)]
 XOR = """Exclusive or, by resistors and diodes

@@ -25,6 +25,8 @@ from mho.experiments.rule import learning_rule
 from mho.experiments.run import checkpoint_folder, read_configuration, read_metrics
 from mho.experiments.training import run_form, trained_network
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 COLOURS = ("blue", "green", "red")
 
 

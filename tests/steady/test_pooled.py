@@ -12,6 +12,8 @@ from mho.precision import double
 from mho.steady import PooledSweeps, Sweeps, kirchhoff_residual
 from random_circuits import STRUCTURES, random_network
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 BATCH = 4
 
 
