@@ -94,7 +94,7 @@ class Study:
         """The varied fields' values of a member, as they were given."""
         chosen = {}
         row //= len(self.seeds)
-        for field, values in reversed(self.vary.items()):
+        for field, values in reversed(list(self.vary.items())):
             row, place = divmod(row, len(values))
             chosen[field] = values[place]
         return {field: chosen[field] for field in self.vary}
