@@ -78,7 +78,7 @@ def test_a_configuration_keeps_the_curve_itself(tmp_path: Path, capsys: pytest.C
     (tmp_path / "d.csv").write_text("v,i\n0,0\n1,0.7\n")
     files = [str(tmp_path / "c.csv"), str(tmp_path / "d.csv")]
     study = Study("devices", made, {"curve": files}, [0])
-    assert [study.setting(member)["curve"] for member in study.members()] == files and study.files() == set(files)
+    assert [study.setting(row)["curve"] for row in range(len(study.members()))] == files and study.files() == set(files)
     (tmp_path / "mine.toml").write_text('kind = "analog"\ndataset = "digits"\nelement = "measured"\ncurve = "c.csv"\n')
     assert main(["show", str(tmp_path / "mine.toml")]) == 0
     shown = capsys.readouterr().out

@@ -82,6 +82,7 @@ def test_every_kind_of_experiment_sweeps_over_any_field(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.delitem(sys.modules, "mine", raising=False)  # of another test
     Path("mine.py").write_text(OWN)
     Path("gain.cir").write_text(NETLIST)
     Path("line.csv").write_text("x,y\n" + "".join(f"{k / 10},{k / 20 + 0.01 * k * k}\n" for k in range(-8, 9)))

@@ -96,14 +96,19 @@ def test_equilibrium_propagation_tends_to_the_gradient(variant, tolerance, nudgi
 def test_coupled_learning_is_the_contrast_of_two_solved_circuits():
     circuit, eta = amplified(), 0.1
     rule = double(eqx.filter_jit(CoupledLearning(eta=eta, solver=Auto(1e-11)).gradient))
-    inputs, targets = INPUTS[:1], TARGETS[:1]
-    found = rule(circuit, inputs, targets)
-    free = solve_circuit(circuit, inputs[0]).voltages
+    found = rule(circuit, INPUTS, TARGETS).by_parameter.branches[0].element.conductance
+    contrasts = [coupled_contrast(circuit, eta, x, y) for x, y in zip(INPUTS, TARGETS, strict=True)]
+    np.testing.assert_allclose(found, np.mean(contrasts, 0), rtol=1e-6, atol=1e-9)
+
+
+def coupled_contrast(circuit: Circuit, eta: float, inputs: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """(1/η) [½ (Δv)² clamped − ½ (Δv)² free] of the first resistors, for one sample."""
+    free = solve_circuit(circuit, inputs).voltages
     # The outputs are held apart by the clamping voltage: the second output is tied to the first.
-    aim = circuit.prediction(free) + eta * (targets[0] - circuit.prediction(free))
+    aim = circuit.prediction(free) + eta * (target - circuit.prediction(free))
     builder = CircuitBuilder()
-    for name, v in zip(["p0", "m0", "p1", "m1"], [-1.0, 1.0, 0.3, -0.3], strict=True):
-        builder.add_voltage_source(name, 0, v, name=f"v{name}")
+    for name, v in zip(["p0", "m0", "p1", "m1"], np.outer(inputs, [1.0, -1.0]).ravel(), strict=True):
+        builder.add_voltage_source(name, 0, float(v), name=f"v{name}")
     names = circuit.node_names
     for branch in circuit.branches:
         ends = [[names[int(n)] for n in side] for side in (branch.first, branch.second)]
@@ -115,8 +120,7 @@ def test_coupled_learning_is_the_contrast_of_two_solved_circuits():
     clamped = np.array([held.voltage(solved, names[k]) for k in range(circuit.nodes)])
     drops = [(v[circuit.branches[0].first] - v[circuit.branches[0].second]) for v in (clamped, free)]
     # The output's gain of 3 weighs the energy before it 9 times the energy behind it.
-    contrast = 9.0 / eta * 0.5 * (drops[0] ** 2 - drops[1] ** 2)
-    np.testing.assert_allclose(found.by_parameter.branches[0].element.conductance, contrast, rtol=1e-6, atol=1e-9)
+    return 9.0 / eta * 0.5 * (drops[0] ** 2 - drops[1] ** 2)
 
 
 def test_bad_settings_are_refused():

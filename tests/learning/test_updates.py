@@ -196,3 +196,13 @@ def test_any_transformation_of_optax_moves_a_network_within_its_bounds(transform
     for layer in network.layers:
         for g in jax.tree.leaves(eqx.filter(layer.crossbar, eqx.is_array)):
             assert np.all((np.asarray(g) >= 0.001 * (1 - 1e-6)) & (np.asarray(g) <= 0.3))
+
+
+@double
+def test_weight_decay_shrinks_the_coordinate_that_is_trained():
+    """ln I_S and the conductance, each by a tenth of itself where the gradient is 0."""
+    diode = ShockleyDiode(*(jnp.array([x]) for x in (1e-6, 1.5, 0.2, 1.0)))
+    decay = optax.chain(optax.add_decayed_weights(0.1), optax.scale(-1.0))
+    moved, _ = updated(diode, jax.tree.map(jnp.zeros_like, diode), decay, decay.init(diode))
+    np.testing.assert_allclose(moved.saturation_current, 1e-6**0.9, rtol=1e-12)
+    np.testing.assert_allclose([moved.ideality[0], moved.bias[0]], [1.5**0.9, 0.9 * 0.2], rtol=1e-12)

@@ -10,7 +10,7 @@ from random_netlists import random_netlist
 from mho.elements import JunctionDiode, ShockleyDiode, TwoTerminal
 from mho.errors import InputError, MhoError
 from mho.netlists import parse_netlist
-from mho.netlists.circuits.circuit import netlist_circuit
+from mho.netlists.circuits.circuit import netlist_circuit, source_currents
 from mho.netlists.writing.circuit_netlist import circuit_netlist
 from mho.networks import Circuit, CircuitBuilder
 from mho.networks.diode_graph import diode_graph
@@ -68,6 +68,29 @@ def test_amplifiers_are_those_of_ngspice(family, tmp_path):
         netlist = circuit_netlist(circuit)
         assert (circuit.ties is not None) == (netlist_circuit(parse_netlist(netlist)).ties is not None)
         assert_solved_alike(circuit, netlist, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "reciprocal"),
+    [
+        ("far 0 a 0 3", f"a 0 E1 {-1 / 3:.17g}", True),
+        ("far 0 0 a -3", f"0 a E1 {1 / 3:.17g}", True),
+        ("0 far 0 a 3", f"a 0 E1 {1 / 3:.17g}", True),
+        ("0 far a 0 -3", f"0 a E1 {-1 / 3:.17g}", True),
+        ("far 0 a 0 3", "a 0 E1 -0.33333", False),
+        ("far 0 a 0 3", f"a 0 E1 {1 / 3:.17g}", False),
+    ],
+)
+def test_an_amplifier_is_known_however_its_sources_are_turned(forward, backward, reciprocal):
+    text = f"t\nV1 in 0 1\nR1 in a 1k\nR2 a 0 2k\nE1 {forward}\nF1 {backward}\nR3 far out 1k\nD1 out 0 m\n.model m d\n.end\n"
+    netlist = parse_netlist(text)
+    circuit = netlist_circuit(netlist)
+    assert (circuit.ties is not None) == reciprocal
+    theirs, ours = spice_operating_point(text), solve_circuit(circuit)
+    for node in ("a", "far", "out"):
+        assert circuit.voltage(ours.voltages, node) == pytest.approx(theirs.voltages[node], rel=1e-7)
+    for name, current in source_currents(netlist, circuit, ours).items():
+        assert current == pytest.approx(theirs.branches[name], rel=1e-6, abs=1e-15), name
 
 
 def test_controlled_sources_of_every_kind_are_those_of_ngspice(tmp_path):

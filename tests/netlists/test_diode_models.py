@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 from parameters import cards, linear, logarithmic
 
@@ -64,6 +64,15 @@ INSTANCE = {
 }
 
 
+# Breakdown currents near the reverse current's, and those that grow with the area at level 3.
+FITTED = [
+    ("is=1e-6 bv=9.4 ibv=1m", ""),
+    ("level=3 bv=9.4 ibv=1m", "area=3"),
+    ("level=3 is=1e-9 bv=9.3 ibv=1e-5 nbv=2", "area=0.3 m=2"),
+]
+
+
+@example(diodes=FITTED, celsius=27.0)
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(cards(PARAMETERS, 14), cards(INSTANCE, 3)), min_size=5, max_size=5), linear(-55.0, 175.0))
 def test_currents_are_those_of_ngspice(diodes, celsius):

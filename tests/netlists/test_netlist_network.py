@@ -140,7 +140,7 @@ def test_a_netlist_is_swept_as_it_is_trained(tmp_path: Path) -> None:
         rtol=1e-8,
         learning_rates=(1e-6,),
     )
-    members = sweep(configuration, [0, 1], {"learning_rates": [(1e-6,)]})
+    members = sweep(configuration, {"learning_rates": [(1e-6,)]}, seeds=[0, 1], progress=False)
     trained = train("own.cir", dataclasses.replace(configuration, seed=1), tmp_path / "run").metrics
     assert members[1].train_loss == pytest.approx([trained[0]["train_loss"]], rel=1e-9)
     assert members[1].test_error == pytest.approx([trained[0]["test_error"]], rel=1e-6)

@@ -6,6 +6,8 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from parameters import cards, linear, logarithmic
 
+from mho.elements import ControlledLaw, JunctionFieldEffectChannel
+from mho.elements.bipolar_transistor import BaseResistance
 from mho.errors import InputError
 from mho.netlists import parse_netlist
 from mho.netlists.circuits.circuit import netlist_circuit, nodeset_voltages
@@ -234,6 +236,8 @@ CIRCUITS = {
         f"ma{k} n{(k + 1) % 5} n{k} 0 0 n w=9u l=1u\nmb{k} n{(k + 1) % 5} n{k} d d p w=9u l=1u" for k in range(5)
     ),
     "nand": "vdd d 0 5\nva a 0 5\nvb b 0 0\nm1 o a x 0 n\nm2 x b 0 0 n\nm3 o a d d p\nm4 o b d d p",
+    "resistances of three in parallel": "vdd d 0 5\nr1 d a 500\nr2 d b 500\nm1 a d 0 0 k w=500u l=1u m=3\nj1 b 0 0 l m=3\n"
+    ".model k nmos(vto=0.8 kp=50u rd=300 rs=100)\n.model l njf(rd=200 rs=50)",
     "mirror": "vdd d 0 5\nr1 d a 20k\nm1 a a 0 0 n w=10u l=1u\nm2 b a 0 0 n w=30u l=1u\nr2 d b 5k",
     "differential pair": "vdd d 0 5\nvss s 0 -5\nva a 0 .01\nm1 o1 a t s n\nm2 o2 0 t s n\nm3 t bi s s n\nm4 bi bi s s n\n"
     "r0 d bi 100k\nm5 o1 o1 d d p\nm6 o2 o1 d d p",
@@ -266,15 +270,46 @@ def test_derivatives_are_those_of_the_laws(transistors):
     volts = dict(zip(netlist.voltage_sources.names, netlist.voltage_sources.dc.tolist(), strict=True))
     stand = np.array([volts.get(f"v{circuit.node_names[k]}", 0.0) for k in range(circuit.nodes)])
     for group in circuit.behavioural:
-        sensed = stand[group.sensed] + 1e-3  # off the edges between the regions that round numbers sit on
-        _, slopes = group.law.tangent(sensed)
-        for k in range(sensed.shape[1]):
-            step = np.zeros_like(sensed)
-            step[:, k] = 1e-6
-            up, down = group.law.tangent(sensed + step), group.law.tangent(sensed - step)
-            # A kink of the second kind within the step changes the difference by the slopes' own change.
-            near = np.abs(up[1] - down[1])[:, k] + 1e-6 * np.abs(slopes).max(1) + 1e-13
-            assert np.all(np.abs((up[0] - down[0]) / 2e-6 - slopes[:, k]) <= near)
+        assert_slopes(group.law, stand[group.sensed] + 1e-3)  # off the edges that round numbers sit on
+
+
+def assert_slopes(law: ControlledLaw, sensed: np.ndarray) -> None:
+    """A law's derivatives by what it senses are its differences."""
+    _, slopes = law.tangent(sensed)
+    for k in range(sensed.shape[1]):
+        step = np.zeros_like(sensed)
+        step[:, k] = 1e-6
+        up, down = law.tangent(sensed + step), law.tangent(sensed - step)
+        # A kink of the second kind within the step changes the difference by the slopes' own change.
+        near = np.abs(up[1] - down[1])[:, k] + 1e-6 * np.abs(slopes).max(1) + 1e-13
+        assert np.all(np.abs((up[0] - down[0]) / 2e-6 - slopes[:, k]) <= near), k
+
+
+def test_derivatives_of_what_random_cards_seldom_have() -> None:
+    """Channels with a doping tail in all their regions, and bases whose resistance falls, by the charge or by crowding."""
+    random, n = np.random.default_rng(0), 300
+    tail, polarity = random.uniform(0.3, 1.2, n), random.choice([-1.0, 1.0], n)
+    channel = (polarity, random.uniform(-3, 0, n), 10 ** random.uniform(-4, -2, n), random.uniform(0, 0.1, n))
+    law = JunctionFieldEffectChannel(*channel, tail, (1 - tail) / random.uniform(1, 4, n))
+    assert_slopes(law, random.uniform(-4, 4, (n, 3)))
+    currents = 10 ** random.uniform(-16, -13, (6, n))
+    scales = random.uniform(0.024, 0.03, (6, n))
+    base = BaseResistance(
+        polarity,
+        random.choice([1.0, 3.0], n),
+        *(currents[0], currents[1], scales[0], scales[1]),
+        *(1 / random.uniform(10, 100, n), 1 / random.uniform(5, 50, n)),
+        *(1 / 10 ** random.uniform(-3, 0, n), 1 / 10 ** random.uniform(-3, 0, n), random.uniform(0.3, 1.0, n)),
+        minimum=random.uniform(1, 10, n),
+        modulated=random.uniform(10, 100, n),
+        half_current=np.where(random.random(n) < 0.5, np.inf, 10 ** random.uniform(-6, -3, n)),
+        base_currents=tuple(x for pair in zip(currents[2:], scales[2:], strict=True) for x in pair),
+        gmin=1e-12,
+    )
+    inner = random.uniform(-1, 1, n)
+    # Where the base hardly conducts, tan z − z is all rounding.
+    collector, emitter = inner - polarity * random.uniform(-2, 0.7, n), inner - polarity * random.uniform(0.6, 0.75, n)
+    assert_slopes(base, np.stack([inner + random.uniform(-0.1, 0.1, n), collector, inner, emitter], 1))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.compensated import added, sums_at, two_product, two_sum
+from mho.errors import MhoError
 from mho.netlists import parse_netlist
 from mho.netlists.circuits.circuit import netlist_circuit
 from mho.networks import CircuitBuilder
@@ -111,6 +112,19 @@ def test_a_latch_has_other_points_and_its_middle_does_not_last():
     assert other is not None and lasts(circuit, other)
     x, y = (other.voltages[circuit.node_names.index(n, "node")] for n in "xy")
     assert x == pytest.approx(-y, rel=1e-6) and abs(x) > 2.5
+
+
+@pytest.mark.parametrize(
+    ("cards", "message"),
+    [
+        ("v1 a 0 2\nd1 a 0 m", r"no physical operating point: d1 \(a to 0\) at 2 V, where its law gives 3.8\d*e\+19 A"),
+        ("i1 0 b 1e9\ni2 b 0 1e9\nr1 b 0 1e9", r"node 'b' is determined no better than 7\.\d*e\+03 V"),
+    ],
+)
+def test_a_point_of_no_use_is_refused(cards, message):
+    """A diode beyond what its law is meant for; 16 ulp of a gigaampere through a gigaohm."""
+    with pytest.raises(MhoError, match=message):
+        solve_circuit(netlist_circuit(parse_netlist(f"t\n{cards}\n.model m d\n")))
 
 
 def test_one_point_has_no_other():

@@ -560,7 +560,7 @@ def from_json(fields: Mapping[str, Any]) -> Configuration:
     expected = typing.get_type_hints(KINDS[kind])
     for name in given:
         if name not in expected:
-            raise InputError(f"{name}: unknown")
+            raise InputError(f"{name if len(name) < 80 else reprlib.repr(name)}: unknown")
         if isinstance(given[name], list):
             given[name] = tuple(given[name])
         if name == "upper":

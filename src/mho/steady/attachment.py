@@ -62,8 +62,12 @@ class Clamp(Attachment):
         raise TypeError("a voltage source has no current-voltage law")
 
     def law_residual(self, voltage: Array, current: Array) -> Array:
-        """None: any current is allowed."""
-        return jnp.zeros_like(current)
+        """None: any current is allowed, but what enters one node of a pair leaves the other."""
+        if not self.paired:
+            return jnp.zeros_like(current)
+        half = current.shape[-1] // 2
+        surplus = current[..., :half] + current[..., half:]
+        return jnp.concatenate([surplus, surplus], -1)
 
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
         """The held voltages; where outputs are paired, those apart by V whose currents into the source are opposite."""
