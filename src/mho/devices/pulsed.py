@@ -209,9 +209,11 @@ class PulsedDevice(Device):
         def next_train(state: tuple[Array, Array]) -> tuple[Array, Array]:
             index, weight = state
             here = jnp.clip(count - index * self.train, 0, self.train)
-            drawn = words(jax.random.fold_in(key, index), weight.shape, 2) if self.dw_min_std else None
-            noise = None if drawn is None else normal(*drawn, weight.dtype)
-            return index + 1, self.moved(cells, weight, up, here, noise)
+            drawn = None
+            if self.dw_min_std:
+                word, fill = words(jax.random.fold_in(key, index), weight.shape, 2)
+                drawn = normal(word, fill, weight.dtype)
+            return index + 1, self.moved(cells, weight, up, here, drawn)
 
         def left(state: tuple[Array, Array]) -> Array:
             # A number of pulses that is none goes on to the end, and so does its device.
