@@ -6,8 +6,7 @@ import sys
 import jax
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import given, reject, settings
 
 from mho.elements import JunctionDiode
 from mho.errors import InputError, MhoError
