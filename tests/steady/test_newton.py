@@ -6,7 +6,8 @@ import sys
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import Phase, given, reject, settings
+from hypothesis import strategies as st
 
 from mho.elements import JunctionDiode
 from mho.errors import InputError, MhoError
