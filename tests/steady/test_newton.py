@@ -6,7 +6,7 @@ import sys
 import jax
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given, reject, settings
 from hypothesis import strategies as st
 
 from mho.elements import JunctionDiode
@@ -103,7 +103,12 @@ def test_a_batch_is_its_samples_whoever_is_beside_them(seed, controlled):
     circuit, _ = random_circuit(seed, controlled=controlled)
     random = np.random.default_rng(seed)
     inputs = random.normal(size=(5, len(SOURCES))) * 10 ** random.uniform(-1, 1, (5, 1))
-    batch = solve_circuit(circuit, inputs)
+    try:
+        batch = solve_circuit(circuit, inputs)
+    except MhoError as refused:
+        # Inputs may drive a diode between sources beyond what its law means anything for.
+        assert "no physical operating point" in str(refused)
+        reject()
     np.testing.assert_array_equal(solve_circuit(circuit, inputs[[3, 1]]).voltages, batch.voltages[[3, 1]])
     assert batch.voltages.shape == batch.error_bound.shape == (5, circuit.nodes) and (batch.residual <= 1e-9).all()
     for k, one in enumerate(solve_circuit(circuit, row) for row in inputs):
