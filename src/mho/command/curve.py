@@ -28,8 +28,8 @@ class Options:
     """A diode's law with a series resistance, or a memristor's hyperbolic sine beside a leakage."""
     temperature: float = 27.0
     """The diode's temperature [°C]."""
-    plot: Annotated[str | None, tyro.conf.arg(metavar="FILE.png")] = None
-    """Plot of the points and the law to write."""
+    plot: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """Plot of the points and the law to write: .png, .pdf or .svg."""
 
 
 def run(arguments: Sequence[str]) -> None:

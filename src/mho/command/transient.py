@@ -28,8 +28,8 @@ class Options:
     """JSON instead of CSV: {"times": [s], "nodes": {name: [V]}}."""
     output: Annotated[str | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """File for the node voltages; standard output if it is not given, or for -."""
-    plot: Annotated[str | None, tyro.conf.arg(metavar="FILE.png")] = None
-    """Plot to write."""
+    plot: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """Plot to write: .png, .pdf or .svg."""
     allow_include_outside: bool = False
     """Let .include read files outside the netlist's own folder."""
 

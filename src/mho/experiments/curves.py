@@ -8,6 +8,7 @@ import numpy as np
 from mho.elements.measured import Curve, curve_fault
 from mho.errors import InputError
 from mho.experiments.data.archive import archive_array, opened_archive
+from mho.experiments.data.files import read_bytes
 from mho.experiments.data.table import read_table, table_samples
 
 _COLUMNS = ("v", "i")
@@ -24,10 +25,7 @@ def read_curve(path: str | Path) -> Curve:
         InputError: if it cannot be read, lacks a column or a value, has fewer than two points, or has a voltage that is not
             above the one before, or a current below the one before: with file and line.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as problem:
-        raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
+    content = read_bytes(Path(path))
     return _of_archive(content, str(path)) if str(path).lower().endswith(".npz") else _of_table(content, str(path))
 
 

@@ -1,4 +1,4 @@
-"""Plots of a finished run."""
+"""Plots, and the files that they are written to."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,27 @@ from mho.experiments.atomic_file import write_atomically
 from mho.experiments.record import Metrics
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from mho.element_fit import ElementFit
 
 _MOST_NAMED = 20
 """Waveforms up to which a plot's legend names them."""
 
 
+ENDINGS = (".png", ".pdf", ".svg")
+"""Of the names of figures' files, which tell their formats."""
+
+
+def save_figure(figure: "Figure", path: Path, dots: int = 120) -> None:
+    """Write a figure in the format that its name's end tells, PNG if it tells none, with so many dots an inch."""
+    end = path.suffix.lower()
+    kind = end[1:] if end in ENDINGS else "png"
+    write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=dots))
+
+
 def plot_curves(metrics: Sequence[Metrics], path: Path) -> None:
-    """Loss and errors against the epoch, as a PNG file."""
+    """Loss and errors against the epoch."""
     # Imported here: matplotlib takes a second, which a run need not wait for at its start.
     from matplotlib.figure import Figure
 
@@ -34,11 +47,11 @@ def plot_curves(metrics: Sequence[Metrics], path: Path) -> None:
             right.plot(epochs, errors, marker=".", label=name.replace("_", " "))
     right.set(xlabel="epoch", ylabel="error [%]")
     right.legend()
-    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
+    save_figure(figure, path)
 
 
 def plot_histograms(weights: Mapping[str, ArrayLike], label: str, path: Path) -> None:
-    """A histogram of each layer's weights, as a PNG file."""
+    """A histogram of each layer's weights."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4 * len(weights), 3.5), layout="constrained")
@@ -47,11 +60,11 @@ def plot_histograms(weights: Mapping[str, ArrayLike], label: str, path: Path) ->
         counts, edges = np.histogram(np.asarray(values), bins=80)
         axes.stairs(counts, edges, fill=True)
         axes.set(title=name, xlabel=label, ylabel="count", yscale="log")
-    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
+    save_figure(figure, path)
 
 
 def plot_fit(fitted: "ElementFit", path: Path) -> None:
-    """A measured curve and the law fitted to it, as it is and by magnitudes in a logarithm, as a PNG file."""
+    """A measured curve and the law fitted to it, as it is and by magnitudes in a logarithm."""
     from matplotlib.figure import Figure
 
     voltage, current = np.array(fitted.curve.voltage), np.array(fitted.curve.current)
@@ -67,11 +80,11 @@ def plot_fit(fitted: "ElementFit", path: Path) -> None:
     axes.set_ylim(0.5 * max(sizes.min(), 1e-12 * sizes.max()), 2.0 * sizes.max())
     axes.set(yscale="log", ylabel="magnitude of the current [A]")
     axes.legend()
-    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
+    save_figure(figure, path)
 
 
 def plot_waveforms(times: np.ndarray, voltages: Mapping[str, np.ndarray], path: Path) -> None:
-    """Node voltages [V] against time [s], as a PNG file."""
+    """Node voltages [V] against time [s]."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 5), layout="constrained")
@@ -81,4 +94,4 @@ def plot_waveforms(times: np.ndarray, voltages: Mapping[str, np.ndarray], path: 
     axes.set(xlabel="time [s]", ylabel="voltage [V]")
     if len(voltages) <= _MOST_NAMED:
         axes.legend()
-    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
+    save_figure(figure, path)

@@ -2,9 +2,7 @@
 voltages.
 """
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from mho.errors import InputError
 from mho.experiments.baselines import Perceptron
 from mho.experiments.data.form import DataForm
 from mho.experiments.data.samples import Samples
-from mho.experiments.data.table import Table
+from mho.experiments.data.table import Table, csv_text
 from mho.experiments.error import error_scale, sample_errors
 from mho.experiments.export import node_voltages
 from mho.experiments.held_sample import held_sample
@@ -97,21 +95,12 @@ def _with_columns(table: Table, added: Sequence[tuple[str, Sequence[Any]]]) -> s
         raise InputError(f"{table.origin}: has a column {twice!r} already")
     rows = ([*row, *new] for (_, row), new in zip(table.rows(), zip(*(c for _, c in added), strict=True), strict=True))
     header = [*table.names, *(name for name, _ in added)] if table.header else None
-    return _csv(header, rows, table.delimiter)
+    return csv_text(header, rows, table.delimiter)
 
 
 def _listed(files: Sequence[tuple[str, Sequence[str]]], added: Sequence[tuple[str, Sequence[Any]]]) -> str:
     columns = [*files, *added]
-    return _csv([name for name, _ in columns], zip(*(values for _, values in columns), strict=True), ",")
-
-
-def _csv(header: Sequence[str] | None, rows: Iterable[Sequence[Any]], delimiter: str) -> str:
-    content = io.StringIO()
-    writer = csv.writer(content, delimiter=delimiter, lineterminator="\n")
-    if header is not None:
-        writer.writerow(header)
-    writer.writerows(rows)
-    return content.getvalue()
+    return csv_text([name for name, _ in columns], zip(*(values for _, values in columns), strict=True))
 
 
 @dataclass(frozen=True)

@@ -160,12 +160,27 @@ def read_structure(folder: Path, classes: Sequence[type] = ()) -> Any:
     from mho.experiments.structure import built
 
     path = folder / _NETWORK
-    try:
+    with read_back(path, "network"):
         return built(json.loads(path.read_text()), classes)
+
+
+@contextlib.contextmanager
+def read_back(path: Path, what: str) -> Iterator[None]:
+    """Within it a file is read that mho wrote: what is wrong with it names the file, and where there is none, `what`.
+
+    Raises:
+        InputError: for all that is wrong.
+    """
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as problem:
+        raise InputError(f"{path.parent}: holds no {what} ({path.name} is missing)") from problem
     except OSError as problem:
         raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
     except InputError as problem:
         raise InputError(f"{path}: {problem}") from problem
+    except json.JSONDecodeError as problem:
+        raise InputError(f"{path}: not JSON: {problem}") from problem
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
         raise InputError(f"{path}: is not what mho wrote: {problem}") from problem
 
@@ -176,22 +191,12 @@ def read_configuration(folder: Path) -> tuple[str, Configuration]:
     Raises:
         InputError: if there is no run, or its config.json is not one that mho wrote.
     """
-    path = folder / _CONFIG
-    try:
-        content = json.loads(path.read_text())
-    except (FileNotFoundError, NotADirectoryError) as problem:
-        raise InputError(f"{folder}: holds no run ({_CONFIG} is missing)") from problem
-    except OSError as problem:
-        raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
-    except (ValueError, RecursionError) as problem:
-        raise InputError(f"{path}: not JSON: {problem}") from problem
-    if not isinstance(content, dict) or not isinstance(content.get("experiment"), str):
-        raise InputError(f"{path}: names no experiment")
-    name = content.pop("experiment")
-    try:
+    with read_back(folder / _CONFIG, "run"):
+        content = json.loads((folder / _CONFIG).read_text())
+        if not isinstance(content, dict) or not isinstance(content.get("experiment"), str):
+            raise InputError("names no experiment")
+        name = content.pop("experiment")
         return name, from_json(content)
-    except InputError as problem:
-        raise InputError(f"{path}: {problem}") from problem
 
 
 def read_metrics(folder: Path) -> list[Metrics]:

@@ -1,7 +1,6 @@
 """The figure of a sweep: the test error over what varies or, where seeds alone do, over the epochs."""
 
 import dataclasses
-import functools
 import math
 import re
 from collections.abc import Sequence
@@ -13,11 +12,12 @@ import numpy as np
 from mho.errors import InputError
 from mho.experiments.atomic_file import write_atomically
 from mho.experiments.configuration import Configuration
+from mho.experiments.data.table import csv_text
 from mho.experiments.experiment_file import field_documents
+from mho.experiments.plots import ENDINGS, save_figure
 from mho.experiments.study import Study, value_text
-from mho.experiments.sweep_results import Member, csv_text, setting_text, summaries
+from mho.experiments.sweep_results import Member, setting_text, summaries
 
-ENDINGS = (".png", ".pdf", ".svg")
 _SIZE, _DOTS = (3.5, 2.6), 300
 """Inches, as wide as a column of a journal; dots an inch of a PNG."""
 
@@ -120,8 +120,7 @@ def _draw(lines: dict[str, list[Point]], study: Study, over: str | None, paths: 
         if len(lines) > 1 and axes.lines:
             axes.legend()
         for path in paths:
-            save = functools.partial(figure.savefig, format=path.suffix[1:].lower(), dpi=_DOTS)
-            write_atomically(path, save)
+            save_figure(figure, path, _DOTS)
 
 
 def _scale(numbers: Sequence[Any]) -> tuple[str, dict[str, Any]] | None:

@@ -1,9 +1,7 @@
 """What comes of a sweep: its members, and the files that tell of them."""
 
 import contextlib
-import csv
 import dataclasses
-import io
 import itertools
 import json
 import reprlib
@@ -17,7 +15,8 @@ from mho.errors import InputError
 from mho.experiments.atomic_file import write_atomically
 from mho.experiments.configuration import without_infinity
 from mho.experiments.data.files import digest
-from mho.experiments.run import LOCK, may_change
+from mho.experiments.data.table import csv_text
+from mho.experiments.run import LOCK, may_change, read_back
 from mho.experiments.study import Study, value_text
 
 _STUDY, _RESULTS, _TABLE = "sweep.json", "results.jsonl", "results.csv"
@@ -154,18 +153,9 @@ def _flat(study: Study) -> dict[str, Any]:
 
 
 def _read(folder: Path) -> tuple[Study, dict[str, str]]:
-    path = folder / _STUDY
-    try:
-        content = json.loads(path.read_text())
+    with read_back(folder / _STUDY, "sweep"):
+        content = json.loads((folder / _STUDY).read_text())
         return Study.from_json(content), dict(content["sha256"])
-    except (FileNotFoundError, NotADirectoryError) as problem:
-        raise InputError(f"{folder}: holds no sweep ({_STUDY} is missing)") from problem
-    except OSError as problem:
-        raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
-    except InputError as problem:
-        raise InputError(f"{path}: {problem}") from problem
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
-        raise InputError(f"{path}: is not what mho wrote: {problem!r}") from problem
 
 
 def read_members(folder: Path, study: Study) -> list[Member | None]:
@@ -211,14 +201,6 @@ def write_members(folder: Path, members: Sequence[Member | None]) -> None:
 
 def _last(value: Any) -> Any:
     return value[-1] if isinstance(value, list) else value
-
-
-def csv_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table as CSV; None leaves a cell empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([columns, *rows])
-    return text.getvalue()
 
 
 def _write(path: Path, text: str) -> None:

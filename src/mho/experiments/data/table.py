@@ -9,8 +9,9 @@ import csv
 import difflib
 import io
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -120,6 +121,16 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return "_" not in cell
+
+
+def csv_text(header: Sequence[str] | None, rows: Iterable[Sequence[Any]], delimiter: str = ",") -> str:
+    """A table as text; None leaves a cell empty."""
+    content = io.StringIO()
+    writer = csv.writer(content, delimiter=delimiter, lineterminator="\n")
+    if header is not None:
+        writer.writerow(header)
+    writer.writerows(rows)
+    return content.getvalue()
 
 
 def table_samples(table: Table, features: Sequence[int], targets: Sequence[int]) -> Samples:
