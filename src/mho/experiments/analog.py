@@ -20,11 +20,16 @@ from mho.experiments.curves import parse_curve
 from mho.experiments.learner import Learner
 from mho.experiments.own_objects import is_own, own_made
 from mho.experiments.programming import configured_device, configured_programming, configured_window
-from mho.experiments.rule import configured_cost, configured_optimizer, exact_gradient, learning_rule
-from mho.learning import EquilibriumPropagation, Gradient
+from mho.experiments.rule import (
+    configured_ngspice,
+    configured_optimizer,
+    exact_gradient,
+    gradient_by,
+    learning_rule,
+    predicted_by,
+)
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
-from mho.ngspice.solver import Ngspice
 from mho.steady import Auto, Solver
 
 _DIODE_FIELDS = ("saturation_current", "ideality", "diode_bias", "on_resistance", "off_resistance")
@@ -184,25 +189,10 @@ def analog_learner(
         InputError: where its settings do not fit together.
     """
     network = analog_network(configuration, features, outputs, image)
-    solver: Solver = Auto(configuration.rtol, configuration.max_sweeps)
-    simulated: Ngspice | None = None
-    if configuration.simulator == "ngspice":
-        nudged_by = configured_cost(configuration) if configuration.nudging == "energy" else None
-        simulated = solver = Ngspice(network, nudged_by, processes=configuration.processes, rtol=configuration.rtol)
+    simulated = configured_ngspice(configuration, network)
+    solver: Solver = simulated or Auto(configuration.rtol, configuration.max_sweeps)
     trained = configuration.trained
     rule = learning_rule(configuration, solver)
-
-    def gradient(
-        network: LayeredNetwork, inputs: Array, targets: Array, key: Array, beta: float | Array | None = None
-    ) -> Gradient:
-        nudged = beta is not None and isinstance(rule, EquilibriumPropagation)
-        used: Any = dataclasses.replace(rule, beta=beta) if nudged else rule
-        return used.gradient(network, inputs, targets, trained=trained, key=key)
-
-    def predict(network: LayeredNetwork, inputs: Array) -> tuple[Array, Array]:
-        point = solver.solve(network, network.drive(inputs))
-        return network.prediction(point.voltages), point.residual <= solver.rtol
-
     return Learner(
         network=network,
         parameters=lambda network: eqx.filter(network, trained_part(network, trained)),
@@ -212,8 +202,8 @@ def analog_learner(
             steps_per_epoch,
             {kind: layer_rates(rates, network) for kind, rates in configuration.kind_rates.items()},
         ),
-        gradient=gradient,
-        predict=predict,
+        gradient=gradient_by(rule, trained),
+        predict=predicted_by(solver, solver.rtol),
         exact=exact_gradient(rule, trained),
         tolerance=configuration.tolerance,
         weights=_conductances,

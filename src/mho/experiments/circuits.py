@@ -1,13 +1,11 @@
 """Circuits without layers as learners: a configuration becomes a graph of elements and its learning rule."""
 
-import dataclasses
 from typing import Any
 
 import equinox as eqx
 import jax
 import numpy as np
 import optax
-from jax import Array
 
 from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
@@ -24,12 +22,17 @@ from mho.experiments.learner import Learner
 from mho.experiments.netlist_circuits import configured_network
 from mho.experiments.own_objects import is_own
 from mho.experiments.programming import configured_device, configured_programming, configured_window
-from mho.experiments.rule import configured_cost, configured_optimizer, learning_rule
-from mho.learning import EquilibriumPropagation, Gradient, trained_part
+from mho.experiments.rule import (
+    configured_ngspice,
+    configured_optimizer,
+    gradient_by,
+    learning_rule,
+    predicted_by,
+)
+from mho.learning import trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
-from mho.ngspice.solver import Ngspice
 from mho.steady import NodalNewton, Solver
 
 
@@ -86,10 +89,7 @@ def circuit_learner(
     """
     network = circuit(configuration, features, outputs)
     solver = _solver(configuration, network)
-    simulated: Ngspice | None = None
-    if configuration.simulator == "ngspice":
-        nudged_by = configured_cost(configuration) if configuration.nudging == "energy" else None
-        simulated = solver = Ngspice(network, nudged_by, processes=configuration.processes, rtol=configuration.rtol)
+    simulated = configured_ngspice(configuration, network)
     trained = tuple(
         kind
         for kind, there_is in (
@@ -98,25 +98,13 @@ def circuit_learner(
         )
         if there_is
     )
-    rule = learning_rule(configuration, solver)
-
-    def gradient(
-        network: Circuit, inputs: Array, targets: Array, key: Array, beta: float | Array | None = None
-    ) -> Gradient:
-        nudged = isinstance(rule, EquilibriumPropagation) and beta is not None
-        used: Any = dataclasses.replace(rule, beta=beta) if nudged else rule
-        return used.gradient(network, inputs, targets, trained=trained, key=key)
-
-    def predict(network: Circuit, inputs: Array) -> tuple[Array, Array]:
-        point = rule.solver.solve(network, network.drive(inputs))
-        return network.prediction(point.voltages), point.residual <= configuration.rtol
-
+    rule = learning_rule(configuration, simulated or solver)
     return Learner(
         network=network,
         parameters=lambda network: eqx.filter(network, trained_part(network, trained)),
         optimizer=_optimizer(configuration, network, steps_per_epoch),
-        gradient=gradient,
-        predict=predict,
+        gradient=gradient_by(rule, trained),
+        predict=predicted_by(rule.solver, configuration.rtol),
         tolerance=configuration.tolerance,
         weights=weights,
         weight_name="conductance [S]" if "conductance" in trained else "parameter",

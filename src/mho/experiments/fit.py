@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax import Array
 
 from mho.devices import Device, named_device
 from mho.elements import ProgrammableResistor
@@ -28,15 +27,14 @@ from mho.experiments.programming import configured_programming
 from mho.experiments.progress import Quiet
 from mho.experiments.progress import progress as shown
 from mho.experiments.record import Metrics
-from mho.experiments.rule import exact_gradient
+from mho.experiments.rule import exact_gradient, gradient_by, predicted_by
 from mho.experiments.run import holds_run, read_configuration
 from mho.experiments.structure import structure_of
-from mho.experiments.training import _Training, begin, check_data, go_on, trained_network
+from mho.experiments.training import CHECKPOINT_MINUTES, Training, begin, check_data, go_on, trained_network
 from mho.learning import (
     CoupledLearning,
     CrossEntropy,
     EquilibriumPropagation,
-    Gradient,
     ImplicitGradient,
     Rule,
     SquaredError,
@@ -82,7 +80,7 @@ def fit(
     precision: str | None = None,
     out: str | Path | None = None,
     resume: bool = False,
-    checkpoint_minutes: float = 10.0,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
     devices: Devices | None = None,
     progress: bool = True,
 ) -> Fitted:
@@ -170,10 +168,10 @@ def fit(
     devices = devices or one_device()
     path = Path(out or "")
 
-    def training(show: Any, form: Any = None) -> _Training:
+    def training(show: Any, form: Any = None) -> Training:
         _refuse_other_data(path, dataset, form)
         shown_by, keep = show or Quiet(), out is not None
-        return _Training("fit", configuration, dataset, path, checkpoint_minutes, devices, shown_by, make, keep)
+        return Training("fit", configuration, dataset, path, checkpoint_minutes, devices, shown_by, make, keep)
 
     with shown() if progress else nullcontext() as show:
         if out is None:
@@ -319,13 +317,6 @@ def _learner(
     solver = getattr(rule, "solver", None) or Auto(configuration.rtol, configuration.max_sweeps)
     layered = isinstance(network, LayeredNetwork)
 
-    def gradient(network: Any, inputs: Array, targets: Array, key: Array) -> Gradient:
-        return rule.gradient(network, inputs, targets, trained=trained, key=key)
-
-    def predict(network: Any, inputs: Array) -> tuple[Array, Array]:
-        point = solver.solve(network, network.drive(inputs))
-        return network.prediction(point.voltages), point.residual <= solver.rtol
-
     if isinstance(optimizer, str):
         rates = configuration.rates if layered else configuration.rates[0]
         optimizer = named_optimizer(optimizer, rates, decay=configuration.decay, steps_per_epoch=steps)
@@ -335,8 +326,8 @@ def _learner(
         network=network,
         parameters=lambda network: eqx.filter(network, trained_part(network, trained)),
         optimizer=optimizer,
-        gradient=gradient,
-        predict=predict,
+        gradient=gradient_by(rule, trained),
+        predict=predicted_by(solver, solver.rtol),
         exact=exact_gradient(rule, trained) if layered and isinstance(rule, Rule) else None,
         tolerance=configuration.tolerance,
         weights=weights,

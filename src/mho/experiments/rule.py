@@ -1,12 +1,14 @@
 """Rules and optimizers: a configuration becomes the rule that gives a batch's gradient, and what makes a step of it."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import optax
 from jax import Array
 
-from mho.experiments.configuration import Configuration, RuleConfiguration
+from mho.experiments.configuration import Configuration, RuleConfiguration, SimulatedConfiguration
 from mho.experiments.own_objects import is_own, own_made
 from mho.learning import (
     Cost,
@@ -20,7 +22,8 @@ from mho.learning import (
     SquaredError,
     optimizer,
 )
-from mho.networks import Network
+from mho.networks import Circuit, LayeredNetwork, Network
+from mho.ngspice.solver import Ngspice
 from mho.steady import Auto, Solver
 
 
@@ -57,6 +60,37 @@ def learning_rule(configuration: RuleConfiguration, solver: Solver | None = None
                 solver=solver,
             )
     raise TypeError(f"{configuration.rule} is no rule")
+
+
+def configured_ngspice(configuration: SimulatedConfiguration, network: LayeredNetwork | Circuit) -> Ngspice | None:
+    """ngspice as a configuration's solver, to be closed in the end; None where mho's own solves."""
+    if configuration.simulator != "ngspice":
+        return None
+    nudged_by = configured_cost(configuration) if configuration.nudging == "energy" else None
+    return Ngspice(network, nudged_by, processes=configuration.processes, rtol=configuration.rtol)
+
+
+def gradient_by(rule: Rule, trained: tuple[str, ...]) -> Callable[..., Gradient]:
+    """What `mho.experiments.learner.Learner` has for a gradient."""
+
+    def gradient(
+        network: Network, inputs: Array, targets: Array, key: Array, beta: float | Array | None = None
+    ) -> Gradient:
+        nudged = beta is not None and isinstance(rule, EquilibriumPropagation)
+        used: Any = dataclasses.replace(rule, beta=beta) if nudged else rule
+        return used.gradient(network, inputs, targets, trained=trained, key=key)
+
+    return gradient
+
+
+def predicted_by(solver: Solver, rtol: float) -> Callable[[Any, Array], tuple[Array, Array]]:
+    """What `mho.experiments.learner.Learner` has for predictions."""
+
+    def predict(network: Network, inputs: Array) -> tuple[Array, Array]:
+        point = solver.solve(network, network.drive(inputs))
+        return network.prediction(point.voltages), point.residual <= rtol
+
+    return predict
 
 
 _EXACT_RTOL = 1e-10

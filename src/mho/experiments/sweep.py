@@ -23,7 +23,7 @@ from mho.experiments.run import exclusive, holds_run
 from mho.experiments.study import Study
 from mho.experiments.sweep_plot import check_figure, plot_sweep
 from mho.experiments.sweep_results import Member, begin_study, discard_unbegun, holds_sweep, read_members, write_members
-from mho.experiments.training import Diverged, _Training, begin, check_data, experiment_data, resume
+from mho.experiments.training import CHECKPOINT_MINUTES, Diverged, Training, begin, check_data, experiment_data, resume
 
 
 def sweep(
@@ -65,7 +65,7 @@ def run_study(study: Study, folder: Path | None, plot: Path | None = None, *, pr
     if plot is not None:
         check_figure(plot)
     plan = _plan(study)
-    absent: list[Member | None] = [None] * len(study.members())
+    absent: list[Member | None] = [None] * sum(len(group.members) for group in plan)
     with contextlib.nullcontext(absent) if folder is None else _kept(folder, study) as found:
         left = [configuration.epochs for g in plan for row, configuration in g.members.items() if found[row] is None]
         standing = _Standing(len(left), sum(left), progress)
@@ -151,7 +151,7 @@ def _alone(
             metrics = resume(folder, show=standing).metrics
         else:
             path, keep = folder or Path(), folder is not None
-            training = _Training(name, configuration, data, path, 10.0, one_device(), standing, keep=keep)
+            training = Training(name, configuration, data, path, CHECKPOINT_MINUTES, one_device(), standing, keep=keep)
             metrics = (begin(training) if keep else training.run()).metrics
     except Diverged as diverged:
         standing.line(str(diverged))

@@ -77,6 +77,8 @@ from mho.experiments.run import (
 from mho.experiments.structure import Structure
 from mho.interruption import deferred
 
+CHECKPOINT_MINUTES = 10.0
+"""Between two checkpoints within an epoch, where nothing else is asked for."""
 _PIECE_SECONDS = 0.5
 """How long the compiled loop may run before the caller has its say."""
 _ATTEMPTS = 20
@@ -216,7 +218,7 @@ def train(
     configuration: Configuration,
     folder: Path,
     *,
-    checkpoint_minutes: float = 10.0,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
     devices: Devices | None = None,
     show: Show | None = None,
 ) -> Finished:
@@ -239,11 +241,11 @@ def train(
     refuse_if_too_large(configuration, 1, 1)  # before the data are fetched
     dataset = experiment_data(configuration)
     devices = devices or one_device()
-    training = _Training(name, configuration, dataset, folder, checkpoint_minutes, devices, show or Quiet())
+    training = Training(name, configuration, dataset, folder, checkpoint_minutes, devices, show or Quiet())
     return begin(training)
 
 
-def begin(training: "_Training", structure: Structure | None = None) -> Finished:
+def begin(training: "Training", structure: Structure | None = None) -> Finished:
     """Make the folder of a run and train it; `structure` is of a network that no configuration can make."""
     folder, devices = training.folder, training.devices
     made = create_run(folder, training.name, training.configuration, structure) if devices.leads else []
@@ -264,7 +266,7 @@ def resume(
     data_dir: str | None = None,
     dataset: str | None = None,
     test_dataset: str | None = None,
-    checkpoint_minutes: float = 10.0,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
     devices: Devices | None = None,
     show: Show | None = None,
 ) -> Finished:
@@ -300,9 +302,9 @@ def resume(
             raise InputError(f"--{field.replace('_', '-')} {given[field]}: {folder} was begun with {began}")
     devices = devices or one_device()
 
-    def training(form: DataForm | None) -> _Training:
+    def training(form: DataForm | None) -> Training:
         data = run_data(changed, folder, form)
-        return _Training(name, changed, data, folder, checkpoint_minutes, devices, show or Quiet())
+        return Training(name, changed, data, folder, checkpoint_minutes, devices, show or Quiet())
 
     return go_on(folder, configuration, changed, devices, training)
 
@@ -312,7 +314,7 @@ def go_on(
     configuration: Configuration,
     changed: Configuration,
     devices: Devices,
-    training: "Callable[[DataForm | None], _Training]",
+    training: "Callable[[DataForm | None], Training]",
 ) -> Finished:
     """Go on with a run from its last checkpoint; see `resume`.
 
@@ -453,7 +455,7 @@ def _advising(folder: Path) -> Iterator[None]:
         raise
 
 
-class _Training:
+class Training:
     """A run under way."""
 
     def __init__(
