@@ -37,8 +37,11 @@ def run(arguments: Sequence[str]) -> None:
     from mho.netlists import read_netlist
     from mho.netlists.circuits.operating_point import operating_point
 
-    point = operating_point(read_netlist(options.netlist, allow_include_outside=options.allow_include_outside))
-    for note in point.notes:
+    netlist = read_netlist(options.netlist, allow_include_outside=options.allow_include_outside)
+    for note in netlist.notes:
+        print(f"note: {note}", file=sys.stderr)
+    point = operating_point(netlist)
+    for note in point.notes[len(netlist.notes) :]:
         print(f"note: {note}", file=sys.stderr)
     if options.json:
         # NaN and infinity are no JSON, and no operating point has them.

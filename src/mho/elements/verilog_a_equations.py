@@ -72,9 +72,9 @@ def evaluated(
     ways: dict[tuple[str, str], Any] = {}
 
     def lead(before: str, after: str, condition: Any) -> None:
-        way = _both(reached[before], condition, xp)
-        ways[before, after] = _either(ways.get((before, after), False), way, xp)
-        reached[after] = _either(reached.get(after, False), way, xp)
+        way = _joined(reached[before], condition, True, xp)
+        ways[before, after] = _joined(ways.get((before, after), False), way, False, xp)
+        reached[after] = _joined(reached.get(after, False), way, False, xp)
 
     for instruction in law.instructions:
         block, opcode = instruction["block"], instruction["opcode"]
@@ -150,20 +150,15 @@ def _chosen(condition: Any, value: Any, other: Any, xp: Any) -> Any:
     return xp.where(condition, value, other)
 
 
-def _both(a: Any, b: Any, xp: Any) -> Any:
-    if a is True or b is False:
+def _joined(a: Any, b: Any, neutral: bool, xp: Any) -> Any:
+    """a and b, of which True is the neutral value; or a or b, of which False is."""
+    if a is neutral or b is (not neutral):
         return b
-    if b is True or a is False:
+    if b is neutral or a is (not neutral):
         return a
-    return f"({a} && {b})" if xp is Formulas else xp.logical_and(a, b)
-
-
-def _either(a: Any, b: Any, xp: Any) -> Any:
-    if a is False or b is True:
-        return b
-    if b is False or a is True:
-        return a
-    return f"({a} || {b})" if xp is Formulas else xp.logical_or(a, b)
+    if xp is Formulas:
+        return f"({a} {'&&' if neutral else '||'} {b})"
+    return (xp.logical_and if neutral else xp.logical_or)(a, b)
 
 
 def _call(name: str) -> Callable[..., Any]:

@@ -50,7 +50,7 @@ def compile_health(learner: Learner) -> Judge | None:
         return exact(network, inputs, targets).by_parameter
 
     used = jax.jit(used) if learner.traceable else used
-    true = jax.jit(true) if learner.traceable else true
+    true = jax.jit(true)
 
     def judge(network: Any, inputs: np.ndarray, targets: np.ndarray, key: jax.Array | None) -> Health:
         wide = sum(leaf.size for leaf in jax.tree.leaves(learner.parameters(network))) <= _WIDE
@@ -64,8 +64,7 @@ def compile_health(learner: Learner) -> Judge | None:
 
 
 def _parts(gradient: Any) -> list[list[np.ndarray]]:
-    layers = getattr(gradient, "layers", (gradient,))
-    parts = [[np.asarray(leaf) for leaf in jax.tree.leaves(layer)] for layer in layers]
+    parts = [[np.asarray(leaf) for leaf in jax.tree.leaves(layer)] for layer in gradient.layers]
     return [part for part in parts if part]
 
 

@@ -67,18 +67,17 @@ class CoupledLearning(Rule):
                 network, drive, free.start, attached=Clamp(towards, network.paired_outputs), times=1
             )
             moved = clamped.voltages
+            there = jax.tree.map(jnp.add, free.voltages, moved)
             phase = Phase(drive.sources, free.voltages, clamp, moved)
         else:
             clamped = solver.solve(network, drive, attached=clamp, start=free.start)
-            moved = jax.tree.map(jnp.subtract, clamped.voltages, free.voltages)
-            phase = Phase(drive.sources, clamped.voltages, clamp)
-        here, there, change = free.voltages, clamped.voltages, moved
-        if solver.deviates(network, batch):
-            there = jax.tree.map(jnp.add, here, moved)
+            there = clamped.voltages
+            moved = jax.tree.map(jnp.subtract, there, free.voltages)
+            phase = Phase(drive.sources, there, clamp)
+        here, change = free.voltages, moved
         if not self.readout.exact:
-            keys = [None, None] if key is None else [jax.random.fold_in(key, n) for n in (2, 3)]
-            still = self.readout.read(jax.tree.map(jnp.zeros_like, moved), here, keys[0])
-            change = jax.tree.map(jnp.subtract, self.readout.read(moved, here, keys[1]), still)
+            still = self.readout.read(jax.tree.map(jnp.zeros_like, moved), here, key)
+            change = jax.tree.map(jnp.subtract, self.readout.read(moved, here, key, 1), still)
             here = jax.tree.map(jnp.add, here, still)
             there = jax.tree.map(jnp.add, here, change)
 

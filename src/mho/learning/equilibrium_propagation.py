@@ -78,10 +78,7 @@ class EquilibriumPropagation(Rule):
         phases = self._phases(network, drive, targets, self.beta * signs)
         prediction = network.prediction(phases.free)
         weight = sign / (len(signs) * self.beta)
-        keys = [None, None] if key is None else [jax.random.fold_in(key, n) for n in (2, 3)]
-        here, there = (
-            self.readout.read(phase, phases.rest, k) for phase, k in zip((phases.here, phases.there), keys, strict=True)
-        )
+        here, there = (self.readout.read(v, phases.rest, key, n) for n, v in enumerate((phases.here, phases.there)))
 
         def difference(varied: Network) -> Array:
             one, other = (varied.energy(drive, phases.voltages(phase)) for phase in (here, there))

@@ -45,8 +45,10 @@ class Readout(eqx.Module):
         """Whether it reads what is there."""
         return not (self.noise or self.relative_noise or self.step)
 
-    def read(self, deviations: Any, rest: Any, key: Array | None) -> Any:
+    def read(self, deviations: Any, rest: Any, key: Array | None, phase: int = 0) -> Any:
         """What is read of node voltages `rest` + `deviations` [V], as deviations from `rest` again; None is 0 V.
+
+        Each `phase` of one key has noise of its own.
 
         Raises:
             InputError: if there is noise and no random key.
@@ -59,7 +61,8 @@ class Readout(eqx.Module):
         if self.noise or self.relative_noise:
             if key is None:
                 raise InputError("a read-out with noise needs a random key")
-            keys = list(jax.random.split(key, len(leaves)))
+            # The rule draws from the key itself.
+            keys = list(jax.random.split(jax.random.fold_in(key, 2 + phase), len(leaves)))
         return jax.tree.unflatten(structure, map(self._read, leaves, rests, keys))
 
     def _read(self, deviation: Array, rest: Array, key: Array | None) -> Array:

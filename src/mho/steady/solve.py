@@ -59,11 +59,12 @@ def solve(
     if solver is None and isinstance(network, Circuit) and attached is None:
         return solve_circuit(network, inputs, start=start)  # type: ignore[arg-type]
     solver = solver or Auto(1e-13, 10_000)
-    rows = len(inputs) if np.ndim(inputs) == 2 and attached is None and start is None else None  # type: ignore[arg-type]
-    if rows and solver.traceable and len(filled := _filled(np.asarray(inputs))) > rows:
-        leaves, structure = jax.tree.flatten((network, filled, None, None))
+    rows = len(inputs) if np.ndim(inputs) == 2 and attached is None and start is None else 0  # type: ignore[arg-type]
+    fills = solver.traceable and rows & (rows - 1) != 0
+    if fills:
+        leaves, structure = jax.tree.flatten((network, _filled(np.asarray(inputs)), None, None))
     solution = double(_compiled if solver.traceable else _solved)(leaves, structure, solver)
-    if rows is not None:
+    if fills:
         solution = jax.tree.map(lambda leaf: leaf[:rows] if leaf.ndim else leaf, solution)
     if throw:
         require_converged(solution, solver.rtol)
