@@ -18,6 +18,7 @@ from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
 from mho.experiments.data_fields import DataFields
 from mho.experiments.device_fields import DEVICE_NAMES, DeviceFields
+from mho.experiments.flaw_fields import FlawFields, LayeredFlawFields
 from mho.experiments.own_objects import is_own
 
 _MOST = 2**31
@@ -190,7 +191,7 @@ class SimulatedConfiguration(RuleConfiguration):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
+class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration, LayeredFlawFields):
     """A layered analog network, how it learns and how its steady states are found. Computed in float32."""
 
     bias_rates: tuple[float, ...] = ()
@@ -230,6 +231,8 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
     """Piecewise-linear diodes' resistance below the threshold [Ω]."""
     gains: tuple[float, ...] = ()
     """Gain of the bidirectional amplifiers behind each hidden layer, or one for all; none if empty."""
+    current_gains: tuple[float, ...] = ()
+    """Current gain of the same amplifiers, from the next layer back, or one for all; 1/gain if empty."""
     input_gain: float = 1.0
     """Volts at a source for an input of 1."""
     bias_line: float | None = None
@@ -261,7 +264,7 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
         if self.filters and self.bias_line is not None:
             raise InputError(f"--bias-line {self.bias_line}: convolutions have none; use --bias-currents")
         names = ("saturation_current", "ideality", "on_resistance", "off_resistance", "input_gain", "initial", "lower")
-        _check_positive({name: getattr(self, name) for name in (*names, "initial_spread", "gains")})
+        _check_positive({name: getattr(self, name) for name in (*names, "initial_spread", "gains", "current_gains")})
         _check_temperature(self.temperature)
         for name in ("diode_bias", "bias_line"):
             for value in _each(getattr(self, name)):
@@ -272,6 +275,10 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
         if self.simulator == "ngspice" and {"element", "gain"} & set(self.trained):
             raise InputError("--trained: with ngspice conductance and bias alone are trained")
         self._keep_files()
+        if self.network is None and not self.gains:
+            for name in ("current_gains", "gain_mismatch", "current_gain_mismatch"):
+                if getattr(self, name):
+                    raise InputError(f"{shown(self, name)}: there are no amplifiers (--gains)")
         if self.network is None:
             self._check_bounds()
             self._check_trained()
@@ -308,10 +315,10 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
     def _check_lengths(self) -> None:
         kinds = ("bias_rates", "element_rates", "gain_rates")
         _check_positive({name: getattr(self, name) for name in kinds})
-        optional = (*kinds, "gains")
+        optional = (*kinds, "gains", "current_gains")
         of_hidden = ("saturation_current", "ideality", "diode_bias", "on_resistance", "off_resistance")
         for name in (*optional, "initial", "lower", "upper", *of_hidden):
-            hidden = name in ("element_rates", "gain_rates", "gains", *of_hidden)
+            hidden = name in ("element_rates", "gain_rates", "gains", "current_gains", *of_hidden)
             layers = self.layers - hidden
             given = getattr(self, name)
             if not isinstance(given, tuple) or (self.network is not None and name not in kinds):
@@ -365,6 +372,11 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
         """Gain of each hidden layer's amplifiers; empty for none."""
         return self.gains * (self.layers - 1) if len(self.gains) == 1 else self.gains
 
+    @property
+    def layer_current_gains(self) -> tuple[float, ...]:
+        """Their current gains; empty where they follow from the others."""
+        return self.current_gains * (self.layers - 1) if len(self.current_gains) == 1 else self.current_gains
+
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineConfiguration(LayeredConfiguration):
@@ -372,7 +384,7 @@ class BaselineConfiguration(LayeredConfiguration):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnlayeredConfiguration(SimulatedConfiguration):
+class UnlayeredConfiguration(SimulatedConfiguration, FlawFields):
     """What circuits without layers have in common. Computed in float64."""
 
     lower: float = 1e-6
@@ -607,6 +619,7 @@ _RANGED = (
     "beta",
     "logit_gain",
     "gains",
+    "current_gains",
     "input_gain",
     "target_voltage",
     "initial",
