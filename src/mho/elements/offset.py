@@ -48,7 +48,9 @@ class OffsetElement(TwoTerminal):
 
     def node_voltage(self, conductance: Array, current: Array, start: Array) -> Array:
         """The element's, moved."""
-        moved = self.element.node_voltage(conductance, current - conductance * self.offset_voltage, start - self.offset_voltage)
+        moved = self.element.node_voltage(
+            conductance, current - conductance * self.offset_voltage, start - self.offset_voltage
+        )
         return self.offset_voltage + moved
 
     def change(self, voltage: Array, deviation: Array) -> Array:
@@ -61,11 +63,15 @@ class OffsetElement(TwoTerminal):
 
     def voltage_near(self, current: Array, stand: Array, drop: Array) -> Array:
         """The element's, moved."""
-        return self.offset_voltage + self.element.voltage_near(current, stand - self.offset_voltage, drop - self.offset_voltage)
+        return self.offset_voltage + self.element.voltage_near(
+            current, stand - self.offset_voltage, drop - self.offset_voltage
+        )
 
     def voltage_past(self, current: Array, stand: Array, drop: Array) -> Array:
         """The element's, moved."""
-        return self.offset_voltage + self.element.voltage_past(current, stand - self.offset_voltage, drop - self.offset_voltage)
+        return self.offset_voltage + self.element.voltage_past(
+            current, stand - self.offset_voltage, drop - self.offset_voltage
+        )
 
     def card(self, name: str, node: str, reference: str, index: int | None = None) -> list[str]:
         """The source, then the element's cards."""

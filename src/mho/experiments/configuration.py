@@ -179,6 +179,9 @@ class SimulatedConfiguration(RuleConfiguration):
 
     simulator: Literal["mho", "ngspice"] = "mho"
     """What finds the operating points: mho's own solver, or the circuit simulator ngspice, which must be installed."""
+    start: str | None = None
+    """Run, or one of its checkpoints, whose conductances and bias currents this one begins with: trained on one chip, or on
+    an ideal one, and programmed into another."""
     processes: int | None = None
     """Processes of ngspice, which share out the samples; one a CPU if it is not given."""
 

@@ -53,7 +53,9 @@ class LayeredFlawFields(FlawFields):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_spreads("element_mismatch", "gain_mismatch", "current_gain_mismatch", "element_offset", "input_step")
+        self._check_spreads(
+            "element_mismatch", "gain_mismatch", "current_gain_mismatch", "element_offset", "input_step"
+        )
 
     @property
     def spreads(self) -> dict[str, float]:

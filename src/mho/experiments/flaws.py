@@ -23,4 +23,5 @@ def configured_flaws(configuration: AnalogConfiguration | UnlayeredConfiguration
     try:
         return mismatched(network, seed, **spreads)
     except InputError as problem:
-        raise InputError(f"--mismatch: {problem}") from problem
+        named = "mismatch" if configuration.mismatch else next(iter(spreads))
+        raise InputError(f"--{named}: {problem}") from problem

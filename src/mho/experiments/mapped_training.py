@@ -37,10 +37,13 @@ from mho.experiments.learner import Learner, is_trained, with_constants
 from mho.experiments.memory import machine_memory, needed_memory
 from mho.experiments.own_objects import is_own
 from mho.experiments.programming import Programs
-from mho.experiments.training import learner, next_piece, untrained_network
+from mho.experiments.training import learner, next_piece, started, untrained_network
 from mho.learning.update import scale_by_layer
 
-_MAPPED = ("seed", "initial", "learning_rates", "bias_rates", "element_rates", "gain_rates", "decay", "beta")
+_MAPPED = (
+    *("seed", "initial", "learning_rates", "bias_rates", "element_rates", "gain_rates", "decay", "beta", "start"),
+    *("flaw_seed", "mismatch", "element_mismatch", "gain_mismatch", "current_gain_mismatch", "element_offset"),
+)
 """Fields of a configuration in which the networks of one program may differ."""
 
 Course = dict[str, Any]
@@ -91,7 +94,8 @@ def at_once(members: Sequence[Configuration], data: Dataset) -> int:
 def networks_alike(members: Sequence[Configuration], data: Dataset) -> list[tuple[list[int], list[Any]]]:
     """The untrained networks of members, those together that are wired alike: rows of `members`, and their networks."""
     features, outputs = data.train_inputs.shape[1], _outputs(members[0], data)
-    networks = [untrained_network(member, features, outputs, data.image_shape) for member in members]
+    made = ((m, untrained_network(m, features, outputs, data.image_shape)) for m in members)
+    networks = [started(member, network)[0] for member, network in made]
     return [(rows, [networks[row] for row in rows]) for rows in _alike(networks)]
 
 

@@ -14,7 +14,14 @@ from mho.elements import BidirectionalAmplifier, CurrentSource, ProgrammableResi
 from mho.errors import InputError
 from mho.networks.convolution import ConvolutionCrossbar, MirroredConvolutionCrossbar, Planes, PoolingCrossbar
 from mho.networks.crossbar import Crossbar, DenseCrossbar
-from mho.networks.layered import Layer, LayeredNetwork, PerLayer, layers_amplifiers, layers_conductances, random_resistors
+from mho.networks.layered import (
+    Layer,
+    LayeredNetwork,
+    PerLayer,
+    layers_amplifiers,
+    layers_conductances,
+    random_resistors,
+)
 
 
 def image_planes(image: Sequence[int], filters: Sequence[int], window: int, pooling: int) -> list[Planes]:

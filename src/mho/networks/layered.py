@@ -148,9 +148,7 @@ class LayeredNetwork(Network):
             return self
         amplifiers = [layer.amplifier for layer in self.layers]
         turned = [a if a is None else a.adjoint() for a in amplifiers]
-        return eqx.tree_at(
-            lambda n: [layer.amplifier for layer in n.layers], self, turned, is_leaf=lambda x: x is None
-        )
+        return eqx.tree_at(lambda n: [layer.amplifier for layer in n.layers], self, turned, is_leaf=lambda x: x is None)
 
     def work(self, drive: LayeredDrive, voltages: Voltages, change: Voltages) -> Array:
         """Layer by layer, the change at the rows being the adjoint's; see `Network.work`."""

@@ -125,8 +125,8 @@ def _require_touched(wanted: dict[str, float], touched: set[str]) -> None:
     # What is spread together, everything by one number, need not all be there.
     if asked and not touched & set(asked):
         raise InputError(
-            f"mismatch of {' and '.join(asked)}: there is nothing in this network to spread; ideal diodes have no "
-            "parameters (spread them by an offset), and amplifiers stand where there are gains"
+            f"no {', '.join(name.replace('_', ' ') for name in asked)} to spread in this network: ideal diodes have no "
+            "parameters (they may have offsets), and amplifiers stand where there are gains"
         )
 
 
@@ -151,7 +151,9 @@ def _spread(element: TwoTerminal, share: float, normal: Callable[[], np.ndarray]
                     names.append((*path, field.name))
                     drawn = share * normal()
                     spread = np.asarray(value) * (np.exp(drawn) if field.name in positive else 1.0 + drawn)
-                    new[field.name] = spread if isinstance(value, np.ndarray) else jnp.asarray(spread, jnp.result_type(value))
+                    new[field.name] = (
+                        spread if isinstance(value, np.ndarray) else jnp.asarray(spread, jnp.result_type(value))
+                    )
                 elif isinstance(value, TwoTerminal):
                     new[field.name] = varied(value, (*path, field.name))
             return dataclasses.replace(part, **new)
