@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from mho.elements.two_terminal import entry
@@ -76,7 +75,7 @@ class BidirectionalAmplifier(eqx.Module):
     def card(self, name: str, node: str, far: str, index: int | None = None) -> list[str]:
         """E source forward; a 0 V source senses the current drawn behind it, which controls the F source backward."""
         gain = entry(self.gain, index)
-        back = 1.0 / gain if self.current_gain is None else entry(np.asarray(self.current_gain), index)
+        back = 1.0 / gain if self.current_gain is None else entry(self.current_gain, index)
         return [
             f"E{name} {name}_s 0 {node} 0 {gain:.17g}",
             f"V{name} {name}_s {far} DC 0",

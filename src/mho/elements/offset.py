@@ -25,6 +25,10 @@ class OffsetElement(TwoTerminal):
         """e'(v − o)."""
         return self.element.slope(voltage - self.offset_voltage)
 
+    def tangent(self, voltage: Array) -> tuple[Array, Array]:
+        """The element's at v − o."""
+        return self.element.tangent(voltage - self.offset_voltage)
+
     def co_content(self, voltage: Array) -> Array:
         """The element's at v − o."""
         return self.element.co_content(voltage - self.offset_voltage)

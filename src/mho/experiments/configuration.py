@@ -65,9 +65,10 @@ class Configuration(DataFields):
                 if isinstance(number, int) and not -_MOST < number < _MOST:
                     raise InputError(f"{option(field.name)} {_brief(number)}: must be below {_MOST}")
         super().__post_init__()
-        names = ("epochs", "passes", "batch_size", "decay", "learning_rates")
+        judged = self.epochs == 0 and getattr(self, "start", None) is not None
+        names = ("passes", "batch_size", "decay", "learning_rates", *(() if judged else ("epochs",)))
         _check_positive({name: getattr(self, name) for name in names})
-        if not 0 <= self.warm_up < self.epochs:
+        if not 0 <= self.warm_up < max(1, self.epochs):
             raise InputError(f"--warm-up {self.warm_up}: must be at least 0 and less than the {self.epochs} epochs")
         _check_name("optimizer", self.optimizer, OPTIMIZER_NAMES)
         if self.seed < 0:
@@ -181,7 +182,7 @@ class SimulatedConfiguration(RuleConfiguration):
     """What finds the operating points: mho's own solver, or the circuit simulator ngspice, which must be installed."""
     start: str | None = None
     """Run, or one of its checkpoints, whose conductances and bias currents this one begins with: trained on one chip, or on
-    an ideal one, and programmed into another."""
+    an ideal one, and programmed into another. With 0 epochs `mho sweep` judges the networks as they begin."""
     processes: int | None = None
     """Processes of ngspice, which share out the samples; one a CPU if it is not given."""
 

@@ -218,7 +218,8 @@ def started(configuration: Configuration, network: Any) -> tuple[Any, int]:
     if start is None:
         return network, 0
     try:
-        _, trained = trained_network(Path(start))
+        with jax.enable_x64(False):  # as it was trained, whatever this one is
+            _, trained = trained_network(Path(start))
         if not isinstance(trained, Network):
             raise InputError("a network in software has no conductances")
         return programmed_with(network, trained)
@@ -496,6 +497,8 @@ class Training:
         make: MakeLearner | None = None,
         keep: bool = True,
     ) -> None:
+        if not configuration.epochs:
+            raise InputError("--epochs 0: nothing would be trained; mho sweep judges what networks begin with")
         self.name, self.configuration, self.dataset = name, configuration, dataset
         devices.check_batch(configuration.batch_size)
         self.folder, self.devices, self.keep = folder, devices, keep

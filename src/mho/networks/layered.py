@@ -1,10 +1,10 @@
 """Layered networks: sources at ±x, then crossbars, nonlinear elements at the nodes and amplifiers, layer after layer.
 
 The energy of the network is E = Σ_l s_l·E_l, where E_l is the co-content of layer l (its crossbar, the elements and
-bias sources at its nodes) and s_l = Π_{k<l} B_k/A_k over the amplifiers before it, 1/A_k² where B_k = 1/A_k. Its stationary points in the node
-voltages, the sources held, are the states that obey Kirchhoff's laws (Kendall et al. 2020, section 3). The circuit of
-Kendall et al. (antiparallel diodes, amplifiers, paired outputs) and the deep resistive network of Scellier
-(arXiv:2402.11674: ideal diodes, gain on the input) are both instances.
+bias sources at its nodes) and s_l = Π_{k<l} B_k/A_k over the amplifiers before it: 1/A_k² where B_k = 1/A_k. Its
+stationary points in the node voltages, the sources held, are the states that obey Kirchhoff's laws (Kendall et al. 2020,
+section 3). The circuit of Kendall et al. (antiparallel diodes, amplifiers, paired outputs) and the deep resistive network
+of Scellier (arXiv:2402.11674: ideal diodes, gain on the input) are both instances.
 """
 
 import itertools

@@ -62,6 +62,11 @@ def mismatched(
 
 def _in_layers(network: LayeredNetwork, seed: int, wanted: dict[str, float]) -> LayeredNetwork:
     layers, touched = [], set()
+    dtype = jax.tree.leaves(network.layers[0].crossbar)[0].dtype
+
+    def held(values: Any) -> np.ndarray:
+        return np.asarray(values, dtype)
+
     for index, layer in enumerate(network.layers):
         nodes = layer.crossbar.shape[1]
 
@@ -74,10 +79,14 @@ def _in_layers(network: LayeredNetwork, seed: int, wanted: dict[str, float]) -> 
             element, count = _spread(element, wanted["elements"], normal(0))
             touched |= {"elements"} if count else set()
         if element is not None and wanted["offset"]:
-            element = OffsetElement(element, jnp.asarray(wanted["offset"] * normal(1)(), jnp.float32))
+            element = OffsetElement(element, held(wanted["offset"] * normal(1)()))
             touched.add("offset")
         if amplifier is not None and (wanted["gains"] or wanted["current_gains"]):
-            amplifier = _amplifiers(amplifier, wanted["gains"] * normal(2)(), wanted["current_gains"] * normal(3)())
+            back = 1.0 / amplifier.gain if amplifier.current_gain is None else amplifier.current_gain
+            amplifier = BidirectionalAmplifier(
+                held(amplifier.gain * np.exp(wanted["gains"] * normal(2)())),
+                held(back * np.exp(wanted["current_gains"] * normal(3)())),
+            )
             touched |= {"gains", "current_gains"}
         layers.append(
             eqx.tree_at(lambda k: (k.element, k.amplifier), layer, (element, amplifier), is_leaf=lambda x: x is None)
@@ -130,12 +139,6 @@ def _require_touched(wanted: dict[str, float], touched: set[str]) -> None:
         )
 
 
-def _amplifiers(given: BidirectionalAmplifier, voltage: np.ndarray, current: np.ndarray) -> BidirectionalAmplifier:
-    gain = jnp.asarray(given.gain * np.exp(voltage), jnp.float32)
-    nominal = 1.0 / given.gain if given.current_gain is None else given.current_gain
-    return BidirectionalAmplifier(gain, jnp.asarray(nominal * np.exp(current), jnp.float32))
-
-
 def _spread(element: TwoTerminal, share: float, normal: Callable[[], np.ndarray]) -> tuple[TwoTerminal, list[tuple]]:
     """An element with its parameters spread, and the paths of those that were."""
     names: list[tuple] = []
@@ -151,9 +154,7 @@ def _spread(element: TwoTerminal, share: float, normal: Callable[[], np.ndarray]
                     names.append((*path, field.name))
                     drawn = share * normal()
                     spread = np.asarray(value) * (np.exp(drawn) if field.name in positive else 1.0 + drawn)
-                    new[field.name] = (
-                        spread if isinstance(value, np.ndarray) else jnp.asarray(spread, jnp.result_type(value))
-                    )
+                    new[field.name] = np.asarray(spread, jnp.result_type(value))
                 elif isinstance(value, TwoTerminal):
                     new[field.name] = varied(value, (*path, field.name))
             return dataclasses.replace(part, **new)

@@ -126,7 +126,7 @@ class PooledSweeps(LayeredSolver):
     """Sweeps in which pooling nodes settle together with the nodes of their windows."""
 
     def suits(self, network: Network) -> bool:
-        """There are pooling layers, of linear nodes; what stands at the nodes of their windows is solved exactly and alike."""
+        """There are pooling layers, of linear nodes; elements at the nodes of their windows are solved exactly."""
         if not isinstance(network, LayeredNetwork):
             return False
         layers = network.layers
