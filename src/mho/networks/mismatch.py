@@ -64,7 +64,7 @@ def _in_layers(network: LayeredNetwork, seed: int, wanted: dict[str, float]) -> 
     layers, touched = [], set()
     dtype = jax.tree.leaves(network.layers[0].crossbar)[0].dtype
 
-    def held(values: Any) -> np.ndarray:
+    def held(values: Any) -> Any:
         return np.asarray(values, dtype)
 
     for index, layer in enumerate(network.layers):
