@@ -1,0 +1,89 @@
+"""Currents and static power of operating points: what sources give, and what becomes heat.
+
+By Tellegen's theorem the two are equal at every operating point, whatever the elements' laws (Tellegen 1952, Philips
+Research Reports 7, 259). Power is no energy function: no layer of it is divided by its amplifiers' A².
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mho.elements import CurrentSource
+from mho.networks import Circuit, LayeredNetwork
+from mho.precision import double
+
+
+@dataclass(frozen=True)
+class Power:
+    """Of some samples."""
+
+    given: dict[str, np.ndarray]
+    """By what gives it [W], (samples,); negative where that takes it up."""
+    heat: dict[str, np.ndarray]
+    """By what it becomes heat in [W], (samples,)."""
+    currents: dict[str, float]
+    """The largest |i| through a branch of each kind in any of the samples [A]."""
+
+
+def static_power(network: LayeredNetwork | Circuit, inputs: np.ndarray, voltages: Any) -> Power:
+    """Of a network's operating points.
+
+    The sources at ±x of a pair give x²·Σ(g₊ + g₋) − x·Σ(g₊ − g₋)·v. An amplifier of gain A, which gives P to the next
+    crossbar, takes P/A² from its node: P·(1 − 1/A²) is its own. In a circuit current sources are summed up, and all
+    other sources give what is left.
+
+    Args:
+        network: the network.
+        inputs: what it sees, (samples, features).
+        voltages: of its nodes [V], in its structure.
+    """
+    if isinstance(network, Circuit):
+        return _of_circuit(network, inputs, np.asarray(voltages))
+    given, heat, currents = double(_of_layers)(network, inputs, voltages)  # type: ignore[arg-type]
+    return Power(given, heat, {name: float(i) for name, i in currents.items()})
+
+
+def _of_layers(network: LayeredNetwork, inputs: jax.Array, voltages: tuple[jax.Array, ...]) -> tuple:
+    rows = network.row_voltages(network.source_voltages(jnp.asarray(inputs)), voltages)
+    zero = jnp.zeros(len(inputs))
+    given = {"input sources": zero, "bias current sources": zero, "amplifiers": zero}
+    heat = {"crossbars": zero, "elements at the nodes, with sources in series": zero}
+    resistors, elements = heat
+    currents = {}
+    for number, (layer, u, v) in enumerate(zip(network.layers, rows, voltages, strict=True), 1):
+        crossbar = layer.crossbar
+        driven = u**2 @ crossbar.row_conductance() - jnp.sum(crossbar.current(u) * v, -1)
+        if number == 1:
+            given["input sources"] = driven
+        elif (amplifier := network.layers[number - 2].amplifier) is not None:
+            given["amplifiers"] += driven * (1.0 - 1.0 / amplifier.gain**2)
+        heat[resistors] += 2.0 * crossbar.co_content(u, v)
+        currents[f"resistors of crossbar {number}"] = jnp.max(crossbar.largest_branch_current(u, v)[1])
+        if layer.bias is not None:
+            given["bias current sources"] -= jnp.sum(layer.bias.current(v) * v, -1)
+            currents[f"bias sources of layer {number}"] = jnp.max(jnp.abs(layer.bias.injected))
+        if layer.element is not None:
+            heat[elements] += jnp.sum(layer.element.current(v) * v, -1)
+    return given, heat, currents
+
+
+def _of_circuit(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray) -> Power:
+    elements = circuit.consistent().elements(np.asarray(circuit.sources(inputs)))
+    heat: dict[str, np.ndarray] = {}
+    currents: dict[str, float] = {}
+    none = np.zeros(len(voltages))
+    injected = none
+    for branch, element in zip(circuit.branches, elements, strict=True):
+        drop = voltages[:, branch.first] - voltages[:, branch.second]
+        current = np.asarray(element.current(drop))
+        kind = type(element).__name__
+        currents[kind] = max(currents.get(kind, 0.0), float(np.max(np.abs(current), initial=0.0)))
+        if isinstance(element, CurrentSource):
+            injected = injected - np.sum(drop * current, -1)
+        else:
+            heat[kind] = heat.get(kind, none) + np.sum(drop * current, -1)
+    given = {"current sources": injected, "all other sources": sum(heat.values(), none) - injected}
+    return Power(given, heat, currents)

@@ -1,0 +1,101 @@
+"""How a run trained: losses, errors, residuals, sweeps and the gradient's health, epoch by epoch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mho.experiments.record import Metrics
+from mho.experiments.report.document import (
+    Element,
+    Section,
+    axis,
+    element,
+    epoch_axis,
+    figure,
+    lines,
+    paragraph,
+    quantity,
+    table,
+)
+from mho.experiments.report.measured import Measured
+
+ERRORS = {"train_error": "training", "test_error": "test", "error_after": "training samples, after the epoch"}
+"""What errors are of, by their fields."""
+
+
+def error_name(measured: Measured) -> str:
+    """What an error is a percentage of."""
+    form = measured.run.form
+    return "variance unexplained" if form is not None and form.classes is None else "samples not predicted"
+
+
+def curve(title: str, named: dict[str, tuple[Sequence[Any], Sequence[Any]]], label: str, told: str) -> Element:
+    """Curves over the epochs."""
+    values = [v for _, y in named.values() for v in y]
+    epochs = max((len(x) for x, _ in named.values()), default=0)
+    return figure(title, lines(named), told, x=epoch_axis(epochs), y=axis(label, values), showlegend=True)
+
+
+def training_section(measured: Measured) -> Section:
+    """Of any run."""
+    metrics, epochs = measured.run.metrics, measured.configuration.epochs
+    if not metrics:
+        return Section("Training", [paragraph(f"No epoch of {epochs} is finished yet: there are no curves.")])
+    last = metrics[-1]
+    seconds = sum(r["seconds"] for r in metrics)
+    body = [paragraph(f"{len(metrics)} of {epochs} epochs are done, in {seconds:.1f} s of training steps.")]
+    body.append(_curve(metrics, "Training loss", {"train_loss": "training loss"}, "loss"))
+    named = {name: (told := [None if (v := r.get(name)) is None else 100 * v for r in metrics]) for name in ERRORS}
+    x = [r["epoch"] for r in metrics]
+    shown = {ERRORS[k]: (x, v) for k, v in named.items() if any(e is not None for e in v)}
+    finals = ", ".join(f"{name} {values[-1]:.2f} %" for name, (_, values) in shown.items() if values[-1] is not None)
+    body.append(curve("Errors", shown, f"{error_name(measured)} [%]", f"At the end: {finals}."))
+    if last["residual"] is not None:
+        fields = {"residual": "largest residual of the probe", "tolerance": "tolerance"}
+        body.append(_curve(metrics, "Kirchhoff residual", fields, "relative to the largest branch current"))
+        body.append(_shortages(metrics))
+    if last["sweeps"] is not None:
+        body.append(_curve(metrics, "Sweeps an update", {"sweeps": "sweeps, or Newton steps"}, "mean number"))
+    body += _health(metrics)
+    told = [element("li", f"Epoch {r['epoch']}: {w}") for r in metrics for w in r["warnings"]]
+    if told:
+        body += [paragraph(f"{len(told)} warnings, the last {min(len(told), 20)}:"), element("ul", *told[-20:])]
+    return Section("Training", body)
+
+
+def _curve(metrics: list[Metrics], title: str, fields: dict[str, str], label: str) -> Element:
+    x = [r["epoch"] for r in metrics]
+    named = {name: (x, [r[field] for r in metrics]) for field, name in fields.items()}
+    first, last = metrics[0][next(iter(fields))], metrics[-1][next(iter(fields))]
+    ends = f"From {quantity(first)} after epoch 1 to {quantity(last)} after epoch {x[-1]}."
+    return curve(title, named, label, ends)
+
+
+def _shortages(metrics: list[Metrics]) -> Element:
+    fields = ("above_tolerance", "probed", "out_of_sweeps", "test_out_of_sweeps")
+    columns = ("epoch", "above the tolerance", "of probed", "out of sweeps in training", "in the test")
+    rows = [[r["epoch"], *(r[f] for f in fields)] for r in metrics]
+    bad = [row for row in rows if any(row[k] for k in (1, 3, 4))]
+    few = bad[-30:] or rows[-1:]
+    of = f"{len(bad)} of {len(rows)} epochs had any; " if bad else "no epoch had any; "
+    return table(f"Operating points that missed their tolerance: {of}{len(few)} shown", columns, few)
+
+
+def _health(metrics: list[Metrics]) -> list[Element]:
+    """Signal, and the gradient beside the exact one, layer by layer."""
+    body = []
+    if metrics[-1]["signal"] is not None:
+        fields = {"signal": "signal", "signal_rounding": "uncertain by rounding or tolerance"}
+        body.append(_curve(metrics, "Signal between the phases", fields, "relative to the largest prediction"))
+    x = [r["epoch"] for r in metrics]
+    titles = {
+        "gradient_cosine": ("Gradient: angle to the exact one", "cosine, 1 is best"),
+        "gradient_ratio": ("Gradient: length beside the exact one", "ratio, 1 is best"),
+    }
+    for field, (title, label) in titles.items():
+        if not metrics[-1][field]:
+            continue
+        layers = range(len(metrics[-1][field]))
+        named = {f"layer {k + 1}": (x, [r[field] and r[field][k] for r in metrics]) for k in layers}
+        told = ", ".join(f"layer {k + 1} {quantity(metrics[-1][field][k])}" for k in layers)
+        body.append(curve(title, named, label, f"After epoch {x[-1]}: {told}."))
+    return body
