@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from mho.command.options import parse
-from mho.command.output import check_output
+from mho.command.output import STANDARD, check_output
 from mho.errors import InputError
 from mho.experiments.run import read_configuration
 
@@ -34,15 +34,16 @@ def run(arguments: Sequence[str]) -> None:
     )
     if not options.runs:
         raise InputError("mho report needs RUN (see mho report --help)")
-    for name in options.runs:
-        path = Path(name)
-        if path.suffix != ".npz":
-            read_configuration(path)
     if options.output is not None:
         check_output("-o", options.output)
+    for path in map(Path, options.runs):
+        if path.suffix != ".npz":
+            read_configuration(path)  # before anything is measured
     # Here and not above: help and complaints need not wait for JAX.
     from mho.experiments.progress import Lines
     from mho.experiments.report.page import report
 
-    written = report(options.runs, options.output, show=Lines())
-    print(f"wrote {written}")
+    if options.output == STANDARD:
+        report(options.runs, "/dev/stdout", show=Lines())
+    else:
+        print(f"wrote {report(options.runs, options.output, show=Lines())}")

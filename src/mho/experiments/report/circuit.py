@@ -5,15 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from mho.elements import ProgrammableResistor
 from mho.experiments.baselines import Perceptron
 from mho.experiments.configuration import RuleConfiguration
 from mho.experiments.report.document import Element, Section, element, paragraph, quantity, table
 from mho.experiments.report.measured import Measured
 from mho.networks import Circuit, LayeredNetwork, PoolingCrossbar
 from mho.networks.layered import Layer
-
-_LISTED = 200
-"""Elements of a circuit up to which a table names them."""
 
 
 def circuit_section(measured: Measured) -> Section:
@@ -84,7 +82,9 @@ def _details(network: Any) -> list[Element]:
         return []
     kinds: Counter[str] = Counter()
     for branch in network.branches:
-        kinds[f"{'programmable ' if branch.programmable else ''}{type(branch.element).__name__}"] += len(branch.first)
+        resistor = "programmable resistor" if branch.programmable else "resistor"
+        kind = resistor if isinstance(branch.element, ProgrammableResistor) else type(branch.element).__name__
+        kinds[kind] += len(np.asarray(branch.first))
     counted = [[kind, count] for kind, count in kinds.items()]
     counted += [["voltage source", len(network.source_names)]] if len(network.source_names) else []
     if network.amplifiers is not None:
@@ -97,23 +97,4 @@ def _details(network: Any) -> list[Element]:
     return [
         paragraph(f"{network.nodes:,} nodes, ground included; outputs: {outputs}."),
         table("Elements by kind", ("element", "count"), counted),
-        *_weights(network),
     ]
-
-
-def _weights(network: Circuit) -> list[Element]:
-    rows, count = [], 0
-    for branch in network.branches:
-        if not branch.programmable:
-            continue
-        values: Any = branch.element
-        conductance, first, second = (np.asarray(v) for v in (values.conductance, branch.first, branch.second))
-        count += conductance.size
-        for k in range(min(conductance.size, _LISTED - len(rows))):
-            name = branch.labels[k] if branch.labels is not None else f"{branch.name} {k}"
-            ends = [network.node_names[int(node)] for node in (first[k], second[k])]
-            rows.append([name, *ends, (float(conductance[k]), quantity(float(conductance[k]), "S"))])
-    if not rows:
-        return []
-    of = f" ({len(rows)} of {count:,})" if count > len(rows) else ""
-    return [table(f"Programmable resistors{of}", ("resistor", "from", "to", "conductance"), rows)]

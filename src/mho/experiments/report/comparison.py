@@ -6,7 +6,7 @@ from typing import Any
 
 from mho.experiments.report.document import Element, Section, quantity, table
 from mho.experiments.report.measured import Measured
-from mho.experiments.report.settings import fields
+from mho.experiments.report.settings import fields, told_value
 from mho.experiments.report.training_curves import curve
 
 
@@ -17,11 +17,11 @@ def comparison_section(runs: Sequence[Measured]) -> Section:
         ("Training loss", "train_loss", "loss", 1.0),
         ("Test error", "test_error", "error [%]", 100.0),
         ("Error on the training samples after the epoch", "error_after", "error [%]", 100.0),
-        ("Kirchhoff residual", "residual", "relative to the largest branch current", 1.0),
+        ("Kirchhoff residual", "residual", "relative residual", 1.0),
     ):
         named: dict[str, Any] = {}
         for run in runs:
-            records = [r for r in run.run.metrics if r[field] is not None]
+            records = [r for r in run.run.metrics if r.get(field) is not None]
             if records:
                 named[run.name] = [r["epoch"] for r in records], [factor * r[field] for r in records]
         if named:
@@ -43,7 +43,11 @@ def _finals(runs: Sequence[Measured]) -> Element:
 
 
 def _differences(runs: Sequence[Measured]) -> Element:
+    """Of fields that not all kinds of runs have, those that are not at their defaults."""
     values = [fields(run.configuration) for run in runs]
-    names = {f.name: None for run in runs for f in dataclasses.fields(run.configuration)}
-    rows = [[name, *(v.get(name, "–") for v in values)] for name in names if len({v.get(name) for v in values}) > 1]
+    rows = []
+    for field in {f.name: f for run in runs for f in dataclasses.fields(run.configuration)}.values():
+        told = [v.get(field.name, "–") for v in values]
+        if len(set(told)) > 1 and set(told) != {"–", told_value(field.default)}:
+            rows.append([field.name, *told])
     return table("Fields that differ", ("field", *(run.name for run in runs)), rows)

@@ -6,7 +6,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mho.experiments.baselines import Perceptron
-from mho.experiments.report.document import Element, Section, axis, figure, paragraph, pictures, quantity, subheading
+from mho.experiments.report.document import (
+    Element,
+    Section,
+    axis,
+    element,
+    figure,
+    paragraph,
+    pictures,
+    quantity,
+    subheading,
+    table,
+)
 from mho.experiments.report.measured import Measured
 from mho.experiments.report.predictions import address
 from mho.networks import Circuit, LayeredNetwork, MirroredCrossbar
@@ -17,6 +28,8 @@ _NONE = 0.5
 """Where a bin of nothing stands on a logarithmic axis of counts."""
 _SIDE = 160
 """Rows and columns of a map, at the most."""
+_LISTED = 200
+"""Resistors of a circuit up to which a table names them."""
 _MAPPED = 8
 """Layers of which maps are shown."""
 
@@ -43,6 +56,8 @@ def conductances_section(measured: Measured, images: int) -> Section | None:
     if len(groups) > 20:
         body.append(paragraph(f"Histograms of 20 of {len(groups)} groups are shown."))
     body += [made for group in groups[:_MAPPED] for made in _map(group)]
+    if isinstance(measured.network, Circuit):
+        body += _listed(measured.network)
     return Section("Weights" if isinstance(measured.network, Perceptron) else "Conductances", body)
 
 
@@ -74,7 +89,11 @@ def _histogram(group: _Weights) -> Element:
     low, high = float(values.min()), float(values.max())
     decades = low > 0 and math.log10(high / low) >= 2.0
     spread = np.log10([low, high]) if decades else np.array([low, high])
-    edges = np.linspace(*spread, _BINS + 1) if low < high else spread[0] + np.array([-0.5, 0.5]) * abs(spread[0] or 1.0)
+    edges = (
+        np.linspace(spread[0], spread[1], _BINS + 1)
+        if low < high
+        else spread[0] + np.array([-0.5, 0.5]) * abs(spread[0] or 1.0)
+    )
     counts, edges = np.histogram(np.log10(values) if decades else values, edges)
     edges = 10.0**edges if decades else edges
     trace = {
@@ -114,7 +133,9 @@ def _histogram(group: _Weights) -> Element:
             "y": 1,
             "text": name,
             "showarrow": False,
-            "yanchor": "bottom",
+            "textangle": -90,
+            "yanchor": "top",
+            "xanchor": "left" if name == "lower bound" else "right",
         }
         for name, b in marks
     ]
@@ -130,8 +151,9 @@ def _histogram(group: _Weights) -> Element:
 
 def _map(group: _Weights) -> list[Element]:
     values = group.values
-    if values.ndim == 4:  # a convolution's: filters by the entries of their windows
-        values = values.reshape(len(values), -1).T
+    across, along = "row (driven)", "column (node)"
+    if values.ndim == 4:  # a convolution's
+        values, across, along = values.reshape(len(values), -1).T, "entry of the window", "filter"
     if values.ndim != 2 or min(values.shape) < 2:
         return []
     rows, columns = (np.unique(np.linspace(0, n - 1, min(n, _SIDE)).astype(int)) for n in values.shape)
@@ -150,8 +172,8 @@ def _map(group: _Weights) -> list[Element]:
     size = " × ".join(f"{len(part):,} of {n:,}" for part, n in zip((rows, columns), values.shape, strict=True))
     ends = " to ".join(quantity(float(v), group.unit) for v in (values.min(), values.max()))
     said = f"Rows × columns: {size} shown; from {ends}."
-    y = axis("row (driven)", autorange="reversed")
-    return [figure(f"{group.name}: map", [heat], said, x=axis("column (node)"), y=y, height=380)]
+    y = axis(across, autorange="reversed")
+    return [figure(f"{group.name}: map", [heat], said, x=axis(along), y=y, height=380)]
 
 
 def _fields(measured: Measured, images: int) -> list[Element]:
@@ -162,7 +184,7 @@ def _fields(measured: Measured, images: int) -> list[Element]:
         return []
     height, width, channels = shape
     first: Any = network.layers[0]
-    if isinstance(first, type(None)) or isinstance(network, Perceptron):
+    if isinstance(network, Perceptron):
         weights, unit = np.asarray(first.weight).T.reshape(-1, channels, height, width), ""
         what = "weights"
     elif isinstance(first.crossbar, MirroredCrossbar):
@@ -194,3 +216,23 @@ def _diverging(field: np.ndarray) -> np.ndarray:
     x = np.clip(field, -1.0, 1.0)[..., None]
     ends = np.array([33.0, 90.0, 168.0]), np.array([178.0, 40.0, 30.0])
     return np.round(255.0 + np.where(x < 0, -x * (ends[0] - 255.0), x * (ends[1] - 255.0))).astype(np.uint8)
+
+
+def _listed(network: Circuit) -> list[Element]:
+    """Programmable resistors, one by one."""
+    rows, count = [], 0
+    for branch in network.branches:
+        if not branch.programmable:
+            continue
+        values: Any = branch.element
+        conductance, first, second = (np.asarray(v) for v in (values.conductance, branch.first, branch.second))
+        count += conductance.size
+        for k in range(min(conductance.size, _LISTED - len(rows))):
+            name = branch.labels[k] if branch.labels is not None else f"{branch.name} {k}"
+            ends = [network.node_names[int(node)] for node in (first[k], second[k])]
+            rows.append([name, *ends, (float(conductance[k]), quantity(float(conductance[k]), "S"))])
+    if not rows:
+        return []
+    of = f" ({len(rows)} of {count:,})" if count > len(rows) else ""
+    listed = table("Programmable resistors", ("resistor", "from", "to", "conductance"), rows)
+    return [element("details", element("summary", f"Programmable resistors, one by one{of}"), listed)]

@@ -98,7 +98,10 @@ def axis(title: str, values: Sequence[Any] | np.ndarray = (), *, unit: str = "",
     """An axis of a figure: logarithmic where all values are positive and span decades; a unit gets its prefix."""
     given = np.array([v for v in values if v is not None], float)
     given = given[np.isfinite(given)]
-    made: dict[str, Any] = {"title": {"text": f"{title} [{unit}]" if unit else title}, "automargin": True}
+    made: dict[str, Any] = {
+        "title": {"text": f"{title} [{unit}]" if unit else title, "standoff": 6},
+        "automargin": True,
+    }
     if given.size and given.min() > 0 and np.log10(given.max() / given.min()) >= _DECADES:
         made |= {
             "type": "log",
@@ -112,7 +115,7 @@ def axis(title: str, values: Sequence[Any] | np.ndarray = (), *, unit: str = "",
 
 def epoch_axis(epochs: int) -> dict[str, Any]:
     """The axis of the epochs, ticks at whole ones."""
-    return {"title": {"text": "epoch"}, "tickformat": "d"} | ({"dtick": 1} if epochs <= 10 else {})
+    return {"title": {"text": "epoch", "standoff": 6}, "tickformat": "d"} | ({"dtick": 1} if epochs <= 10 else {})
 
 
 def lines(named: Mapping[str, tuple[Sequence[Any], Sequence[Any]]], **settings: Any) -> list[dict[str, Any]]:
@@ -162,7 +165,7 @@ def figure(
         "height": height,
         "colorway": _COLOURS,
         "showlegend": len(traces) > 1,
-        "legend": {"orientation": "h", "yanchor": "top", "y": -0.24, "x": 0},
+        "legend": {"orientation": "h", "yanchor": "top", "y": -0.25, "x": 0},
         "modebar": {"remove": ["lasso2d", "select2d"], "color": "#5a6570", "activecolor": "#0b4f9c"},
         "xaxis": x or {},
         "yaxis": y or {},

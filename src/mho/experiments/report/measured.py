@@ -19,7 +19,7 @@ from mho.networks import Circuit, LayeredNetwork, Network
 from mho.precision import double, widened
 from mho.steady import solve
 
-_WORK = 4e9
+_WORK = 2e10
 """Conductances times samples up to which the test set is solved as a whole."""
 _OF_CIRCUITS = 200
 """Samples of a circuit without layers, each of which is solved and certified by itself."""
@@ -134,9 +134,11 @@ def _answers(run: Run, dataset: Dataset) -> Answers:
         voltages: Any = tuple(np.concatenate(layer) for layer in zip(*(s.voltages for s in found), strict=True))
     else:
         voltages = np.concatenate([np.asarray(s.voltages) for s in found])
-    prediction = np.concatenate([np.asarray(double(network.prediction)(s.voltages)) for s in found])
+    predicted: Any = double(network.prediction)  # type: ignore[arg-type]
+    prediction = np.concatenate([np.asarray(predicted(s.voltages)) for s in found])
     residual = np.concatenate([np.ravel(s.residual) for s in found])
-    return Answers(inputs, number, expected, prediction, voltages, residual, max(int(np.max(s.steps)) for s in found))
+    steps = max(int(np.max(s.steps)) for s in found)
+    return Answers(inputs, number, expected, prediction, voltages, residual, steps)
 
 
 def leaves(network: Any) -> list[Any]:

@@ -29,7 +29,7 @@ def operating_section(measured: Measured) -> Section | None:
     assert answers.residual is not None
     few = np.linspace(0, len(answers.inputs) - 1, min(len(answers.inputs), _JUDGED)).astype(int)
     inputs, voltages = answers.inputs[few], jax.tree.map(lambda v: v[few], answers.voltages)
-    drive: Any = double(network.drive)(inputs)  # type: ignore[arg-type]
+    drive: Any = double(lambda n, x: n.drive(jnp.asarray(x)))(network, inputs)
     residual = np.asarray(kirchhoff_residual(network, drive.sources, voltages))
     said = (
         f"Operating points of {measured.tested_on}, in float64, took at most {answers.steps} sweeps or Newton steps. "
@@ -62,7 +62,9 @@ def _layer(number: int, layer: Layer, voltages: np.ndarray, conductance: np.ndar
     nodes = np.broadcast_to(edges[:, None], (len(edges), voltages.shape[1]))
     share = 100.0 * np.asarray(double(conducts)(layer.element, conductance, nodes)).mean(1)
     busy = float(np.mean(np.asarray(double(conducts)(layer.element, conductance, voltages))))
-    curve = lines({"elements that conduct": (edges, share)}, mode="lines", yaxis="y2", line={"color": "#b3401b"})
+    curve = lines(
+        {"elements that conduct": (edges.tolist(), share.tolist())}, mode="lines", yaxis="y2", line={"color": "#b3401b"}
+    )
     said += (
         f" At {busy:.1%} of them the element conducts: its di/dv is above all other conductance at its node "
         f"(median {quantity(float(np.median(conductance)), 'S')}). The line tells of how many nodes it would, by voltage."

@@ -5,6 +5,7 @@ import gzip
 import html
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -54,6 +55,8 @@ def report(
         run = run if isinstance(run, Run) else Path(run)
         (show or Quiet()).line(f"measuring {run.folder if isinstance(run, Run) else run}")
         found.append(measure(run))
+    if len({run.name for run in found}) < len(found):
+        found = [replace(run, name=str(run.run.folder)) for run in found]
     path = Path(out) if out is not None else found[0].run.folder / "report.html"
     text = page(found)
     try:
@@ -81,7 +84,7 @@ def page(runs: list[Measured]) -> str:
     )
     body = "\n".join(_written(*part) for part in shown)
     script = files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
-    return Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8")).substitute(
+    return Template(files("mho.experiments.report").joinpath("page.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(title),
         contents=_text(contents),
         body=body,

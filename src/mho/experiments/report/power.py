@@ -71,19 +71,22 @@ def _of_layers(network: LayeredNetwork, inputs: jax.Array, voltages: tuple[jax.A
 
 
 def _of_circuit(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray) -> Power:
-    elements = circuit.consistent().elements(np.asarray(circuit.sources(inputs)))
+    elements = double(lambda c, x: c.consistent().elements(c.sources(jnp.asarray(x))))(circuit, inputs)
     heat: dict[str, np.ndarray] = {}
     currents: dict[str, float] = {}
     none = np.zeros(len(voltages))
     injected = none
     for branch, element in zip(circuit.branches, elements, strict=True):
-        drop = voltages[:, branch.first] - voltages[:, branch.second]
-        current = np.asarray(element.current(drop))
+        drop: Any = voltages[:, branch.first] - voltages[:, branch.second]
+        current = np.asarray(double(lambda e, v: e.current(jnp.asarray(v)))(element, drop))
         kind = type(element).__name__
         currents[kind] = max(currents.get(kind, 0.0), float(np.max(np.abs(current), initial=0.0)))
         if isinstance(element, CurrentSource):
             injected = injected - np.sum(drop * current, -1)
         else:
             heat[kind] = heat.get(kind, none) + np.sum(drop * current, -1)
-    given = {"current sources": injected, "all other sources": sum(heat.values(), none) - injected}
+    given = {
+        "current sources": injected,
+        "voltage and controlled sources, amplifiers": sum(heat.values(), none) - injected,
+    }
     return Power(given, heat, currents)

@@ -1,6 +1,6 @@
 """How a run trained: losses, errors, residuals, sweeps and the gradient's health, epoch by epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mho.experiments.record import Metrics
@@ -28,7 +28,7 @@ def error_name(measured: Measured) -> str:
     return "variance unexplained" if form is not None and form.classes is None else "samples not predicted"
 
 
-def curve(title: str, named: dict[str, tuple[Sequence[Any], Sequence[Any]]], label: str, told: str) -> Element:
+def curve(title: str, named: Mapping[str, tuple[Sequence[Any], Sequence[Any]]], label: str, told: str) -> Element:
     """Curves over the epochs."""
     values = [v for _, y in named.values() for v in y]
     epochs = max((len(x) for x, _ in named.values()), default=0)
@@ -49,14 +49,15 @@ def training_section(measured: Measured) -> Section:
     shown = {ERRORS[k]: (x, v) for k, v in named.items() if any(e is not None for e in v)}
     finals = ", ".join(f"{name} {values[-1]:.2f} %" for name, (_, values) in shown.items() if values[-1] is not None)
     body.append(curve("Errors", shown, f"{error_name(measured)} [%]", f"At the end: {finals}."))
-    if last["residual"] is not None:
+    if last.get("residual") is not None:
         fields = {"residual": "largest residual of the probe", "tolerance": "tolerance"}
-        body.append(_curve(metrics, "Kirchhoff residual", fields, "relative to the largest branch current"))
-        body.append(_shortages(metrics))
-    if last["sweeps"] is not None:
+        body.append(_curve(metrics, "Kirchhoff residual", fields, "relative residual"))
+    if last.get("sweeps") is not None:
         body.append(_curve(metrics, "Sweeps an update", {"sweeps": "sweeps, or Newton steps"}, "mean number"))
     body += _health(metrics)
-    told = [element("li", f"Epoch {r['epoch']}: {w}") for r in metrics for w in r["warnings"]]
+    if last.get("residual") is not None:
+        body.append(_shortages(metrics))
+    told = [element("li", f"Epoch {r['epoch']}: {w}") for r in metrics for w in r.get("warnings", ())]
     if told:
         body += [paragraph(f"{len(told)} warnings, the last {min(len(told), 20)}:"), element("ul", *told[-20:])]
     return Section("Training", body)
@@ -64,8 +65,8 @@ def training_section(measured: Measured) -> Section:
 
 def _curve(metrics: list[Metrics], title: str, fields: dict[str, str], label: str) -> Element:
     x = [r["epoch"] for r in metrics]
-    named = {name: (x, [r[field] for r in metrics]) for field, name in fields.items()}
-    first, last = metrics[0][next(iter(fields))], metrics[-1][next(iter(fields))]
+    named = {name: (x, [r.get(field) for r in metrics]) for field, name in fields.items()}
+    first, last = (r.get(next(iter(fields))) for r in (metrics[0], metrics[-1]))
     ends = f"From {quantity(first)} after epoch 1 to {quantity(last)} after epoch {x[-1]}."
     return curve(title, named, label, ends)
 
@@ -73,7 +74,7 @@ def _curve(metrics: list[Metrics], title: str, fields: dict[str, str], label: st
 def _shortages(metrics: list[Metrics]) -> Element:
     fields = ("above_tolerance", "probed", "out_of_sweeps", "test_out_of_sweeps")
     columns = ("epoch", "above the tolerance", "of probed", "out of sweeps in training", "in the test")
-    rows = [[r["epoch"], *(r[f] for f in fields)] for r in metrics]
+    rows = [[r["epoch"], *(r.get(f) for f in fields)] for r in metrics]
     bad = [row for row in rows if any(row[k] for k in (1, 3, 4))]
     few = bad[-30:] or rows[-1:]
     of = f"{len(bad)} of {len(rows)} epochs had any; " if bad else "no epoch had any; "
@@ -83,19 +84,19 @@ def _shortages(metrics: list[Metrics]) -> Element:
 def _health(metrics: list[Metrics]) -> list[Element]:
     """Signal, and the gradient beside the exact one, layer by layer."""
     body = []
-    if metrics[-1]["signal"] is not None:
+    if metrics[-1].get("signal") is not None:
         fields = {"signal": "signal", "signal_rounding": "uncertain by rounding or tolerance"}
-        body.append(_curve(metrics, "Signal between the phases", fields, "relative to the largest prediction"))
+        body.append(_curve(metrics, "Signal between the phases", fields, "relative to predictions"))
     x = [r["epoch"] for r in metrics]
     titles = {
         "gradient_cosine": ("Gradient: angle to the exact one", "cosine, 1 is best"),
         "gradient_ratio": ("Gradient: length beside the exact one", "ratio, 1 is best"),
     }
     for field, (title, label) in titles.items():
-        if not metrics[-1][field]:
+        if not metrics[-1].get(field):
             continue
         layers = range(len(metrics[-1][field]))
-        named = {f"layer {k + 1}": (x, [r[field] and r[field][k] for r in metrics]) for k in layers}
+        named = {f"layer {k + 1}": (x, [r.get(field) and r[field][k] for r in metrics]) for k in layers}
         told = ", ".join(f"layer {k + 1} {quantity(metrics[-1][field][k])}" for k in layers)
         body.append(curve(title, named, label, f"After epoch {x[-1]}: {told}."))
     return body
