@@ -136,21 +136,19 @@ TRY = """<script>setInterval(() => {
 
 
 def test_a_browser_draws_it_without_complaint_on_desks_and_phones(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    text = mho.report(runs, tmp_path / "page.html").read_text()
-    tried = tmp_path / "tried.html"
-    tried.write_text(text + TRY)
+    text = mho.report(runs[0], tmp_path / "page.html").read_text()
+    (tmp_path / "page.html").write_text(text + TRY)
     for width in (1280, 375):
-        shown = opened(tried, width, "--dump-dom")
+        picture = tmp_path / f"{width}.png"
+        shown = opened(tmp_path / "page.html", width, "--dump-dom", f"--screenshot={picture}")
         body = re.search(r"<body[^>]*>", shown.stdout)
         assert body is not None, shown.stderr
         found = dict(re.findall(r'data-(\w+)="([^"]*)"', body[0]))
-        assert int(found["drawn"]) >= text.count('class="plot"') > 15
+        assert int(found["drawn"]) >= text.count('class="plot"') > 10
         assert int(found["width"]) <= width, "the page is wider than the window"
         recalls = [float(v) for v in found["sorted"].split()]
         assert len(recalls) == 10 and recalls == sorted(recalls)
         assert "CONSOLE" not in shown.stderr, shown.stderr
-        picture = tmp_path / f"{width}.png"
-        opened(tmp_path / "page.html", width, f"--screenshot={picture}")
         pixels = np.asarray(Image.open(picture).convert("RGB"))
         assert pixels.shape[:2] == (4000, width)
         # Ink in every part of the screen, and the curves' colour.
