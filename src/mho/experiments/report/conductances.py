@@ -26,6 +26,7 @@ from mho.networks.convolution import MirroredConvolutionCrossbar
 _BINS = 60
 _NONE = 0.5
 """Where a bin of nothing stands on a logarithmic axis of counts."""
+_BOUNDS = ("lower bound", "upper bound")
 _SIDE = 160
 """Rows and columns of a map, at the most."""
 _LISTED = 200
@@ -87,66 +88,43 @@ def _of(name: str, resistors: Any) -> _Weights:
 def _histogram(group: _Weights) -> Element:
     values = group.values.ravel()
     low, high = float(values.min()), float(values.max())
-    decades = low > 0 and math.log10(high / low) >= 2.0
-    spread = np.log10([low, high]) if decades else np.array([low, high])
-    edges = (
-        np.linspace(spread[0], spread[1], _BINS + 1)
-        if low < high
-        else spread[0] + np.array([-0.5, 0.5]) * abs(spread[0] or 1.0)
-    )
-    counts, edges = np.histogram(np.log10(values) if decades else values, edges)
-    edges = 10.0**edges if decades else edges
+    marks = [(n, b) for n, b in zip(_BOUNDS, group.bounds or (), strict=False) if 0.0 < b < math.inf]
+    log = low > 0 and max([high, *(b for _, b in marks)]) / min([low, *(b for _, b in marks)]) >= 100.0
+    at = np.log10 if log else np.asarray
+    ends = (low, high) if low < high else (0.9 * low - 1e-12, 1.1 * low + 1e-12)
+    counts, edges = np.histogram(at(values), int(np.clip(values.size / 8, 10, _BINS)), tuple(at(ends)))
     trace = {
         "type": "scatter",
         "mode": "lines",
         "line": {"shape": "hv", "color": "#1f5fa8"},
         "fill": "tozeroy",
-        "x": edges,
+        "x": 10.0**edges if log else edges,
         "y": np.maximum([*counts, 0], _NONE),
         "text": [*map(str, counts), ""],
         "hovertemplate": "from %{x}: %{text}<extra></extra>",
     }
-    marks, told = [], ""
-    if group.bounds is not None:
-        at = [np.isclose(values, bound, rtol=1e-5).mean() for bound in group.bounds]
-        bounds = (quantity(v, group.unit) for v in group.bounds)
-        told = " Window: " + ", ".join(f"{b} ({share:.1%} there)" for b, share in zip(bounds, at, strict=True)) + "."
-        names = ("lower bound", "upper bound")
-        marks = [(name, b) for name, b in zip(names, group.bounds, strict=True) if math.isfinite(b)]
-    lined = [
-        {
-            "type": "line",
-            "x0": b,
-            "x1": b,
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-            "line": {"dash": "dash", "color": "#b3401b"},
-        }
-        for _, b in marks
-    ]
-    log = decades or (low > 0 and any(0 < b < low / 100 for _, b in marks))
+    dash = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "line": {"dash": "dash", "color": "#b3401b"}}
+    note = {"yref": "paper", "y": 1, "yanchor": "top", "showarrow": False, "textangle": -90}
     notes = [
-        {
-            "x": math.log10(b) if log else b,
-            "yref": "paper",
-            "y": 1,
-            "text": name,
-            "showarrow": False,
-            "textangle": -90,
-            "yanchor": "top",
-            "xanchor": "left" if name == "lower bound" else "right",
-        }
+        note | {"x": float(at(b)), "text": name, "xanchor": "left" if name == _BOUNDS[0] else "right"}
         for name, b in marks
     ]
     what = "conductance" if group.unit else "weight"
     x = axis(what, unit=group.unit) | (
         {"type": "log", "exponentformat": "SI", "minexponent": 0, "dtick": 1} if log else {}
     )
-    said = f"{values.size:,} of them, median {quantity(float(np.median(values)), group.unit)}.{told}"
+    span = at([min([ends[0], *(b for _, b in marks)]), max([ends[1], *(b for _, b in marks)])])
+    x["range"] = (span + 0.04 * (span[1] - span[0]) * np.array([-1.0, 1.0])).tolist()
     top = math.log10(2.0 * max(counts.max(), 1))
     y = axis("count", type="log", exponentformat="power", dtick=1, range=[math.log10(_NONE), top])
-    return figure(f"{group.name}: {what}s", [trace], said, x=x, y=y, shapes=lined, annotations=notes)
+    said = f"{values.size:,} of them, median {quantity(float(np.median(values)), group.unit)}."
+    if group.bounds is not None:
+        shares = (
+            f"{quantity(b, group.unit)} ({np.isclose(values, b, rtol=1e-5).mean():.1%} there)" for b in group.bounds
+        )
+        said += f" Window: {', '.join(shares)}."
+    shapes = [dash | {"x0": b, "x1": b} for _, b in marks]
+    return figure(f"{group.name}: {what}s", [trace], said, x=x, y=y, shapes=shapes, annotations=notes)
 
 
 def _map(group: _Weights) -> list[Element]:
@@ -168,7 +146,11 @@ def _map(group: _Weights) -> list[Element]:
         "colorbar": {"title": {"text": "log₁₀ S" if log else group.unit}, "thickness": 12, "exponentformat": "SI"},
         "hovertemplate": "row %{y}, column %{x}: %{z:.4g}<extra></extra>",
     }
-    heat |= {"colorscale": "Viridis"} if group.bounds else {"colorscale": "RdBu", "zmin": -largest, "zmax": largest}
+    heat |= (
+        {"colorscale": "Viridis"}
+        if group.bounds
+        else {"colorscale": "RdBu", "reversescale": True, "zmin": -largest, "zmax": largest}
+    )
     size = " × ".join(f"{len(part):,} of {n:,}" for part, n in zip((rows, columns), values.shape, strict=True))
     ends = " to ".join(quantity(float(v), group.unit) for v in (values.min(), values.max()))
     said = f"Rows × columns: {size} shown; from {ends}."
@@ -186,7 +168,7 @@ def _fields(measured: Measured, images: int) -> list[Element]:
     first: Any = network.layers[0]
     if isinstance(network, Perceptron):
         weights, unit = np.asarray(first.weight).T.reshape(-1, channels, height, width), ""
-        what = "weights"
+        what = "Weights"
     elif isinstance(first.crossbar, MirroredCrossbar):
         both = np.asarray(first.crossbar.resistors.conductance[: height * width * channels], np.float64)
         weights, unit, what = (both[:, 0] - both[:, 1]).T.reshape(-1, channels, height, width), "S", "G₊ − G₋"

@@ -84,7 +84,6 @@ def _confusion(measured: Measured) -> list[Element]:
         "texttemplate": "%{text}" if len(labels) <= 20 else "",
         "hovertemplate": "true %{y}, read %{x}: %{text} samples<extra></extra>",
         "colorscale": "Blues",
-        "reversescale": False,
         "zmin": 0,
         "zmax": 1,
         "colorbar": {"title": {"text": "share"}, "thickness": 12},

@@ -14,12 +14,15 @@ from mho.experiments.report.document import (
     lines,
     paragraph,
     quantity,
+    subheading,
     table,
 )
 from mho.experiments.report.measured import Measured
 
 ERRORS = {"train_error": "training", "test_error": "test", "error_after": "training samples, after the epoch"}
 """What errors are of, by their fields."""
+
+_WARNINGS = 20
 
 
 def error_name(measured: Measured) -> str:
@@ -44,7 +47,7 @@ def training_section(measured: Measured) -> Section:
     seconds = sum(r["seconds"] for r in metrics)
     body = [paragraph(f"{len(metrics)} of {epochs} epochs are done, in {seconds:.1f} s of training steps.")]
     body.append(_curve(metrics, "Training loss", {"train_loss": "training loss"}, "loss"))
-    named = {name: (told := [None if (v := r.get(name)) is None else 100 * v for r in metrics]) for name in ERRORS}
+    named = {name: [None if (v := r.get(name)) is None else 100 * v for r in metrics] for name in ERRORS}
     x = [r["epoch"] for r in metrics]
     shown = {ERRORS[k]: (x, v) for k, v in named.items() if any(e is not None for e in v)}
     finals = ", ".join(f"{name} {values[-1]:.2f} %" for name, (_, values) in shown.items() if values[-1] is not None)
@@ -57,10 +60,7 @@ def training_section(measured: Measured) -> Section:
     body += _health(metrics)
     if last.get("residual") is not None:
         body.append(_shortages(metrics))
-    told = [element("li", f"Epoch {r['epoch']}: {w}") for r in metrics for w in r.get("warnings", ())]
-    if told:
-        body += [paragraph(f"{len(told)} warnings, the last {min(len(told), 20)}:"), element("ul", *told[-20:])]
-    return Section("Training", body)
+    return Section("Training", body + _warnings(metrics))
 
 
 def _curve(metrics: list[Metrics], title: str, fields: dict[str, str], label: str) -> Element:
@@ -69,6 +69,18 @@ def _curve(metrics: list[Metrics], title: str, fields: dict[str, str], label: st
     first, last = (r.get(next(iter(fields))) for r in (metrics[0], metrics[-1]))
     ends = f"From {quantity(first)} after epoch 1 to {quantity(last)} after epoch {x[-1]}."
     return curve(title, named, label, ends)
+
+
+def _warnings(metrics: list[Metrics]) -> list[Element]:
+    """Each once, with the epochs that had it."""
+    epochs: dict[str, list[str]] = {}
+    for record in metrics:
+        for warning in record.get("warnings", ()):
+            epochs.setdefault(warning, []).append(str(record["epoch"]))
+    listed = list(epochs.items())[-_WARNINGS:]
+    told = [element("li", f"{w} (epoch {', '.join(e[:10])}{', …' if len(e) > 10 else ''})") for w, e in listed]
+    of = f"the last {len(told)} of {len(epochs)}" if len(told) < len(epochs) else str(len(told))
+    return [subheading(f"Warnings: {of}"), element("ul", *told)] if told else []
 
 
 def _shortages(metrics: list[Metrics]) -> Element:
