@@ -160,7 +160,7 @@ def _map(group: _Weights) -> list[Element]:
 
 def _fields(measured: Measured, images: int) -> list[Element]:
     """What each node of the first layer looks for: G₊ − G₋ as an image."""
-    form, network = measured.run.form, measured.network
+    form, network = measured.form, measured.network
     shape = None if form is None else form.image_shape
     if shape is None or not isinstance(network, LayeredNetwork | Perceptron):
         return []

@@ -11,6 +11,7 @@ from mho.errors import InputError, MhoError
 from mho.experiments.baselines import Perceptron
 from mho.experiments.configuration import Configuration
 from mho.experiments.data import Dataset
+from mho.experiments.data.form import DataForm
 from mho.experiments.error import error_scale, predicted_classes, sample_errors
 from mho.experiments.prediction import Run, load
 from mho.experiments.run import read_configuration
@@ -68,6 +69,11 @@ class Measured:
     def network(self) -> Any:
         """The run's, as its last checkpoint has it."""
         return self.run.network
+
+    @property
+    def form(self) -> DataForm | None:
+        """Of the data, if they are known."""
+        return self.dataset.form if self.run.form is None and self.dataset is not None else self.run.form
 
     @property
     def tested_on(self) -> str:

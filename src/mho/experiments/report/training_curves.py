@@ -27,7 +27,7 @@ _WARNINGS = 20
 
 def error_name(measured: Measured) -> str:
     """What an error is a percentage of."""
-    form = measured.run.form
+    form = measured.form
     return "variance unexplained" if form is not None and form.classes is None else "samples not predicted"
 
 
