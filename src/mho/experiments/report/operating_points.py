@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mho.elements import CurrentSource, ProgrammableResistor
 from mho.experiments.report.document import Element, Section, axis, figure, lines, paragraph, quantity, table
 from mho.experiments.report.measured import Measured
-from mho.experiments.report.power import static_power
+from mho.experiments.report.power import circuit_elements, static_power
 from mho.networks import Circuit, LayeredNetwork
 from mho.networks.layered import Layer
 from mho.precision import double
@@ -17,6 +18,8 @@ from mho.steady import kirchhoff_residual
 _JUDGED = 16
 """Samples whose currents are looked at branch by branch."""
 _BINS = 80
+_LISTED = 100
+"""Elements of a circuit that are listed one by one, at the most."""
 _NODES = 40
 """Nodes of a circuit up to which each has a voltage of its own in the figure."""
 
@@ -42,6 +45,7 @@ def operating_section(measured: Measured) -> Section | None:
             body.append(_layer(number, layer, v, g, len(network.layers)))
     else:
         body.append(_nodes(network, np.asarray(answers.voltages)))
+        body += _elements(network, inputs, np.asarray(voltages))
     return Section("Operating points", body + _power(network, inputs, voltages))
 
 
@@ -84,6 +88,28 @@ def _nodes(circuit: Circuit, voltages: np.ndarray) -> Element:
     boxes = [{"type": "box", "y": voltages[:, k], "name": name} for k, name in enumerate(names, 1)]
     x = axis("node", type="category")
     return figure("Node voltages", boxes, said, x=x, y=axis("voltage", unit="V"), showlegend=False)
+
+
+def _elements(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray) -> list[Element]:
+    """What stands across elements that are no resistors, and what they carry."""
+    rows, count = [], 0
+    for branch, element in zip(circuit.branches, circuit_elements(circuit, inputs), strict=True):
+        if isinstance(element, ProgrammableResistor | CurrentSource):
+            continue
+        first, second = np.asarray(branch.first), np.asarray(branch.second)
+        drop = voltages[:, first] - voltages[:, second]
+        current = np.abs(np.asarray(double(lambda e, v: e.current(jnp.asarray(v)))(element, drop))).max(0)
+        count += len(first)
+        for k in range(min(len(first), _LISTED - len(rows))):
+            name = branch.labels[k] if branch.labels is not None else f"{branch.name} {k}"
+            ends = [circuit.node_names[int(node)] for node in (first[k], second[k])]
+            across = [(float(v), quantity(float(v), "V")) for v in (drop[:, k].min(), drop[:, k].max())]
+            rows.append([name, *ends, *across, (float(current[k]), quantity(float(current[k]), "A"))])
+    columns = ("element", "from", "to", "least voltage", "largest voltage", "largest current")
+    caption = f"Elements that are no resistors, in {len(inputs)} samples"
+    return (
+        [table(caption + (f": {len(rows)} of {count:,}" if count > len(rows) else ""), columns, rows)] if rows else []
+    )
 
 
 def _power(network: Any, inputs: np.ndarray, voltages: Any) -> list[Element]:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mho.elements import CurrentSource
+from mho.elements import CurrentSource, TwoTerminal
 from mho.networks import Circuit, LayeredNetwork
 from mho.precision import double
 
@@ -70,8 +70,13 @@ def _of_layers(network: LayeredNetwork, inputs: jax.Array, voltages: tuple[jax.A
     return given, heat, currents
 
 
+def circuit_elements(circuit: Circuit, inputs: np.ndarray) -> tuple[TwoTerminal, ...]:
+    """A circuit's groups of elements in float64, those that inputs drive at these."""
+    return double(lambda c, x: c.consistent().elements(c.sources(jnp.asarray(x))))(circuit, inputs)
+
+
 def _of_circuit(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray) -> Power:
-    elements = double(lambda c, x: c.consistent().elements(c.sources(jnp.asarray(x))))(circuit, inputs)
+    elements = circuit_elements(circuit, inputs)
     heat: dict[str, np.ndarray] = {}
     currents: dict[str, float] = {}
     none = np.zeros(len(voltages))
