@@ -159,7 +159,13 @@ def test_a_browser_draws_it_without_complaint_on_desks_and_phones(runs: tuple[Pa
 def test_what_sources_give_becomes_heat_as_in_the_circuit_of_single_resistors() -> None:
     diodes = AntiparallelDiodes.symmetric(4, saturation_current=1e-6, bias=0.1)
     network = mho.layered_network(
-        (3, 4, 2), jax.random.key(1), elements=[diodes], gains=[3.0], bias_line=1.0, paired_outputs=True
+        (3, 4, 2),
+        jax.random.key(1),
+        elements=[diodes],
+        gains=[3.0],
+        current_gains=[0.2],
+        bias_line=1.0,
+        paired_outputs=True,
     )
     injected = [CurrentSource(jnp.full(n, 0.01)) for n in network.widths[1:]]
     network = eqx.tree_at(lambda n: [layer.bias for layer in n.layers], network, injected)

@@ -53,7 +53,10 @@ def _standing(layer: Layer) -> list[str]:
     """What stands at a layer's nodes."""
     parts = [] if layer.element is None else [type(layer.element).__name__]
     parts += ["bias currents"] if layer.bias is not None else []
-    return parts + ([f"amplifiers of gain {float(layer.amplifier.gain):.4g}"] if layer.amplifier is not None else [])
+    if layer.amplifier is not None:
+        gain = np.asarray(layer.amplifier.gain)
+        parts.append(f"amplifiers of gain {gain.mean():.4g}" + (" in the mean" if gain.ndim else ""))
+    return parts
 
 
 def _conductances(layer: Layer) -> np.ndarray:

@@ -15,6 +15,8 @@ _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star", "triangle-down")
 _DECADES = 1.3
 """That values span at least where their axis is logarithmic."""
+_LONG = 40
+"""Characters beyond which a cell of a table is kept wide."""
 _MARKED = 60
 """Points up to which a line shows them."""
 
@@ -85,6 +87,8 @@ def _cell(value: Any, heads: bool) -> Element:
         text = "–" if value is None else f"{value:,}" if isinstance(value, int) else quantity(float(value))
     if "data_value" in attributes:
         attributes["class_"] = "number"
+    elif len(text) > _LONG:
+        attributes["class_"] = "long"
     return element("th" if heads else "td", text, **attributes)
 
 

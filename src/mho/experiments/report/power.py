@@ -31,9 +31,8 @@ class Power:
 def static_power(network: LayeredNetwork | Circuit, inputs: np.ndarray, voltages: Any) -> Power:
     """Of a network's operating points.
 
-    The sources at ±x of a pair give x²·Σ(g₊ + g₋) − x·Σ(g₊ − g₋)·v. An amplifier of gain A, which gives P to the next
-    crossbar, takes P/A² from its node: P·(1 − 1/A²) is its own. In a circuit current sources are summed up, and all
-    other sources give what is left.
+    The sources at ±x of a pair give x²·Σ(g₊ + g₋) − x·Σ(g₊ − g₋)·v, an amplifier what the next crossbar takes less what
+    it draws from its own node. In a circuit current sources are summed up, and all other sources give what is left.
 
     Args:
         network: the network.
@@ -55,11 +54,12 @@ def _of_layers(network: LayeredNetwork, inputs: jax.Array, voltages: tuple[jax.A
     currents = {}
     for number, (layer, u, v) in enumerate(zip(network.layers, rows, voltages, strict=True), 1):
         crossbar = layer.crossbar
-        driven = u**2 @ crossbar.row_conductance() - jnp.sum(crossbar.current(u) * v, -1)
         if number == 1:
-            given["input sources"] = driven
-        elif (amplifier := network.layers[number - 2].amplifier) is not None:
-            given["amplifiers"] += driven * (1.0 - 1.0 / amplifier.gain**2)
+            given["input sources"] = u**2 @ crossbar.row_conductance() - jnp.sum(crossbar.current(u) * v, -1)
+        else:
+            drawn = crossbar.row_conductance() * u - crossbar.reverse_current(v)
+            near, before = voltages[number - 2], network.layers[number - 2]
+            given["amplifiers"] += jnp.sum(u * drawn - near * before.drawn(drawn), -1)
         heat[resistors] += 2.0 * crossbar.co_content(u, v)
         currents[f"resistors of crossbar {number}"] = jnp.max(crossbar.largest_branch_current(u, v)[1])
         if layer.bias is not None:
