@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "mho.chip.estimate": ("estimate",),
     "mho.devices": ("check_device",),
     "mho.element_checks": ("check_element",),
     "mho.element_fit": ("fit_element",),
@@ -76,6 +77,7 @@ _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = [*sorted(_MODULES), "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
+    from mho.chip.estimate import estimate
     from mho.devices import check_device
     from mho.element_checks import check_element
     from mho.element_fit import fit_element
