@@ -35,6 +35,7 @@ _PUBLIC = {
     "mho.experiments.data": ("Dataset", "load_dataset"),
     "mho.experiments.fit": ("fit",),
     "mho.experiments.prediction": ("load", "predict"),
+    "mho.experiments.pulse_series": ("read_pulses",),
     "mho.experiments.sweep": ("sweep",),
     "mho.learning": (
         "CoupledLearning",
@@ -58,6 +59,7 @@ _PUBLIC = {
     "mho.networks.random_graph": ("random_graph",),
     "mho.networks.square_lattice": ("square_lattice",),
     "mho.ngspice.solver": ("Ngspice",),
+    "mho.pulse_fit": ("fit_pulses",),
     "mho.steady": (
         "Auto",
         "Clamp",
@@ -103,6 +105,7 @@ if TYPE_CHECKING:
     from mho.experiments.data import Dataset, load_dataset
     from mho.experiments.fit import fit
     from mho.experiments.prediction import load, predict
+    from mho.experiments.pulse_series import read_pulses
     from mho.experiments.sweep import sweep
     from mho.learning import (
         CoupledLearning,
@@ -126,6 +129,7 @@ if TYPE_CHECKING:
     from mho.networks.random_graph import random_graph
     from mho.networks.square_lattice import square_lattice
     from mho.ngspice.solver import Ngspice
+    from mho.pulse_fit import fit_pulses
     from mho.steady import (
         Auto,
         Clamp,

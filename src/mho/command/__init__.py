@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "estimate": ("mho.command.estimate", "energy, latency and area of a trained run's chip, as ranges"),
     "sweep": ("mho.command.sweep", "train an experiment over values of its fields and over seeds"),
     "curve": ("mho.command.curve", "fit a diode's or a memristor's law to a measured current-voltage curve"),
+    "pulses": ("mho.command.pulses", "fit a pulsed device to measured responses"),
     "show": ("mho.command.show", "print an experiment as a file to edit and train"),
     "list": ("mho.command.list_experiments", "name the experiments"),
     "bench": ("mho.command.bench", "measure against peers, as ratios"),

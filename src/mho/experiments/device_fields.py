@@ -1,6 +1,8 @@
 """What of a configuration says which devices hold the conductances."""
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from mho.errors import InputError
@@ -39,7 +41,7 @@ class DeviceFields(DataFields):
     """What takes the updates: ideal conductances; levels; program-verify, with its preset cmo; pulsed devices
     (constant-step, linear-step, soft-bounds, exponential-step, power-step, piecewise-step) or their published presets
     (reram-es, reram-sb, capacitor, ecram, ecram-mo, gokmen-vlasov, idealized, pcm, reram-array-om, reram-array-hfo2); or
-    one's own, module:name."""
+    a file of mho pulses, FILE.toml, whose settings come before others; or one's own, module:name."""
     device_settings: tuple[str, ...] = ()
     """Changes of its settings, KEY=VALUE, such as dw_min_dtod=0.5; values of piecewise_up with colons between them."""
     levels: int = 64
@@ -56,6 +58,8 @@ class DeviceFields(DataFields):
     """Where the upper bound is infinite and there is a window, g_max in units of a layer's largest first conductance."""
 
     def __post_init__(self) -> None:
+        if self.device.lower().endswith(".toml"):
+            self._read_device()
         super().__post_init__()
         if self.levels < 2:
             raise InputError(f"--levels {self.levels}: a device has two at least")
@@ -70,3 +74,20 @@ class DeviceFields(DataFields):
     def has_window(self) -> bool:
         """Whether conductances are held by anything but ideal devices without a largest one."""
         return self.device != "ideal" or self.on_off_ratio is not None
+
+    def _read_device(self) -> None:
+        """Put what a file says in its place: a run is of its device, wherever the file goes."""
+        path = Path(self.device)
+        try:
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as problem:
+            raise InputError(
+                f"--device {path}: cannot be read: {getattr(problem, 'strerror', 'no UTF-8')}"
+            ) from problem
+        except tomllib.TOMLDecodeError as problem:
+            raise InputError(f"--device {path}: not TOML: {problem}") from problem
+        name, settings = given.pop("device", None), given.pop("device_settings", [])
+        if given or name not in DEVICE_NAMES or not all(isinstance(s, str) for s in settings):
+            raise InputError(f"--device {path}: is no device of mho pulses: it has device and device_settings")
+        object.__setattr__(self, "device", name)
+        object.__setattr__(self, "device_settings", (*settings, *self.device_settings))
