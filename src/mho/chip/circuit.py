@@ -5,6 +5,7 @@ With a capacitor C at each node a state near the operating point falls to it as 
 Kirchhoff's currents by the voltages; the slowest of its time constants is the largest eigenvalue of J⁻¹C.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,7 +111,8 @@ def _layered(network: LayeredNetwork, inputs: np.ndarray) -> ChipCircuit:
     amplified = [layer.amplifier is not None for layer in network.layers]
     at_nodes = [n + (0.0 if a else m) for (_, n), m, a in zip(counts, joined, amplified, strict=True)]
     # An amplifier draws from its near side, too, what charges the wires behind it.
-    charged = np.concatenate([n + m for (_, n), m in zip(counts, joined, strict=True)])
+    reflected = [np.asarray(layer.reflected(m)) for layer, m in zip(network.layers, joined, strict=True)]  # type: ignore[arg-type]
+    charged = np.concatenate([n + m for (_, n), m in zip(counts, reflected, strict=True)])
     # Wires that sources or amplifiers drive, and those of nodes; a pair's two rows stand at the same |x|.
     driven = [(counts[0][0], rows[0])]
     driven += [(m, rows[k + 1]) for k, (m, a) in enumerate(zip(joined, amplified, strict=True)) if a]
@@ -139,14 +141,13 @@ def _layered(network: LayeredNetwork, inputs: np.ndarray) -> ChipCircuit:
 def _layered_derivatives(network: LayeredNetwork, conductances: Any, slopes: Any, counts: np.ndarray) -> list[Any]:
     ends = np.cumsum([0, *network.widths[1:]])
     rows, columns, values = [], [], []
-    for k, layer in enumerate(network.layers[1:]):
-        amplifier = network.layers[k].amplifier
-        gain = 1.0 if amplifier is None else float(amplifier.gain)
+    for k, (before, layer) in enumerate(itertools.pairwise(network.layers)):
+        ones = np.ones(network.widths[k + 1])
+        forward, back = (np.asarray(way(ones)) * ones for way in (before.amplified, before.drawn))  # type: ignore[arg-type]
         for above, here, g in layer.crossbar.single_resistors():
-            above, here = above + ends[k], here + ends[k + 1]
-            rows += [above, here]
-            columns += [here, above]
-            values += [-g / gain, -g * gain]
+            rows += [above + ends[k], here + ends[k + 1]]
+            columns += [here + ends[k + 1], above + ends[k]]
+            values += [-g * back[above], -g * forward[above]]
     total, found = np.concatenate([np.asarray(c) for c in conductances]), []
     place = np.arange(len(total))
     for sample in range(len(slopes[0])):
