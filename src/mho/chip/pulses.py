@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mho.chip.constants import Range
-from mho.devices import Ideal, Levels, PulsedDevice
+from mho.devices import AgeingDevice, Ideal, Levels, PulsedDevice
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
 from mho.experiments.circuits import output_columns
@@ -39,6 +39,7 @@ def pulses_an_update(
     if isinstance(configuration, NetworkConfiguration):
         raise InputError("mho.fit trained it; a run does not keep how")
     device = configured_device(configuration)
+    device = device.device if isinstance(device, AgeingDevice) else device
     if isinstance(device, PulsedDevice):
         steps = Range.of((device.w_max - device.w_min) / device.dw_min)
     elif isinstance(device, Levels):

@@ -32,6 +32,19 @@ DEVICE_NAMES = (
 )
 """The keys of `mho.devices.DEVICES`, known without loading JAX."""
 
+AGEING = (
+    "dead",
+    "stuck_low",
+    "stuck_high",
+    "drift",
+    "drift_spread",
+    "retention_time",
+    "retention_level",
+    "endurance",
+    "endurance_spread",
+)
+"""Fields of `mho.devices.AgeingDevice`, of which those that are not 0 do something."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceFields(DataFields):
@@ -56,6 +69,31 @@ class DeviceFields(DataFields):
     """What becomes of first conductances: those below g_min are g_min, or 0 to g_max is mapped onto the window."""
     headroom: float = 4.0
     """Where the upper bound is infinite and there is a window, g_max in units of a layer's largest first conductance."""
+    dead: float = 0.0
+    """Share of devices that are open, 0 S, whatever they are programmed to."""
+    stuck_low: float = 0.0
+    """Share of devices stuck at the least conductance."""
+    stuck_high: float = 0.0
+    """Share of devices stuck at the largest."""
+    drift: float = 0.0
+    """Mean exponent ν by which devices drift from each programming on, as ((t + t0)/t0)^-ν; phase-change memory: 0.05 to
+    0.1."""
+    drift_spread: float = 0.0
+    """Its deviation from device to device."""
+    drift_start: float = 20.0
+    """t0 [s]."""
+    retention_time: float = 0.0
+    """Time τ in which devices relax to 1/e of their distance from a level [s]; 0 for none."""
+    retention_level: float = 0.0
+    """The level that they relax to, as a share of the window."""
+    endurance: float = 0.0
+    """Median number of programmings after which a device stays where it is; 0 for no limit."""
+    endurance_spread: float = 0.0
+    """Deviation of its logarithm from device to device."""
+    update_time: float = 1e-3
+    """Time between two updates, in which devices drift and relax [s]."""
+    idle_time: float = 0.0
+    """Time between the first programming and all else [s]: with --start and --epochs 0, the age of a trained chip."""
 
     def __post_init__(self) -> None:
         if self.device.lower().endswith(".toml"):
@@ -70,10 +108,22 @@ class DeviceFields(DataFields):
         if not 1 <= self.headroom < float("inf"):
             raise InputError(f"--headroom {self.headroom}: must be at least 1 and finite")
 
+        for name in (*AGEING, "drift_start", "update_time", "idle_time"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InputError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least 0 and finite")
+        if self.dead + self.stuck_low + self.stuck_high > 1:
+            raise InputError("--dead, --stuck-low, --stuck-high: are shares of the devices, 1 together at the most")
+
     @property
     def has_window(self) -> bool:
         """Whether conductances are held by anything but ideal devices without a largest one."""
-        return self.device != "ideal" or self.on_off_ratio is not None
+        bounded = self.on_off_ratio is not None or self.stuck_high > 0 or self.retention_time > 0
+        return self.device != "ideal" or bounded
+
+    @property
+    def ideal_devices(self) -> bool:
+        """Whether devices are programmed as they should be, and stay so."""
+        return self.device == "ideal" and not any(getattr(self, name) for name in AGEING)
 
     def _read_device(self) -> None:
         """Put what a file says in its place: a run is of its device, wherever the file goes."""
