@@ -17,7 +17,7 @@ from mho.errors import InputError
 class AgeingDevice(Device):
     """A device, ideal or any other, of which some take no programming, and whose conductance time changes.
 
-    - A share is dead (0 S: an open cell) and shares are stuck at the least or the largest conductance. Of the ReRAM arrays of
+    - A share is dead (0 S: an open cell), shares are stuck at the least or the largest conductance. Of the ReRAM arrays of
       Gong, Rasch et al. 2022 (IEDM, ieeexplore 10019569) 10 to 14 % were stuck.
     - Drift: g(t) = g(0)·((t + t₀)/t₀)^−ν, t since the device was programmed last. For phase-change memory t₀ = 20 s and ν is
       0.05 to 0.1, larger for smaller conductances, with a deviation from device to device of 0.008 to 0.045 (Nandakumar et
