@@ -23,6 +23,7 @@ SUBCOMMANDS = {
     "predict": ("mho.command.predict", "add a trained network's predictions to a table, or show a sample's voltages"),
     "export": ("mho.command.export", "write a trained network as a SPICE netlist"),
     "draw": ("mho.command.draw", "draw a network, a run or a netlist: a schematic, or a diagram of its layers"),
+    "watch": ("mho.command.watch", "follow a training in the terminal while it runs"),
     "sweep": ("mho.command.sweep", "train an experiment over values of its fields and over seeds"),
     "curve": ("mho.command.curve", "fit a diode's or a memristor's law to a measured current-voltage curve"),
     "show": ("mho.command.show", "print an experiment as a file to edit and train"),
