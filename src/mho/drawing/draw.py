@@ -143,15 +143,15 @@ def _layered_picture(network: LayeredNetwork, inputs: np.ndarray | None, voltage
     given = np.zeros((1, features)) if inputs is None else np.asarray(inputs)[None]
     point = solve(network, given) if voltages or currents else None
     resistors = sum(math.prod(layer.crossbar.shape) for layer in network.layers)
-    if resistors <= MOST_IN_SCHEMATIC:
-        from mho.drawing.network_parts import layered_parts
+    from mho.drawing.network_parts import layered_parts, source_voltages
 
+    if resistors <= MOST_IN_SCHEMATIC:
         circuitry = layered_parts(network, given[0], point)
         if len(circuitry.parts) <= MOST_IN_SCHEMATIC:
             return _circuit_picture(circuitry, voltages, currents, "network")
     from mho.drawing.layer_diagram import layer_diagram
 
-    sources = None if point is None else np.asarray(network.source_voltages(given), np.float64)[0]  # type: ignore[arg-type]
+    sources = None if point is None else source_voltages(network, given)
     figure = layer_diagram(network, point=point, sources=sources, voltages=voltages, currents=currents)
     why = f"a diagram of the layers: more than {MOST_IN_SCHEMATIC} elements, too many for a schematic"
     return Picture(figure, "layers", (why,))

@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mho.drawing.parts import symbol
+from mho.drawing.parts import gain_text, symbol, value_text
 from mho.drawing.style import CURRENT, FONT, LINE, VOLTAGE, blank_axes
 from mho.drawing.symbols import ends_of, two_terminal
-from mho.elements.two_terminal import entry
 from mho.engineering import engineering
 from mho.networks import Crossbar, LayeredNetwork
 from mho.networks.convolution import ConvolutionCrossbar, MirroredConvolutionCrossbar, PoolingCrossbar
@@ -73,7 +72,7 @@ def layer_diagram(
         pen.bus((x, y), (x + _BUS, y), crossbar.shape[1])
         x += _BUS
         if voltages:
-            pen.write([(_range(solved[index], "V"), VOLTAGE)], x, y + 0.55, centred=False)
+            pen.write([(value_text(solved[index], None, "V"), VOLTAGE)], x, y + 0.55, centred=False)
             if layer.element is layer.bias is None:
                 pen.wire((x, y), (x + _LANE, y))
                 x += _LANE
@@ -81,9 +80,9 @@ def layer_diagram(
             if element is not None:
                 x = _draw_element(pen, element, x, y)
         if layer.amplifier is not None:
-            gain = entry(layer.amplifier.gain, None)
             drawing.add(two_terminal("amplifier").endpoints((x, y), (x + _AMPLIFIER, y)))
-            pen.write([(f"× {gain:.4g}", "black")], x + 0.5 * _AMPLIFIER, y + 0.95)
+            told = [(line, "black") for line in gain_text(layer.amplifier).split(", ")]
+            pen.write(told, x + 0.5 * _AMPLIFIER, y - 0.95)
             x += _AMPLIFIER
         if last:
             pen.wire((x, y), (x + _LEAD, y))
@@ -102,13 +101,8 @@ def _width(layer: Any, voltages: bool) -> float:
 
 
 def _behind(network: LayeredNetwork, voltages: list[np.ndarray]) -> list[np.ndarray]:
-    gains = [1.0 if layer.amplifier is None else entry(layer.amplifier.gain, None) for layer in network.layers[:-1]]
+    gains = [1.0 if layer.amplifier is None else np.asarray(layer.amplifier.gain) for layer in network.layers[:-1]]
     return [gain * v for gain, v in zip(gains, voltages, strict=False)]
-
-
-def _range(values: np.ndarray, unit: str) -> str:
-    low, high = float(np.min(values)), float(np.max(values))
-    return engineering(low, unit) if low == high else f"{engineering(low, unit)} … {engineering(high, unit)}"
 
 
 def _crossbar_text(crossbar: Crossbar) -> Text:
@@ -132,7 +126,7 @@ def _crossbar_text(crossbar: Crossbar) -> Text:
     sides = [crossbar.plus, crossbar.minus] if crossbar.mirrored else [of]  # type: ignore[attr-defined]
     values = [np.asarray(side.conductance) for side in sides]
     shape.append(f"{sum(v.size for v in values):,} conductances")
-    found = _range(np.array([[v.min(), v.max()] for v in values]), "S")
+    found = value_text([extreme for v in values for extreme in (v.min(), v.max())], None, "S")
     bounds = f"within {engineering(of.lower, 'S')} … {engineering(of.upper, 'S')}"
     bounds = f"at least {engineering(of.lower, 'S')}" if np.isinf(of.upper) else bounds
     return [*((line, "black") for line in shape), (found, "black"), (bounds, _THIN)]
@@ -153,7 +147,7 @@ def _draw_sources(pen: "_Pen", network: LayeredNetwork, sources: np.ndarray | No
     if network.bias_line is not None:
         told.append((f"and ±{engineering(network.bias_line, 'V')}", "black"))
     if sources is not None:
-        told.append((_range(sources, "V"), VOLTAGE))
+        told.append((value_text(sources, None, "V"), VOLTAGE))
     pen.write(told, 0.0, -3.9, centred=False, back=1.0)
     pen.bus((0.0, 0.0), (3.0, 0.0), network.widths[0])
     return 3.0
@@ -162,7 +156,7 @@ def _draw_sources(pen: "_Pen", network: LayeredNetwork, sources: np.ndarray | No
 def _draw_element(pen: "_Pen", element: Any, x: float, y: float) -> float:
     """An element from the line to ground; where the line goes on."""
     seen = symbol(element)
-    polarity = getattr(element, "polarity", None)
+    polarity = getattr(getattr(element, "element", element), "polarity", None)  # what is behind an offset has its own
     signs = {float(s) for s in np.unique(np.asarray(polarity))} if polarity is not None else set()
     kind = seen.kind
     at = x + 0.7
@@ -173,7 +167,7 @@ def _draw_element(pen: "_Pen", element: Any, x: float, y: float) -> float:
         pen.wire((at, y), (at + 1.3, y))
         pen.dot(at + 1.3, y)
         pen.hang(kind, at + 1.3, y)
-        told = ["ideal diodes", "one way round", "or the other"]
+        told = ["ideal diodes", "one way round", "or the other", *seen.value.split(", ")[1:]]
     else:
         turned = seen.turned or (kind == "ideal diode" and signs == {1.0}) or kind == "current source"
         pen.hang(kind, at, y, turned=turned)

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from mho.drawing.parts import GROUND, Circuitry, Part, symbol
+from mho.drawing.parts import GROUND, Circuitry, Part, gain_text, symbol
 from mho.elements import ProgrammableResistor
 from mho.elements.two_terminal import entry
 from mho.engineering import engineering
@@ -13,6 +13,7 @@ from mho.networks import Circuit, LayeredNetwork
 from mho.networks.branches import Controlled
 from mho.networks.convolution import PoolingCrossbar
 from mho.networks.layer_names import node_names, row_nodes, source_nodes
+from mho.precision import double
 
 
 def circuit_parts(circuit: Circuit, inputs: np.ndarray | None, point: Any) -> Circuitry:
@@ -99,24 +100,27 @@ def _controlled(circuit: Circuit, group: Controlled, name: list[str], placed: in
     return parts
 
 
+def source_voltages(network: LayeredNetwork, inputs: np.ndarray) -> np.ndarray:
+    """Of the positive sources [V], (pairs,), for one sample, (1, features), in float64."""
+    return np.asarray(double(LayeredNetwork.source_voltages)(network, inputs))[0]  # type: ignore[arg-type]
+
+
 def layered_parts(network: LayeredNetwork, inputs: np.ndarray | None, point: Any) -> Circuitry:
     """Elements called as an exported netlist calls them; see `circuit_parts`."""
     volts = {GROUND: 0.0}
     given = np.zeros((1, len(source_nodes(network)[0]) - (network.bias_line is not None)))
-    drive = np.asarray(network.source_voltages(given if inputs is None else inputs[None]), np.float64)[0]  # type: ignore[arg-type]
+    drive = source_voltages(network, given if inputs is None else inputs[None])
     parts: list[Part] = []
     for sign, nodes in zip((1.0, -1.0), source_nodes(network), strict=False):
         volts |= dict(zip(nodes, (sign * drive).tolist(), strict=True))
         parts += [Part(f"V{n}", "voltage source", n, GROUND, value=engineering(volts[n], "V")) for n in nodes]
-    gains = [1.0 if layer.amplifier is None else entry(layer.amplifier.gain, None) for layer in network.layers]
     for index, (nodes, rows) in enumerate(zip(node_names(network), row_nodes(network), strict=True)):
         layer = network.layers[index]
         if point is not None:
             volts |= dict(zip(nodes, np.asarray(point.voltages[index])[0].tolist(), strict=True))
             if layer.amplifier is not None:
-                volts |= {
-                    n: gains[index] * volts[m] for n, m in zip(row_nodes(network)[index + 1][0], nodes, strict=True)
-                }
+                far = row_nodes(network)[index + 1][0]
+                volts |= {n: entry(layer.amplifier.gain, k) * volts[nodes[k]] for k, n in enumerate(far)}
         kind = "resistor" if isinstance(layer.crossbar, PoolingCrossbar) else "programmable resistor"
         for side, (row, column, conductance) in zip(rows, layer.crossbar.single_resistors(), strict=True):
             for a, b, g in zip(row.tolist(), column.tolist(), conductance.tolist(), strict=True):
@@ -132,5 +136,5 @@ def layered_parts(network: LayeredNetwork, inputs: np.ndarray | None, point: Any
                 parts.append(Part(f"{seen.letter}{node}", seen.kind, *ends, value=seen.value))
             if layer.amplifier is not None:
                 far = row_nodes(network)[index + 1][0][k]
-                parts.append(Part(f"A{node}", "amplifier", node, far, value=f"× {gains[index]:.4g}"))
+                parts.append(Part(f"A{node}", "amplifier", node, far, value=gain_text(layer.amplifier, k)))
     return Circuitry(parts, node_names(network)[-1], None if point is None else volts)

@@ -8,10 +8,12 @@ import numpy as np
 
 from mho.elements import (
     AntiparallelDiodes,
+    BidirectionalAmplifier,
     CurrentSource,
     IdealDiode,
     JunctionDiode,
     MeasuredElement,
+    OffsetElement,
     PiecewiseDiode,
     ProgrammableResistor,
     ShockleyDiode,
@@ -69,18 +71,32 @@ class Symbol:
     """Whether its second node is its first, as of a diode of polarity −1."""
 
 
+def value_text(parameter: Any, k: int | None, unit: str) -> str:
+    """Entry `k` of a parameter, or of one that all elements share; with None the range of all."""
+    values = np.asarray(parameter, np.float64).reshape(-1)
+    if k is not None or np.ptp(values) <= 1e-6 * np.abs(values).max():
+        return engineering(float(values[0] if values.size == 1 else values[k or 0]), unit)
+    return f"{engineering(float(values.min()), unit)} … {engineering(float(values.max()), unit)}"
+
+
+def gain_text(amplifier: BidirectionalAmplifier, k: int | None = None) -> str:
+    """Gain forward, and backward where it is not its inverse; see `value_text`."""
+    back = "" if amplifier.current_gain is None else f", × {value_text(amplifier.current_gain, k, '')} back"
+    return f"× {value_text(amplifier.gain, k, '')}{back}"
+
+
 def symbol(element: Any, k: int | None = None, *, programmable: bool = False) -> Symbol:
     """How element `k` of an array is drawn; with None the value tells the range that the whole array spans."""
 
     def told(parameter: Any, unit: str) -> str:
-        values = np.asarray(parameter, np.float64).reshape(-1)
-        if k is not None or np.ptp(values) <= 1e-6 * np.abs(values).max():
-            return engineering(float(values[0] if values.size == 1 else values[k or 0]), unit)
-        return f"{engineering(values.min(), unit)} … {engineering(values.max(), unit)}"
+        return value_text(parameter, k, unit)
 
     def bias(parameter: Any) -> str:
         return f", {told(parameter, 'V')}" if np.any(np.asarray(parameter)) else ""
 
+    if isinstance(element, OffsetElement):
+        seen = symbol(element.element, k)
+        return dataclasses.replace(seen, value=f"{seen.value}, offset {told(element.offset_voltage, 'V')}")
     turned = k is not None and hasattr(element, "polarity") and entry(element.polarity, k) < 0
     match element:
         case ProgrammableResistor() if programmable:
