@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "mho.chip.estimate": ("estimate",),
     "mho.devices": ("check_device",),
+    "mho.drawing.draw": ("draw",),
     "mho.element_checks": ("check_element",),
     "mho.element_fit": ("fit_element",),
     "mho.elements": (
@@ -84,6 +85,7 @@ __all__ = [*sorted(_MODULES), "__version__"]  # pyright: ignore[reportUnsupporte
 if TYPE_CHECKING:
     from mho.chip.estimate import estimate
     from mho.devices import check_device
+    from mho.drawing.draw import draw
     from mho.element_checks import check_element
     from mho.element_fit import fit_element
     from mho.elements import (

@@ -24,6 +24,8 @@ SUBCOMMANDS = {
     "export": ("mho.command.export", "write a trained network as a SPICE netlist"),
     "report": ("mho.command.report", "write runs as one HTML page: curves, errors, conductances, voltages, power"),
     "estimate": ("mho.command.estimate", "energy, latency and area of a trained run's chip, as ranges"),
+    "draw": ("mho.command.draw", "draw a network, a run or a netlist: a schematic, or a diagram of its layers"),
+    "watch": ("mho.command.watch", "follow a training in the terminal while it runs"),
     "sweep": ("mho.command.sweep", "train an experiment over values of its fields and over seeds"),
     "curve": ("mho.command.curve", "fit a diode's or a memristor's law to a measured current-voltage curve"),
     "pulses": ("mho.command.pulses", "fit a pulsed device to measured responses"),
