@@ -34,6 +34,7 @@ _PUBLIC = {
     "mho.experiments.data": ("Dataset", "load_dataset"),
     "mho.experiments.fit": ("fit",),
     "mho.experiments.prediction": ("load", "predict"),
+    "mho.experiments.reproduction": ("reproduce",),
     "mho.experiments.sweep": ("sweep",),
     "mho.learning": (
         "CoupledLearning",
@@ -101,6 +102,7 @@ if TYPE_CHECKING:
     from mho.experiments.data import Dataset, load_dataset
     from mho.experiments.fit import fit
     from mho.experiments.prediction import load, predict
+    from mho.experiments.reproduction import reproduce
     from mho.experiments.sweep import sweep
     from mho.learning import (
         CoupledLearning,

@@ -23,6 +23,7 @@ SUBCOMMANDS = {
     "predict": ("mho.command.predict", "add a trained network's predictions to a table, or show a sample's voltages"),
     "export": ("mho.command.export", "write a trained network as a SPICE netlist"),
     "sweep": ("mho.command.sweep", "train an experiment over values of its fields and over seeds"),
+    "reproduce": ("mho.command.reproduce", "train what a paper's table holds, published beside measured"),
     "curve": ("mho.command.curve", "fit a diode's or a memristor's law to a measured current-voltage curve"),
     "show": ("mho.command.show", "print an experiment as a file to edit and train"),
     "list": ("mho.command.list_experiments", "name the experiments"),
