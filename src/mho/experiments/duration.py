@@ -11,6 +11,7 @@ from mho.experiments.data import Dataset
 from mho.experiments.devices import one_device
 from mho.experiments.epoch import compile_epoch, initial_state, sample_order
 from mho.experiments.learner import with_constants
+from mho.experiments.shifts import configured_shifts
 from mho.experiments.training import learner
 
 _ENOUGH = 0.3
@@ -20,6 +21,8 @@ _ENOUGH = 0.3
 def epoch_seconds(configuration: Configuration, data: Dataset) -> float:
     """Seconds that the steps of an epoch take on this machine, as some of the first ones tell; compilation apart."""
     samples, features = data.train_inputs.shape
+    shifts = configured_shifts(configuration.shift, data)
+    given = data.train_inputs if shifts is None else shifts.padded(data.train_inputs)
     classes, devices = output_columns(configuration, data), one_device()
     steps = configuration.passes * (samples // configuration.batch_size)
     made = learner(configuration, features, data.form.outputs, steps, data.image_shape)
@@ -30,7 +33,7 @@ def epoch_seconds(configuration: Configuration, data: Dataset) -> float:
             state = devices.placed(state)
             inputs, targets, order = map(
                 devices.replicated,
-                (data.train_inputs, data.train_targets, sample_order(0, 1, samples, configuration.passes)),
+                (given, data.train_targets, sample_order(0, 1, samples, configuration.passes)),
             )
             key = jax.random.wrap_key_data(devices.replicated(jax.random.key_data(jax.random.key(0))))
             advance = compile_epoch(
@@ -43,6 +46,7 @@ def epoch_seconds(configuration: Configuration, data: Dataset) -> float:
                 batch_size=configuration.batch_size,
                 passes=configuration.passes,
                 devices=devices,
+                shifts=shifts,
             )
             done, piece, took, each = 0, 1, 0.0, 0.0
             while done < steps and took < _ENOUGH:

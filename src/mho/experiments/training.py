@@ -74,6 +74,7 @@ from mho.experiments.run import (
     read_structure,
     write_configuration,
 )
+from mho.experiments.shifts import configured_shifts
 from mho.experiments.structure import Structure
 from mho.interruption import deferred
 
@@ -484,6 +485,7 @@ class Training:
             raise InputError(
                 f"--passes {configuration.passes}: an epoch of {self.steps} steps; there may be {2**31 - 1}"
             )
+        self.shifts = configured_shifts(configuration.shift, dataset)
         make = make or partial(learner, configuration, image=dataset.image_shape)
         self.learner = make(self.features, self.outputs, self.steps)
         if not self.learner.traceable and devices.mesh.size > 1:
@@ -539,7 +541,12 @@ class Training:
             self.show.line(f"batches of {configuration.batch_size}: {left_over} samples are left out of each pass")
         inputs, labels, test_inputs, test_labels = map(
             devices.replicated,
-            (dataset.train_inputs, dataset.train_targets, dataset.test_inputs, dataset.test_targets),
+            (
+                dataset.train_inputs if self.shifts is None else self.shifts.padded(dataset.train_inputs),
+                dataset.train_targets,
+                dataset.test_inputs,
+                dataset.test_targets,
+            ),
         )
         advance = compile_epoch(
             self.learner,
@@ -551,6 +558,7 @@ class Training:
             batch_size=configuration.batch_size,
             passes=configuration.passes,
             devices=devices,
+            shifts=self.shifts,
         )
         test = compile_test(self.learner, test_inputs, test_labels, scale=dataset.scale, devices=devices)
         with deferred() as interrupted:
@@ -626,7 +634,15 @@ class Training:
         """What the probe finds after an epoch; None on a host that does not write."""
         configuration, dataset, devices = self.configuration, self.dataset, self.devices
         sample = take_sample(
-            self.learner, advance, state, order, samples, key, batch_size=configuration.batch_size, devices=devices
+            self.learner,
+            advance,
+            state,
+            order,
+            samples,
+            key,
+            batch_size=configuration.batch_size,
+            devices=devices,
+            shifts=self.shifts,
         )
         network = devices.gathered(state.network)
         if not devices.leads:
@@ -635,7 +651,6 @@ class Training:
             self.learner,
             network,
             sample,
-            dataset.train_inputs,
             dataset.train_targets,
             classes=self.classes,
             scale=dataset.scale,
