@@ -51,6 +51,8 @@ class TrainingState(eqx.Module):
     step: Array
     """Steps of this epoch made."""
     tally: Tally
+    beta: Array | None = None
+    """This epoch's nudging factor; None where it is the configuration's."""
 
 
 def fresh_tally() -> Tally:
@@ -63,7 +65,8 @@ def initial_state(learner: Learner) -> TrainingState:
     # Copies: the buffers will be donated, and the learner keeps its own.
     network = jax.tree.map(jnp.copy, learner.network)
     network, optimizer_state = learner.programming(network, learner.optimizer.init(learner.parameters(network)))
-    return TrainingState(network, optimizer_state, jnp.int32(0), fresh_tally())
+    beta = None if learner.suited is None else jnp.zeros(())
+    return TrainingState(network, optimizer_state, jnp.int32(0), fresh_tally(), beta)
 
 
 @jax.jit
@@ -153,7 +156,8 @@ def train_step(
     inputs, expected = batch
     targets = devices.shared_samples(target_voltages(expected, classes, learner.target_voltage))
     key = jax.random.fold_in(key, state.step)
-    gradient: Any = learner.gradient(state.network, inputs, targets, key)
+    nudged = {} if state.beta is None else {"beta": state.beta}
+    gradient: Any = learner.gradient(state.network, inputs, targets, key, **nudged)
     before = state.optimizer_state
     # The gradient's own random numbers are of the key itself.
     drawn = jax.random.fold_in(key, 1) if isinstance(before, Programming) else None
@@ -165,7 +169,7 @@ def train_step(
         state.tally.sweeps + gradient.steps,
         jnp.maximum(state.tally.residual, gradient.residual),
     )
-    moved = TrainingState(network, optimizer_state, state.step + 1, tally)
+    moved = TrainingState(network, optimizer_state, state.step + 1, tally, state.beta)
     return moved, _settled(gradient, len(inputs))
 
 

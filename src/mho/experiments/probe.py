@@ -123,8 +123,8 @@ def take_sample(
     for index in range(count):
         start = devices.replicated(np.int32(index))
         tally = jax.tree.map(devices.replicated, fresh_tally())
-        network, before = _copied((state.network, optimizer_state))
-        copy = TrainingState(network, before, start, tally)
+        network, before, beta = _copied((state.network, optimizer_state, state.beta))
+        copy = TrainingState(network, before, start, tally, beta)
         moved, rests = advance(copy, devices.replicated(np.int32(index + 1)), order, *samples, key)
         if index < _STEPS:
             there = devices.gathered(moved.network)
@@ -148,6 +148,7 @@ def judge(
     rtol: float,
     health: JudgeGradient | None = None,
     key: Array | None = None,
+    beta: Array | None = None,
 ) -> Probe:
     """Judge what was taken.
 
@@ -161,6 +162,7 @@ def judge(
         rtol: where the solver stops.
         health: compares the gradient with the exact one; nothing does if None.
         key: random key, where the gradient draws.
+        beta: the nudging factor; the configuration's if None.
     """
     residuals, signals, reached, largest, beyond = [], [], [], 0.0, 0.0
     deviating = in_turn = False
@@ -192,7 +194,7 @@ def judge(
         beyond=beyond,
         precision=float(precision),
         rounding=float(finite.eps),
-        health=health(network, sample.inputs[0][:COMPARED] * scale, goal, key) if health is not None else None,
+        health=health(network, sample.inputs[0][:COMPARED] * scale, goal, key, beta) if health is not None else None,
     )
 
 
