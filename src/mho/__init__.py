@@ -20,6 +20,7 @@ _PUBLIC = {
         "IdealDiode",
         "JunctionDiode",
         "MeasuredElement",
+        "OffsetElement",
         "PiecewiseDiode",
         "ProgrammableResistor",
         "ShockleyDiode",
@@ -55,6 +56,7 @@ _PUBLIC = {
     "mho.netlists.circuits.transient": ("transient",),
     "mho.netlists.writing.network_netlist": ("write_netlist",),
     "mho.networks": ("Circuit", "CircuitBuilder", "LayeredNetwork", "convolutional_network", "layered_network"),
+    "mho.networks.mismatch": ("mismatched",),
     "mho.networks.random_graph": ("random_graph",),
     "mho.networks.square_lattice": ("square_lattice",),
     "mho.ngspice.solver": ("Ngspice",),
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
         IdealDiode,
         JunctionDiode,
         MeasuredElement,
+        OffsetElement,
         PiecewiseDiode,
         ProgrammableResistor,
         ShockleyDiode,
@@ -123,6 +126,7 @@ if TYPE_CHECKING:
     from mho.netlists.circuits.transient import transient
     from mho.netlists.writing.network_netlist import write_netlist
     from mho.networks import Circuit, CircuitBuilder, LayeredNetwork, convolutional_network, layered_network
+    from mho.networks.mismatch import mismatched
     from mho.networks.random_graph import random_graph
     from mho.networks.square_lattice import square_lattice
     from mho.ngspice.solver import Ngspice

@@ -8,6 +8,7 @@ from mho.elements.jfet import JunctionFieldEffectChannel
 from mho.elements.junction_diode import JunctionDiode
 from mho.elements.measured import Curve, MeasuredElement
 from mho.elements.mosfet import ShichmanHodgesChannel
+from mho.elements.offset import OffsetElement
 from mho.elements.piecewise_diode import PiecewiseDiode
 from mho.elements.resistor import ProgrammableResistor
 from mho.elements.shockley_diode import AntiparallelDiodes, ShockleyDiode
@@ -29,6 +30,7 @@ __all__ = [
     "JunctionDiode",
     "JunctionFieldEffectChannel",
     "MeasuredElement",
+    "OffsetElement",
     "PiecewiseDiode",
     "ProgrammableResistor",
     "ShichmanHodgesChannel",

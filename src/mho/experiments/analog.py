@@ -17,6 +17,7 @@ from mho.elements.verilog_a import verilog_a_element
 from mho.errors import InputError
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.curves import parse_curve
+from mho.experiments.flaws import configured_flaws
 from mho.experiments.learner import Learner
 from mho.experiments.own_objects import is_own, own_made
 from mho.experiments.programming import configured_device, configured_programming, configured_window
@@ -100,7 +101,10 @@ def analog_network(
     Raises:
         InputError: if there are convolutions and the features are no image, or one too small.
     """
-    return configured_window(configuration, _network(configuration, features, outputs, image))
+    network = configured_flaws(configuration, _network(configuration, features, outputs, image))
+    if configuration.input_step:
+        network = dataclasses.replace(network, input_step=configuration.input_step)
+    return configured_window(configuration, network)
 
 
 def _network(
@@ -111,6 +115,7 @@ def _network(
         return _own_network(configuration.network, features, outputs, key)
     settings: dict[str, Any] = {
         "gains": configuration.layer_gains,
+        "current_gains": configuration.layer_current_gains,
         "input_gain": configuration.input_gain,
         "bias_currents": configuration.bias_currents,
         "paired_outputs": configuration.paired_outputs,

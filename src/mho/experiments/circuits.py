@@ -18,6 +18,7 @@ from mho.experiments.configuration import (
 )
 from mho.experiments.data import Dataset
 from mho.experiments.data.form import DataForm
+from mho.experiments.flaws import configured_flaws
 from mho.experiments.learner import Learner
 from mho.experiments.netlist_circuits import configured_network
 from mho.experiments.own_objects import is_own
@@ -49,7 +50,8 @@ def circuit(configuration: UnlayeredConfiguration, features: int, outputs: int) 
     Raises:
         InputError: where its settings do not fit together.
     """
-    return configured_window(configuration, _circuit(configuration, features, outputs))
+    network = configured_flaws(configuration, _circuit(configuration, features, outputs))
+    return configured_window(configuration, network)
 
 
 def _circuit(configuration: UnlayeredConfiguration, features: int, outputs: int) -> Circuit:

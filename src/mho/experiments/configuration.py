@@ -18,6 +18,7 @@ from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
 from mho.experiments.data_fields import DataFields
 from mho.experiments.device_fields import DEVICE_NAMES, DeviceFields
+from mho.experiments.flaw_fields import FlawFields, LayeredFlawFields
 from mho.experiments.own_objects import is_own
 
 _MOST = 2**31
@@ -64,9 +65,10 @@ class Configuration(DataFields):
                 if isinstance(number, int) and not -_MOST < number < _MOST:
                     raise InputError(f"{option(field.name)} {_brief(number)}: must be below {_MOST}")
         super().__post_init__()
-        names = ("epochs", "passes", "batch_size", "decay", "learning_rates")
+        judged = self.epochs == 0 and getattr(self, "start", None) is not None
+        names = ("passes", "batch_size", "decay", "learning_rates", *(() if judged else ("epochs",)))
         _check_positive({name: getattr(self, name) for name in names})
-        if not 0 <= self.warm_up < self.epochs:
+        if not 0 <= self.warm_up < max(1, self.epochs):
             raise InputError(f"--warm-up {self.warm_up}: must be at least 0 and less than the {self.epochs} epochs")
         _check_name("optimizer", self.optimizer, OPTIMIZER_NAMES)
         if self.seed < 0:
@@ -194,6 +196,9 @@ class SimulatedConfiguration(RuleConfiguration):
 
     simulator: Literal["mho", "ngspice"] = "mho"
     """What finds the operating points: mho's own solver, or the circuit simulator ngspice, which must be installed."""
+    start: str | None = None
+    """Run, or one of its checkpoints, whose conductances and bias currents this one begins with: trained on one chip, or on
+    an ideal one, and programmed into another. With 0 epochs `mho sweep` judges the networks as they begin."""
     processes: int | None = None
     """Processes of ngspice, which share out the samples; one a CPU if it is not given."""
 
@@ -206,7 +211,7 @@ class SimulatedConfiguration(RuleConfiguration):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
+class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration, LayeredFlawFields):
     """A layered analog network, how it learns and how its steady states are found. Computed in float32."""
 
     bias_rates: tuple[float, ...] = ()
@@ -246,6 +251,8 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
     """Piecewise-linear diodes' resistance below the threshold [Ω]."""
     gains: tuple[float, ...] = ()
     """Gain of the bidirectional amplifiers behind each hidden layer, or one for all; none if empty."""
+    current_gains: tuple[float, ...] = ()
+    """Current gain of the same amplifiers, from the next layer back, or one for all; 1/gain if empty."""
     input_gain: float = 1.0
     """Volts at a source for an input of 1."""
     bias_line: float | None = None
@@ -277,7 +284,7 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
         if self.filters and self.bias_line is not None:
             raise InputError(f"--bias-line {self.bias_line}: convolutions have none; use --bias-currents")
         names = ("saturation_current", "ideality", "on_resistance", "off_resistance", "input_gain", "initial", "lower")
-        _check_positive({name: getattr(self, name) for name in (*names, "initial_spread", "gains")})
+        _check_positive({name: getattr(self, name) for name in (*names, "initial_spread", "gains", "current_gains")})
         _check_temperature(self.temperature)
         for name in ("diode_bias", "bias_line"):
             for value in _each(getattr(self, name)):
@@ -288,6 +295,10 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
         if self.simulator == "ngspice" and {"element", "gain"} & set(self.trained):
             raise InputError("--trained: with ngspice conductance and bias alone are trained")
         self._keep_files()
+        if self.network is None and not self.gains:
+            for name in ("current_gains", "gain_mismatch", "current_gain_mismatch"):
+                if getattr(self, name):
+                    raise InputError(f"{shown(self, name)}: there are no amplifiers (--gains)")
         if self.network is None:
             self._check_bounds()
             self._check_trained()
@@ -324,10 +335,10 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
     def _check_lengths(self) -> None:
         kinds = ("bias_rates", "element_rates", "gain_rates")
         _check_positive({name: getattr(self, name) for name in kinds})
-        optional = (*kinds, "gains")
+        optional = (*kinds, "gains", "current_gains")
         of_hidden = ("saturation_current", "ideality", "diode_bias", "on_resistance", "off_resistance")
         for name in (*optional, "initial", "lower", "upper", *of_hidden):
-            hidden = name in ("element_rates", "gain_rates", "gains", *of_hidden)
+            hidden = name in ("element_rates", "gain_rates", "gains", "current_gains", *of_hidden)
             layers = self.layers - hidden
             given = getattr(self, name)
             if not isinstance(given, tuple) or (self.network is not None and name not in kinds):
@@ -381,6 +392,11 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration):
         """Gain of each hidden layer's amplifiers; empty for none."""
         return self.gains * (self.layers - 1) if len(self.gains) == 1 else self.gains
 
+    @property
+    def layer_current_gains(self) -> tuple[float, ...]:
+        """Their current gains; empty where they follow from the others."""
+        return self.current_gains * (self.layers - 1) if len(self.current_gains) == 1 else self.current_gains
+
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineConfiguration(LayeredConfiguration):
@@ -388,7 +404,7 @@ class BaselineConfiguration(LayeredConfiguration):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnlayeredConfiguration(SimulatedConfiguration):
+class UnlayeredConfiguration(SimulatedConfiguration, FlawFields):
     """What circuits without layers have in common. Computed in float64."""
 
     lower: float = 1e-6
@@ -627,6 +643,7 @@ _RANGED = (
     "beta",
     "logit_gain",
     "gains",
+    "current_gains",
     "input_gain",
     "target_voltage",
     "initial",
@@ -676,11 +693,12 @@ def typed(value: Any, expected: Any) -> Any:
 def type_of(expected: Any) -> str:
     """What a field's type is called in messages."""
     if typing.get_origin(expected) is Literal:
-        return "one of " + ", ".join(map(str, typing.get_args(expected)))
+        choices = typing.get_args(expected)
+        return "one of " * (len(choices) > 1) + ", ".join(map(str, choices))
     if typing.get_origin(expected) is tuple:
         inner = typing.get_args(expected)[0]
         return f"a list of {'numbers' if inner in (int, float) else type_of(inner)}"
-    if isinstance(expected, types.UnionType):
+    if typing.get_origin(expected) in (types.UnionType, typing.Union):
         return " or ".join(type_of(k) for k in typing.get_args(expected) if k is not types.NoneType)
     return {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}.get(expected, str(expected))
 

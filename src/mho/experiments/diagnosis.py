@@ -141,6 +141,11 @@ def _astray(configuration: Configuration, own: Configuration | None, probe: Prob
     if noises:
         which = " or ".join(shown(configuration, name) for name in noises)
         return f"{told}too large: {which}; or too small: {shown(configuration, 'reads')}"
+    spreads = getattr(configuration, "spreads", {})
+    if {"gains", "current_gains"} & spreads.keys():
+        named = ("gain_mismatch", "current_gain_mismatch", "mismatch")
+        which = " or ".join(shown(configuration, name) for name in named if getattr(configuration, name))
+        return f"{told}the amplifiers' voltage and current gains differ apart: {which}"
     drowned = probe.signal is not None and probe.signal < _DROWNED * probe.precision
     side = "small" if drowned else "large"
     return f"{told}too {side}: {suspects(configuration, own, ('beta', 'eta', 'rtol'))}"

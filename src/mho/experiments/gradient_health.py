@@ -32,7 +32,7 @@ class Health:
     """Length of the gradient that trains, in lengths of the exact one."""
 
 
-Judge = Callable[[Any, np.ndarray, np.ndarray, jax.Array | None, jax.Array | None], Health]
+Judge = Callable[..., Health]
 
 
 def compile_health(learner: Learner) -> Judge | None:
@@ -54,7 +54,11 @@ def compile_health(learner: Learner) -> Judge | None:
     true = jax.jit(true)
 
     def judge(
-        network: Any, inputs: np.ndarray, targets: np.ndarray, key: jax.Array | None, beta: jax.Array | None
+        network: Any,
+        inputs: np.ndarray,
+        targets: np.ndarray,
+        key: jax.Array | None,
+        beta: jax.Array | None = None,
     ) -> Health:
         wide = sum(leaf.size for leaf in jax.tree.leaves(learner.parameters(network))) <= _WIDE
         given = jnp.asarray(inputs, float), jnp.asarray(targets, float)

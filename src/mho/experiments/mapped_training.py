@@ -37,10 +37,13 @@ from mho.experiments.memory import machine_memory, needed_memory
 from mho.experiments.own_objects import is_own
 from mho.experiments.programming import Programs
 from mho.experiments.shifts import configured_shifts
-from mho.experiments.training import learner, next_piece, untrained_network
+from mho.experiments.training import learner, next_piece, started, untrained_network
 from mho.learning.update import scale_by_layer
 
-_MAPPED = ("seed", "initial", "learning_rates", "bias_rates", "element_rates", "gain_rates", "decay", "beta")
+_MAPPED = (
+    *("seed", "initial", "learning_rates", "bias_rates", "element_rates", "gain_rates", "decay", "beta", "start"),
+    *("flaw_seed", "mismatch", "element_mismatch", "gain_mismatch", "current_gain_mismatch", "element_offset"),
+)
 """Fields of a configuration in which the networks of one program may differ."""
 
 Course = dict[str, Any]
@@ -62,6 +65,8 @@ def mappable(configuration: Configuration, data: Dataset) -> bool:
     """
     made = _learner(configuration, data, 1)
     made.close()
+    if configuration.epochs == 0:
+        return made.traceable
     if getattr(configuration, "has_window", False) or getattr(made.network, "programmables", ()):
         return False
     return made.traceable and not any(is_own(getattr(configuration, name, "")) for name in ("optimizer", "rule"))
@@ -91,7 +96,8 @@ def at_once(members: Sequence[Configuration], data: Dataset) -> int:
 def networks_alike(members: Sequence[Configuration], data: Dataset) -> list[tuple[list[int], list[Any]]]:
     """The untrained networks of members, those together that are wired alike: rows of `members`, and their networks."""
     features, outputs = data.train_inputs.shape[1], _outputs(members[0], data)
-    networks = [untrained_network(member, features, outputs, data.image_shape) for member in members]
+    made = ((m, untrained_network(m, features, outputs, data.image_shape)) for m in members)
+    networks = [started(member, network)[0] for member, network in made]
     return [(rows, [networks[row] for row in rows]) for rows in _alike(networks)]
 
 
@@ -212,6 +218,45 @@ def train_at_once(
     return courses
 
 
+def judge_at_once(members: Sequence[Configuration], networks: Sequence[Any], data: Dataset) -> list[Course]:
+    """Test networks that are wired alike as they begin, on the training samples and on those for the test.
+
+    Args:
+        members: their configurations, which differ in the fields of `_MAPPED` alone.
+        networks: as they begin.
+        data: to test on.
+    """
+    shared = _learner(members[0], data, 1)
+    held = [_initial(shared, n, None, _programming(m, data, 1)).network for m, n in zip(members, networks, strict=True)]
+    parts = {
+        "train_error": (data.train_inputs, data.train_targets),
+        "test_error": (data.test_inputs, data.test_targets),
+    }
+    found: dict[str, list[float]] = {}
+    unconverged = np.zeros(len(members), int)
+    for name, (inputs, targets) in parts.items():
+        judge = compile_test(shared, jnp.asarray(inputs), jnp.asarray(targets), scale=data.scale)
+        if shared.traceable:
+            structure = jax.tree.structure(held[0])
+            wrong, lost = jax.jit(jax.vmap(judge))(
+                _stacked([jax.tree.unflatten(structure, jax.tree.leaves(network)) for network in held])
+            )
+        else:
+            wrong, lost = (np.array(each) for each in zip(*map(judge, held), strict=True))
+        found[name] = (np.asarray(wrong, float) / len(targets) / error_scale(targets)).tolist()
+        unconverged += np.asarray(lost)
+    shared.close()
+    return [
+        Course(
+            train_loss=[None],
+            train_error=[found["train_error"][row]],
+            test_error=[found["test_error"][row]],
+            unconverged=int(unconverged[row]),
+        )
+        for row in range(len(members))
+    ]
+
+
 def _constants_equal(shared: Learner, networks: Sequence[Any]) -> bool:
     """Whether the networks have equal numbers where they do not learn."""
     fixed = [jax.tree.leaves(eqx.filter(n, is_trained(shared, n), inverse=True)) for n in (shared.network, *networks)]
@@ -248,7 +293,8 @@ def _programming(member: Configuration, data: Dataset, steps: int) -> Programs:
 
 
 def _initial(shared: Learner, network: Any, rates: Any, program: Programs) -> TrainingState:
-    optimizer_state = _with(shared, rates, 1.0).optimizer.init(shared.parameters(network))
+    learner = shared if rates is None else _with(shared, rates, 1.0)
+    optimizer_state = learner.optimizer.init(shared.parameters(network))
     network, optimizer_state = program(network, optimizer_state)
     return TrainingState(network, optimizer_state, jnp.int32(0), fresh_tally())
 

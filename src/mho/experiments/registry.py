@@ -1,13 +1,15 @@
 """The named experiments: each a file of `named/`, read when it is asked for."""
 
+import dataclasses
 import difflib
 import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mho.errors import InputError
-from mho.experiments.configuration import Configuration
+from mho.experiments.configuration import Configuration, SimulatedConfiguration
 from mho.experiments.experiment_file import SUFFIX, Experiment, read_experiment
+from mho.experiments.run import holds_configuration, read_configuration
 
 _FOLDER = Path(__file__).parent / "named"
 _ORDER = ("paper-mnist", "drn-xs", "drn-1h", "drn-2h", "drn-3h", "drn-xl", "drn-digits", "drn-conv-digits", "drn-conv")
@@ -66,11 +68,20 @@ NETLISTS = (".cir", ".ckt", ".net", ".sp", ".spice")
 
 
 def start(name: str) -> tuple[str, Configuration]:
-    """What a run of an experiment, a file of one's own or a netlist is called, and what it begins with.
+    """What a run of an experiment, a file of one's own, a netlist or another run is called, and what it begins with.
+
+    After a run it has that run's configuration and begins with what that has learned.
 
     Raises:
         InputError: if there is none, or it cannot be read.
     """
+    if holds_configuration(Path(name)):
+        called, configuration = read_configuration(Path(name))
+        if not isinstance(configuration, SimulatedConfiguration):
+            raise InputError(
+                f"{name}: is a run of a network in software or of mho.fit; begin with an analog experiment's"
+            )
+        return called, dataclasses.replace(configuration, start=name)
     if name.lower().endswith(NETLISTS):
         # Here and not above: named experiments need not wait for JAX.
         from mho.experiments.netlist_circuits import netlist_configuration

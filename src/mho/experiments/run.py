@@ -185,6 +185,11 @@ def read_back(path: Path, what: str) -> Iterator[None]:
         raise InputError(f"{path}: is not what mho wrote: {problem}") from problem
 
 
+def holds_configuration(folder: Path) -> bool:
+    """Whether a folder is a run's, begun at the least."""
+    return (folder / _CONFIG).is_file()
+
+
 def read_configuration(folder: Path) -> tuple[str, Configuration]:
     """The experiment's name and the configuration of a run.
 

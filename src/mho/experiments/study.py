@@ -15,6 +15,7 @@ from typing import Any
 from mho.errors import InputError
 from mho.experiments.configuration import (
     KEPT_FILES,
+    CircuitConfiguration,
     Configuration,
     NetworkConfiguration,
     RuleConfiguration,
@@ -88,7 +89,11 @@ class Study:
 
     def members(self) -> list[Configuration]:
         """The networks' configurations, setting by setting, the seeds of each in their order."""
-        return [dataclasses.replace(setting, seed=seed) for setting in self._settings() for seed in self.seeds]
+        return [_seeded(setting, seed) for setting in self._settings() for seed in self.seeds]
+
+    def seed(self, row: int) -> int:
+        """A member's seed."""
+        return self.seeds[row % len(self.seeds)]
 
     def setting(self, row: int) -> dict[str, Any]:
         """The varied fields' values of a member, as they were given."""
@@ -125,6 +130,13 @@ class Study:
             optional = types.NoneType in typing.get_args(field_type(type(configuration), field))
             vary[field] = [_with_infinity(value, optional) for value in values]
         return cls(name, configuration, vary, [int(seed) for seed in content["seeds"]])
+
+
+def _seeded(setting: Configuration, seed: int) -> Configuration:
+    if isinstance(setting, CircuitConfiguration) and setting.start is not None:
+        # Its own seed drew the circuit that was trained; what differs is the chip.
+        return dataclasses.replace(setting, flaw_seed=seed if setting.flaw_seed is None else setting.flaw_seed)
+    return dataclasses.replace(setting, seed=seed)
 
 
 def field_type(kind: type[Configuration], field: str) -> Any:

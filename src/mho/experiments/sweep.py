@@ -15,7 +15,15 @@ from mho.experiments.configuration import Configuration, UnlayeredConfiguration
 from mho.experiments.data import Dataset
 from mho.experiments.data_fields import DataFields
 from mho.experiments.devices import one_device
-from mho.experiments.mapped_training import Course, at_once, common, mappable, networks_alike, train_at_once
+from mho.experiments.mapped_training import (
+    Course,
+    at_once,
+    common,
+    judge_at_once,
+    mappable,
+    networks_alike,
+    train_at_once,
+)
 from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.progress import Show, Standing
 from mho.experiments.registry import start
@@ -69,14 +77,14 @@ def run_study(
     plan = _plan(study, alone)
     absent: list[Member | None] = [None] * sum(len(group.members) for group in plan)
     with contextlib.nullcontext(absent) if folder is None else _kept(folder, study) as found:
-        left = [configuration.epochs for g in plan for row, configuration in g.members.items() if found[row] is None]
+        left = [_work(configuration) for g in plan for row, configuration in g.members.items() if found[row] is None]
         standing = _Standing(len(left), sum(left), progress)
         if not left:
             standing.tell(f"nothing left to train: the sweep in {folder} is finished")
         for group in plan:
             for courses in _trained(group, found, study.name, folder, standing):
                 for row, course in courses.items():
-                    found[row] = Member(group.members[row].seed, study.setting(row), **course)
+                    found[row] = Member(study.seed(row), study.setting(row), **course)
                 if folder is not None:
                     write_members(folder, found)
         members = [member for member in found if member is not None]
@@ -124,7 +132,7 @@ def _trained(
             if found[row] is None:
                 run = None if folder is None else folder / "runs" / str(row + 1)
                 yield {row: _alone(name, group.members[row], data, run, standing)}
-                standing.finished(1, group.members[row].epochs)
+                standing.finished(1, _work(group.members[row]))
         return
     size = at_once(list(group.members.values()), data)
     double = isinstance(group.members[rows[0]], UnlayeredConfiguration)
@@ -139,15 +147,22 @@ def _trained(
                 continue
             members = [group.members[row] for row in together]
             with jax.enable_x64(double):
-                courses = train_at_once(members, networks, data, standing.of(len(members)))
+                if members[0].epochs:
+                    courses = train_at_once(members, networks, data, standing.of(len(members)))
+                else:
+                    courses = judge_at_once(members, networks, data)
             yield dict(zip(together, courses, strict=True))
-            standing.finished(len(members), members[0].epochs)
+            standing.finished(len(members), _work(members[0]))
 
 
 def _alone(
     name: str, configuration: Configuration, data: Dataset, folder: Path | None, standing: "_Standing"
 ) -> Course:
     """Train a network as `mho train` does; in a folder as a run, which goes on where it was interrupted."""
+    if not configuration.epochs:
+        with jax.enable_x64(isinstance(configuration, UnlayeredConfiguration)):
+            ((_, networks),) = networks_alike([configuration], data)
+            return judge_at_once([configuration], networks, data)[0]
     try:
         if folder is not None and holds_run(folder):
             metrics = resume(folder, show=standing).metrics
@@ -165,6 +180,11 @@ def _alone(
         "test_error": [m["error_after"] if m["test_error"] is None else m["test_error"] for m in metrics] + lost,
         "unconverged": sum(m["out_of_sweeps"] or 0 for m in metrics),
     }
+
+
+def _work(configuration: Configuration) -> int:
+    """What training a network takes, in epochs; to judge it takes something, too."""
+    return max(1, configuration.epochs)
 
 
 class _Standing(Show):

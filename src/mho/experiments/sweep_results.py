@@ -31,7 +31,7 @@ class Member:
     setting: dict[str, Any]
     """The varied fields' values."""
     train_loss: list[float | None]
-    """Mean over each epoch; None from the epoch on in which it ceased to be finite."""
+    """Mean over each epoch; None from the epoch on in which it ceased to be finite, and where none was trained."""
     train_error: list[float | None]
     """Mean over each epoch, before each update; None where the loss is not finite."""
     test_error: list[float | None]
@@ -42,7 +42,7 @@ class Member:
     @property
     def diverged(self) -> bool:
         """Whether its loss ceased to be finite."""
-        return self.train_loss[-1] is None
+        return self.test_error[-1] is None
 
     @property
     def label(self) -> str:
@@ -166,7 +166,7 @@ def read_members(folder: Path, study: Study) -> list[Member | None]:
     """
     path = folder / _RESULTS
     configurations = study.members()
-    rows = {_key(c.seed, study.setting(row)): row for row, c in enumerate(configurations)}
+    rows = {_key(study.seed(row), study.setting(row)): row for row in range(len(configurations))}
     found: list[Member | None] = [None] * len(configurations)
     try:
         lines = path.read_text().splitlines() if path.exists() else []

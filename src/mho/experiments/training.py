@@ -76,7 +76,9 @@ from mho.experiments.run import (
 )
 from mho.experiments.shifts import configured_shifts
 from mho.experiments.structure import Structure
+from mho.experiments.transfer import programmed_with
 from mho.interruption import deferred
+from mho.networks import Network
 
 CHECKPOINT_MINUTES = 10.0
 """Between two checkpoints within an epoch, where nothing else is asked for."""
@@ -215,6 +217,31 @@ def untrained_network(configuration: Configuration, features: int, outputs: int,
         case BaselineConfiguration():
             return perceptron(configuration, features, outputs)
     raise TypeError(f"{type(configuration).__name__} is no kind of configuration")
+
+
+def started(configuration: Configuration, network: Any) -> tuple[Any, int]:
+    """An untrained network with what the run that its configuration starts from has learned; see `programmed_with`.
+
+    Raises:
+        InputError: if there is no such run, or one of another network.
+    """
+    start = getattr(configuration, "start", None)
+    if start is None:
+        return network, 0
+    try:
+        with jax.enable_x64(False):  # as it was trained, whatever this one is
+            _, trained = trained_network(Path(start))
+        if not isinstance(trained, Network):
+            raise InputError("a network in software has no conductances")
+        return programmed_with(network, trained)
+    except InputError as problem:
+        raise InputError(f"--start {start}: {problem}") from problem
+
+
+_NO_ENERGY = (
+    "warning: the amplifiers' voltage and current gains differ apart, so the circuit has no energy and equilibrium "
+    "propagation's gradient is not exact; gradient_cosine in metrics.jsonl tells how near it comes"
+)
 
 
 def next_piece(steps: int, seconds: float) -> int:
@@ -481,6 +508,8 @@ class Training:
         make: MakeLearner | None = None,
         keep: bool = True,
     ) -> None:
+        if not configuration.epochs:
+            raise InputError("--epochs 0: nothing would be trained; mho sweep judges what networks begin with")
         self.name, self.configuration, self.dataset = name, configuration, dataset
         devices.check_batch(configuration.batch_size)
         self.folder, self.devices, self.keep = folder, devices, keep
@@ -518,6 +547,15 @@ class Training:
             return self._run(saved)
 
     def _run(self, saved: Path | None) -> Finished:
+        if saved is None:
+            network, beyond = started(self.configuration, self.learner.network)
+            self.learner = dataclasses.replace(self.learner, network=network)
+            if beyond:
+                self.show.line(
+                    f"--start: {beyond} conductances lay beyond this network's bounds and begin at the nearest one"
+                )
+        if not getattr(self.learner.network, "reciprocal", True):
+            self.show.line(_NO_ENERGY)
         state = initial_state(self.learner)
         self.start_weight = root_mean_square(self.learner, state.network)
         # Of the network at its start the shapes are enough from here on; a wide one is most of the memory.

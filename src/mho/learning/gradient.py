@@ -63,7 +63,14 @@ def trained_part(network: Network, trained: tuple[str, ...]) -> Any:
 
 
 def energy_gradient(
-    network: Network, trained: tuple[str, ...], drive: Any, mean: Any, change: Any, difference: Energy
+    network: Network,
+    trained: tuple[str, ...],
+    drive: Any,
+    mean: Any,
+    change: Any,
+    difference: Energy,
+    *,
+    local: bool = True,
 ) -> Any:
     """∂/∂θ of the energy's difference between two phases, divided by the outputs' weight.
 
@@ -77,6 +84,7 @@ def energy_gradient(
         mean: of the two phases' node voltages [V].
         change: from one to the other, weighted.
         difference: see above.
+        local: whether local products may be taken.
 
     Returns:
         The network's structure, None in place of what is not trained.
@@ -85,13 +93,12 @@ def energy_gradient(
         InputError: see `trained_part`.
     """
     trained_part(network, trained)
-    local = network.local_gradient(
-        tuple(kind for kind in trained if kind in network.local_parameters), drive, mean, change
-    )
-    others = tuple(kind for kind in trained if kind not in network.local_parameters)
+    near = tuple(kind for kind in trained if local and kind in network.local_parameters)
+    products = network.local_gradient(near, drive, mean, change)
+    others = tuple(kind for kind in trained if kind not in near)
     if not others:
-        return local
+        return products
     weight = network.output_weight
     free, held = eqx.partition(network, trained_part(network, others))
     slope = jax.grad(lambda p: difference(eqx.combine(p, held)))(free)
-    return eqx.combine(local, jax.tree.map(lambda x: x / weight, slope))
+    return eqx.combine(products, jax.tree.map(lambda x: x / weight, slope))

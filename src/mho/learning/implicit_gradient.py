@@ -1,7 +1,9 @@
 """The exact gradient, by implicit differentiation of the steady state: the referee of equilibrium propagation.
 
 At a steady state ∂E/∂v = 0, so dC/dθ = −∂C/∂vᵀ (∂²E/∂v²)⁻¹ ∂²E/∂v∂θ. With ζ the linear response of the node voltages to
-currents −∂C/∂v at the outputs, that is ζᵀ ∂²E/∂v∂θ: equilibrium propagation in the limit of small β.
+currents −∂C/∂v at the outputs, that is ζᵀ ∂²E/∂v∂θ: equilibrium propagation in the limit of small β. Where amplifiers are
+not reciprocal and there is no E, the currents F out of the nodes stand for ∂E/∂v, and ζ is the response of the adjoint
+network, (∂F/∂v)⁻ᵀ (`Network.work`).
 """
 
 from collections.abc import Callable
@@ -50,7 +52,7 @@ class ImplicitGradient(Rule):
         change = jax.tree.map(lambda v: v / inputs.shape[0], response.voltages)
 
         def difference(varied: Network) -> Array:
-            return jnp.sum(jax.jvp(lambda v: varied.energy(drive, v), (free.voltages,), (change,))[1])
+            return jnp.sum(varied.work(drive, free.voltages, change))
 
         solver = self.solver
         if isinstance(solver, NodalNewton) and "parameter" in trained:
@@ -61,7 +63,9 @@ class ImplicitGradient(Rule):
                 lambda c: [p.value for p in c.programmables], gradient, slopes, is_leaf=lambda x: x is None
             )
         else:
-            gradient = energy_gradient(network, trained, drive, free.voltages, change, difference)
+            # Local products are of this network's voltages at both ends of a resistor: the adjoint's stand elsewhere.
+            local = network.reciprocal
+            gradient = energy_gradient(network, trained, drive, free.voltages, change, difference, local=local)
         residual = jnp.concatenate([free.residual, response.residual])
         return Gradient(
             by_parameter=gradient,

@@ -72,7 +72,8 @@ class CircuitBuilder:
         Raises:
             InputError: if the shapes do not fit, the name is taken or the element has no finite law.
         """
-        if isinstance(element, IdealDiode):
+        parts = jax.tree.leaves(element, is_leaf=lambda part: isinstance(part, IdealDiode))
+        if any(isinstance(part, IdealDiode) for part in parts):
             raise InputError(
                 f"{name}: ideal diodes have no finite slope; use JunctionDiode, ShockleyDiode or PiecewiseDiode"
             )

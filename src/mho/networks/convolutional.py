@@ -14,7 +14,14 @@ from mho.elements import BidirectionalAmplifier, CurrentSource, ProgrammableResi
 from mho.errors import InputError
 from mho.networks.convolution import ConvolutionCrossbar, MirroredConvolutionCrossbar, Planes, PoolingCrossbar
 from mho.networks.crossbar import Crossbar, DenseCrossbar
-from mho.networks.layered import Layer, LayeredNetwork, PerLayer, layers_conductances, random_resistors
+from mho.networks.layered import (
+    Layer,
+    LayeredNetwork,
+    PerLayer,
+    layers_amplifiers,
+    layers_conductances,
+    random_resistors,
+)
 
 
 def image_planes(image: Sequence[int], filters: Sequence[int], window: int, pooling: int) -> list[Planes]:
@@ -54,6 +61,7 @@ def convolutional_network(
     pooling_conductance: float = 1.0,
     elements: Sequence[TwoTerminal | None] = (),
     gains: Sequence[float | None] = (),
+    current_gains: Sequence[float] = (),
     input_gain: float = 1.0,
     bias_currents: bool = True,
     paired_outputs: bool = False,
@@ -76,6 +84,7 @@ def convolutional_network(
         pooling_conductance: of the resistors that pool [S].
         elements: what stands at the nodes of each convolution and each dense hidden layer; an empty sequence for none.
         gains: their amplifiers' gains; None or an empty sequence for no amplifier.
+        current_gains: their current gains; an empty sequence for one over each gain.
         input_gain: volts at a source for an input of 1.
         bias_currents: whether a trainable current source, at first 0 A, stands at every node that does not pool.
         paired_outputs: two output nodes a class.
@@ -92,10 +101,9 @@ def convolutional_network(
         raise InputError(f"filters {tuple(filters)}, widths {tuple(widths)}: one positive number of each is needed")
     hidden = len(filters) + len(widths) - 1
     elements = tuple(elements) or (None,) * hidden
-    gains = tuple(gains) or (None,) * hidden
-    for name, given in (("elements", elements), ("gains", gains)):
-        if len(given) != hidden:
-            raise InputError(f"{len(given)} {name} for {hidden} hidden layers: one for each is needed")
+    if len(elements) != hidden:
+        raise InputError(f"{len(elements)} elements for {hidden} hidden layers: one for each is needed")
+    amplifiers = [*layers_amplifiers(hidden, gains, current_gains), None]
     keys = iter(jax.random.split(key, 2 * hidden + 2))
     conductances = layers_conductances(hidden + 1, lower, upper, initial, initial_law, initial_spread)
 
@@ -104,13 +112,13 @@ def convolutional_network(
 
     layers: list[Layer] = []
 
-    def add(crossbar: Crossbar, element: TwoTerminal | None, gain: float | None) -> None:
+    def add(crossbar: Crossbar, element: TwoTerminal | None, amplifier: BidirectionalAmplifier | None) -> None:
         layers.append(
             Layer(
                 crossbar=crossbar,
                 element=element,
                 bias=CurrentSource(jnp.zeros(crossbar.shape[1])) if bias_currents else None,
-                amplifier=None if gain is None else BidirectionalAmplifier(jnp.asarray(gain, jnp.float32)),
+                amplifier=amplifier,
             )
         )
 
@@ -120,14 +128,14 @@ def convolutional_network(
         shape, rows = (count, planes.channels, window, window), planes.channels * window**2
         if index == 0:
             first = (resistors(shape, 2 * rows, 0), resistors(shape, 2 * rows, 0))
-            add(MirroredConvolutionCrossbar(*first, planes), elements[index], gains[index])
+            add(MirroredConvolutionCrossbar(*first, planes), elements[index], amplifiers[index])
         else:
-            add(ConvolutionCrossbar(resistors(shape, rows, index), planes), elements[index], gains[index])
+            add(ConvolutionCrossbar(resistors(shape, rows, index), planes), elements[index], amplifiers[index])
         if pooling > 1:
             layers.append(Layer(PoolingCrossbar(next(under), pooling_conductance)))
     for index, width in enumerate(widths, len(filters)):
         rows, last = layers[-1].crossbar.shape[1], index == hidden
         columns = width * (2 if last and paired_outputs else 1)
         crossbar = DenseCrossbar(resistors((rows, columns), rows, index))
-        add(crossbar, None if last else elements[index], None if last else gains[index])
+        add(crossbar, None if last else elements[index], amplifiers[index])
     return LayeredNetwork(tuple(layers), input_gain, None, paired_outputs)

@@ -1,12 +1,13 @@
 """Layered networks: sources at ±x, then crossbars, nonlinear elements at the nodes and amplifiers, layer after layer.
 
 The energy of the network is E = Σ_l s_l·E_l, where E_l is the co-content of layer l (its crossbar, the elements and
-bias sources at its nodes) and s_l = Π_{k<l} 1/A_k² over the amplifiers before it. Its stationary points in the node
-voltages, the sources held, are the states that obey Kirchhoff's laws (Kendall et al. 2020, section 3). The circuit of
-Kendall et al. (antiparallel diodes, amplifiers, paired outputs) and the deep resistive network of Scellier
-(arXiv:2402.11674: ideal diodes, gain on the input) are both instances.
+bias sources at its nodes) and s_l = Π_{k<l} B_k/A_k over the amplifiers before it: 1/A_k² where B_k = 1/A_k. Its
+stationary points in the node voltages, the sources held, are the states that obey Kirchhoff's laws (Kendall et al. 2020,
+section 3). The circuit of Kendall et al. (antiparallel diodes, amplifiers, paired outputs) and the deep resistive network
+of Scellier (arXiv:2402.11674: ideal diodes, gain on the input) are both instances.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -43,6 +44,10 @@ class Layer(eqx.Module):
     def drawn(self, current: Array) -> Array:
         """What the nodes give for `current` drawn by the next layer's crossbar [A]."""
         return current if self.amplifier is None else self.amplifier.backward(current)
+
+    def reflected(self, conductance: Array) -> Array:
+        """What conductances at the rows of the next layer's crossbar are at the nodes [S]."""
+        return conductance if self.amplifier is None else self.amplifier.reflected(conductance)
 
     def energy(self, drive: Array, voltage: Array) -> Array:
         """Co-content of the layer's crossbar, elements and bias sources [W], (batch,)."""
@@ -91,6 +96,8 @@ class LayeredNetwork(Network):
     """Voltage of one more pair of sources, the same for all samples [V]; None leaves it out."""
     paired_outputs: bool = eqx.field(static=True, default=False)
     """Whether the first half of the outputs less the second half is the prediction."""
+    input_step: float = eqx.field(static=True, default=0.0)
+    """Step of the converter that sets the sources [V]; 0 for none."""
 
     def __check_init__(self) -> None:
         if self.layers[-1].amplifier is not None or self.layers[-1].element is not None:
@@ -104,16 +111,17 @@ class LayeredNetwork(Network):
         return (sources, *(layer.crossbar.shape[1] for layer in self.layers))
 
     def scales(self) -> list[Array | float]:
-        """s_l of each layer: what its co-content is divided by A² for."""
+        """s_l of each layer: what its co-content is multiplied by."""
         scales: list[Array | float] = [1.0]
         for layer in self.layers[:-1]:
-            gain = 1.0 if layer.amplifier is None else layer.amplifier.gain
-            scales.append(scales[-1] / gain**2)
+            scales.append(scales[-1] if layer.amplifier is None else layer.amplifier.weighed(scales[-1]))
         return scales
 
     def source_voltages(self, inputs: Array) -> Array:
         """Voltages of the positive sources [V], (batch, pairs), from inputs of shape (batch, features)."""
         drive = inputs * self.input_gain
+        if self.input_step:
+            drive = self.input_step * jnp.round(drive / self.input_step)
         if self.bias_line is None:
             return drive
         line = jnp.full((inputs.shape[0], 1), self.bias_line, drive.dtype)
@@ -124,10 +132,30 @@ class LayeredNetwork(Network):
         sources = self.source_voltages(inputs)
         input_current, first = self.layers[0].crossbar.load(sources)
         conductances = [first]
-        for layer in self.layers[1:]:
-            conductances[-1] = conductances[-1] + layer.crossbar.row_conductance()
+        for before, layer in itertools.pairwise(self.layers):
+            conductances[-1] = conductances[-1] + before.reflected(layer.crossbar.row_conductance())
             conductances.append(layer.crossbar.column_conductance())
         return LayeredDrive(sources, input_current, tuple(conductances))
+
+    @property
+    def reciprocal(self) -> bool:
+        """Whether it has an energy; see `Network.reciprocal`."""
+        return all(layer.amplifier is None or layer.amplifier.reciprocal for layer in self.layers)
+
+    def adjoint(self) -> "LayeredNetwork":
+        """With every amplifier's gains exchanged; see `Network.adjoint`."""
+        if self.reciprocal:
+            return self
+        amplifiers = [layer.amplifier for layer in self.layers]
+        turned = [a if a is None else a.adjoint() for a in amplifiers]
+        return eqx.tree_at(lambda n: [layer.amplifier for layer in n.layers], self, turned, is_leaf=lambda x: x is None)
+
+    def work(self, drive: LayeredDrive, voltages: Voltages, change: Voltages) -> Array:
+        """Layer by layer, the change at the rows being the adjoint's; see `Network.work`."""
+        rows = self.row_voltages(drive.sources, voltages)
+        moved = self.adjoint().row_voltages(jnp.zeros_like(drive.sources), change)
+        terms = zip(self.scales(), self.layers, rows, voltages, moved, change, strict=True)
+        return sum(s * jax.jvp(layer.energy, (u, v), (du, dv))[1] for s, layer, u, v, du, dv in terms)  # type: ignore[return-value]
 
     def row_voltages(self, sources: Array, voltages: Voltages) -> list[Array]:
         """What stands at the rows of each layer's crossbar [V]."""
@@ -135,7 +163,10 @@ class LayeredNetwork(Network):
         return [sources, *behind]
 
     def energy(self, drive: LayeredDrive, voltages: Voltages) -> Array:
-        """E of each sample [W], (batch,), given the sources and the node voltages [V]."""
+        """E of each sample [W], (batch,), given the sources and the node voltages [V].
+
+        Where amplifiers are not reciprocal, the sum of the same co-contents, stationary at no operating point.
+        """
         rows = self.row_voltages(drive.sources, voltages)
         terms = zip(self.scales(), self.layers, rows, voltages, strict=True)
         return jnp.sum(jnp.stack([s * layer.energy(u, v) for s, layer, u, v in terms]), 0)
@@ -178,7 +209,7 @@ class LayeredNetwork(Network):
         mark("conductance", lambda n: jax.tree.leaves([layer.crossbar for layer in n.layers]))
         mark("bias", lambda n: jax.tree.leaves([layer.bias for layer in n.layers]))
         mark("element", lambda n: jax.tree.leaves([layer.element for layer in n.layers]))
-        mark("gain", lambda n: jax.tree.leaves([layer.amplifier for layer in n.layers]))
+        mark("gain", lambda n: [k.amplifier.gain for k in n.layers if k.amplifier is not None])
         return without_polarities(marked)
 
     def local_gradient(self, kinds: tuple[str, ...], drive: LayeredDrive, mean: Voltages, change: Voltages) -> Any:
@@ -249,6 +280,29 @@ def layers_conductances(
     return [Conductances(least, most, first, law, spread) for least, most, first in zip(*each, strict=True)]
 
 
+def layers_amplifiers(
+    hidden: int, gains: Sequence[float | None], current_gains: Sequence[float]
+) -> list[BidirectionalAmplifier | None]:
+    """The amplifiers behind each hidden layer, from their voltage and current gains; none without gains.
+
+    Raises:
+        InputError: for gains of another number, or one that is not positive.
+    """
+    for name, given in (("gains", gains), ("current_gains", current_gains)):
+        if len(given) not in (0, hidden):
+            raise InputError(f"{len(given)} {name} for {hidden} hidden layers: one for each is needed")
+        for gain in given:
+            if gain is not None and not gain > 0:
+                raise InputError(f"amplifier gain {gain}: must be positive")
+    if current_gains and (not gains or None in gains):
+        raise InputError("current_gains: there is no amplifier behind each hidden layer; give their gains")
+    back = [jnp.asarray(gain, jnp.float32) for gain in current_gains] or [None] * hidden
+    return [
+        None if gain is None else BidirectionalAmplifier(jnp.asarray(gain, jnp.float32), own)
+        for gain, own in zip(gains or [None] * hidden, back, strict=True)
+    ]
+
+
 def random_resistors(key: Array, shape: tuple[int, ...], rows: int, given: Conductances) -> ProgrammableResistor:
     """Conductances before training; `rows` is the number of resistors at a column."""
     lower, upper, initial = given.lower, given.upper, given.initial
@@ -276,6 +330,7 @@ def layered_network(
     *,
     elements: Sequence[TwoTerminal | None] = (),
     gains: Sequence[float | None] = (),
+    current_gains: Sequence[float] = (),
     input_gain: float = 1.0,
     bias_line: float | None = None,
     bias_currents: bool = True,
@@ -293,6 +348,7 @@ def layered_network(
         key: JAX random key.
         elements: what stands at the nodes of each hidden layer; an empty sequence for none.
         gains: each hidden layer's amplifier gain; None or an empty sequence for no amplifier.
+        current_gains: their current gains; an empty sequence for one over each gain.
         input_gain: volts at a source for an input of 1.
         bias_line: voltage of the constant pair of sources [V], or None.
         bias_currents: whether a trainable current source, at first 0 A, stands at every node.
@@ -310,13 +366,9 @@ def layered_network(
     if hidden < 0 or min(widths) < 1:
         raise InputError(f"widths {tuple(widths)}: at least two positive numbers, inputs and outputs, are needed")
     elements = tuple(elements) or (None,) * hidden
-    gains = tuple(gains) or (None,) * hidden
-    for name, given in (("elements", elements), ("gains", gains)):
-        if len(given) != hidden:
-            raise InputError(f"{len(given)} {name} for {hidden} hidden layers: one for each is needed")
-    for gain in gains:
-        if gain is not None and not gain > 0:
-            raise InputError(f"amplifier gain {gain}: must be positive")
+    if len(elements) != hidden:
+        raise InputError(f"{len(elements)} elements for {hidden} hidden layers: one for each is needed")
+    amplifiers = [*layers_amplifiers(hidden, gains, current_gains), None]
     pairs = widths[0] + (bias_line is not None)
     nodes = [*widths[1:-1], widths[-1] * (2 if paired_outputs else 1)]
     rows = [2 * pairs, *nodes[:-1]]
@@ -333,13 +385,12 @@ def layered_network(
         else:
             crossbar = DenseCrossbar(resistors)
         last = index == hidden
-        gain = None if last else gains[index]
         layers.append(
             Layer(
                 crossbar=crossbar,
                 element=None if last else elements[index],
                 bias=CurrentSource(jnp.zeros(m)) if bias_currents else None,
-                amplifier=None if gain is None else BidirectionalAmplifier(jnp.asarray(gain, jnp.float32)),
+                amplifier=amplifiers[index],
             )
         )
     return LayeredNetwork(tuple(layers), input_gain, bias_line, paired_outputs)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mho.elements import BidirectionalAmplifier
 from mho.errors import InputError
 from mho.networks.circuit import Circuit
 from mho.networks.circuit_builder import CircuitBuilder
@@ -60,8 +61,7 @@ def layered_circuit(network: LayeredNetwork) -> Circuit:
         if layer.bias is not None:
             builder.add_elements(here, 0, layer.bias, name=f"bias{index + 1}")
         if layer.amplifier is not None:
-            gain = np.asarray(layer.amplifier.gain, np.float64)
-            builder.add_amplifiers(here, behind[index + 1][0], gain, name=f"amplifier{index + 1}")
+            _add_amplifiers(builder, layer.amplifier, here, behind[index + 1][0], f"amplifier{index + 1}")
     outputs = behind[-1][0]
     if network.paired_outputs:
         half = len(outputs) // 2
@@ -69,3 +69,17 @@ def layered_circuit(network: LayeredNetwork) -> Circuit:
     else:
         builder.set_outputs(outputs)
     return builder.build()
+
+
+def _add_amplifiers(
+    builder: CircuitBuilder, amplifier: BidirectionalAmplifier, near: list[str], far: list[str], name: str
+) -> None:
+    gain = np.asarray(amplifier.gain, np.float64)
+    if amplifier.current_gain is None and not gain.ndim:
+        builder.add_amplifiers(near, far, gain, name=name)
+        return
+    back = 1.0 / gain if amplifier.current_gain is None else np.asarray(amplifier.current_gain, np.float64)
+    ground, forward = ["0"] * len(near), [f"{name}_e{k}" for k in range(len(near))]
+    builder.add_vcvs(far, ground, near, ground, gain, name=forward)
+    # The E source's current runs from its positive node through it: what is drawn behind it, the other way.
+    builder.add_cccs(near, ground, forward, -back, name=[f"{name}_f{k}" for k in range(len(near))])

@@ -43,6 +43,23 @@ class Network(eqx.Module):
             MhoError: if the network has no energy.
         """
 
+    @property
+    def reciprocal(self) -> bool:
+        """Whether Kirchhoff's laws are where the energy is stationary."""
+        return True
+
+    def adjoint(self) -> Self:
+        """The network whose answer to small currents is this one's transposed: itself where it is reciprocal."""
+        return self
+
+    def work(self, drive: Any, voltages: Any, change: Any) -> Array:
+        """Σ λ·F of each sample [W], (batch,): changes λ of the node voltages [V] times the currents F out of the nodes.
+
+        F is the energy's gradient where there is one. By the parameters, the voltages held, its derivative at an operating
+        point is λ·∂F/∂θ: with λ the adjoint's answer to −∂C/∂v, the exact gradient of C.
+        """
+        return jax.jvp(lambda v: self.energy(drive, v), (voltages,), (change,))[1]
+
     @abc.abstractmethod
     def prediction(self, voltages: Any) -> Array:
         """Output voltages, or their differences where outputs are pairs of nodes [V], (batch, outputs)."""
@@ -100,5 +117,9 @@ def unmarked(network: Network) -> Any:
 
 
 def without_polarities(marked: Any) -> Any:
-    """The same, with False at the elements' polarities: which way round a diode stands is wiring, +1 or −1."""
-    return jax.tree_util.tree_map_with_path(lambda path, on: on and getattr(path[-1], "name", "") != "polarity", marked)
+    """The same, with False at the elements' polarities and offsets: wiring, +1 or −1, and what a process left."""
+
+    def learns(path: Any, on: Any) -> Any:
+        return on and getattr(path[-1], "name", "") not in ("polarity", "offset_voltage")
+
+    return jax.tree_util.tree_map_with_path(learns, marked)

@@ -29,7 +29,7 @@ class LayeredSolver(Solver):
 
     def respond(self, network: LayeredNetwork, drive: LayeredDrive, voltages: Voltages, forces: Any) -> Solution:
         """By the sweeps of the linearised network; see `Solver.respond`."""
-        return self.solve(linearised(network, voltages, forces), grounded(drive))
+        return self.solve(linearised(network.adjoint(), voltages, forces), grounded(drive))
 
 
 class Sweeps(LayeredSolver):

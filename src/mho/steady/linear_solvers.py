@@ -144,7 +144,7 @@ def _superlu(row: np.ndarray, column: np.ndarray, n: int, symmetric: bool, work:
 
     def solve(values: np.ndarray, right: np.ndarray) -> np.ndarray:
         found = factors(matrix(values))
-        return np.full(right.shape, np.nan) if found is None else found.solve(right)
+        return np.full(right.shape, np.nan) if found is None else found.solve(np.asarray(right))
 
     return solve
 

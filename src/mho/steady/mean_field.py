@@ -31,7 +31,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jax import Array, lax
 
-from mho.networks import DenseCrossbar, LayeredDrive, LayeredNetwork, Network, Voltages
+from mho.networks import DenseCrossbar, Layer, LayeredDrive, LayeredNetwork, Network, Voltages
 from mho.steady.attachment import Attached
 from mho.steady.coordinate_descent import LayeredSolver, drawn_back, imbalance, largest, node_voltage
 from mho.steady.deviation import Standing, deviating
@@ -66,19 +66,25 @@ class _MeanField:
     """The chain of two-ports that stands for the crossbars between hidden layers.
 
     Its voltages, forward and back, are the buses': one of each for every crossbar and sample, (batch,). A crossbar of row
-    conductances r and column conductances c drives c·forward into the layer behind it and r·back into the one before.
+    conductances r and column conductances c drives c·forward into the layer behind it and r·back into the one before. Where
+    amplifiers are not all alike, r is times each one's part of the mean gain, forward or backward.
     """
 
     def __init__(self, network: LayeredNetwork) -> None:
-        between = list(zip(network.layers[:-2], network.layers[1:-1], strict=True))
-        self.rows = [layer.crossbar.row_conductance() for _, layer in between]
+        self.layers = [_with_mean_gains(layer) for layer in network.layers]
+        """The same with the mean of the amplifiers' gains."""
+        between = list(zip(self.layers[:-2], self.layers[1:-1], strict=True))
+        rows = [layer.crossbar.row_conductance() for _, layer in between]
+        self.rows = [_share(layer, r, forward=False) for layer, r in zip(network.layers, rows, strict=False)]
+        """Of the currents driven back."""
+        self._seen = [_share(layer, r, forward=True) for layer, r in zip(network.layers, rows, strict=False)]
         self.columns = [layer.crossbar.column_conductance() for _, layer in between]
-        self._up = [before.amplified(1.0 / jnp.sum(r)) for (before, _), r in zip(between, self.rows, strict=True)]
-        self._down = [before.drawn(1.0 / jnp.sum(r)) for (before, _), r in zip(between, self.rows, strict=True)]
+        self._up = [before.amplified(1.0 / jnp.sum(r)) for (before, _), r in zip(between, rows, strict=True)]
+        self._down = [before.drawn(1.0 / jnp.sum(r)) for (before, _), r in zip(between, rows, strict=True)]
 
     def voltages(self, nodes: Sequence[Array]) -> tuple[list[Array], list[Array]]:
         """Forward and back, given node voltages."""
-        forward = [up * (v @ r) for up, r, v in zip(self._up, self.rows, nodes, strict=False)]
+        forward = [up * (v @ r) for up, r, v in zip(self._up, self._seen, nodes, strict=False)]
         return forward, [down * (v @ c) for down, c, v in zip(self._down, self.columns, nodes[1:], strict=False)]
 
     def balance(
@@ -94,9 +100,10 @@ class _MeanField:
         count = len(self.rows)
         none = [jnp.zeros(())] * count
         forward_lag, back_lag = forward_lag or none, back_lag or none
-        own = [self._up[k] * (compliance[k] @ self.rows[k] ** 2) for k in range(count)]
+        own = [self._up[k] * (compliance[k] @ (self._seen[k] * self.rows[k])) for k in range(count)]
         taken = [self._down[k] * (compliance[k + 1] @ self.columns[k] ** 2) for k in range(count)]
-        across = [compliance[k] @ (self.rows[k] * self.columns[k - 1]) for k in range(1, count)]
+        across = [compliance[k] @ (self._seen[k] * self.columns[k - 1]) for k in range(1, count)]
+        returned = [compliance[k] @ (self.rows[k] * self.columns[k - 1]) for k in range(1, count)]
         # From the outputs down: back[k] = slope[k]·forward[k] + offset[k], forward[k] = carry[k]·forward[k-1] + drive[k].
         slope, offset = taken[-1], back_lag[-1]
         lines: list[tuple[Array, Array, Array, Array]] = []
@@ -106,7 +113,7 @@ class _MeanField:
             carry = share * self._up[k] * across[k - 1] if k else jnp.zeros(())
             lines.insert(0, (slope, offset, carry, drive))
             if k:
-                through = self._down[k - 1] * across[k - 1]
+                through = self._down[k - 1] * returned[k - 1]
                 offset = through * (slope * drive + offset) + back_lag[k - 1]
                 slope = taken[k - 1] + through * slope * carry
         forward, back = [], []
@@ -114,6 +121,18 @@ class _MeanField:
             forward.append(carry * forward[-1] + drive if forward else drive)
             back.append(slope * forward[-1] + offset)
         return forward, back
+
+
+def _with_mean_gains(layer: Layer) -> Layer:
+    return layer if layer.amplifier is None else eqx.tree_at(lambda k: k.amplifier, layer, layer.amplifier.mean)
+
+
+def _share(layer: Layer, rows: Array, *, forward: bool) -> Array:
+    """Row conductances times each amplifier's part of the mean gain."""
+    if layer.amplifier is None or layer.amplifier.reciprocal:
+        return rows
+    gain = layer.amplified(jnp.ones_like(rows)) if forward else layer.drawn(jnp.ones_like(rows))
+    return rows * (gain / jnp.mean(gain))
 
 
 class MeanFieldSweeps(LayeredSolver):
@@ -179,7 +198,8 @@ def settle(
     last = len(layers) - 1
     batch, dtype = drive.input_current.shape[0], drive.input_current.dtype
     field = _MeanField(network)
-    reach = [jnp.max(r) for r in (*field.rows, layers[last].crossbar.row_conductance())]
+    reach = [jnp.max(r) for r in field.rows]
+    reach.append(jnp.max(_share(layers[last - 1], layers[last].crossbar.row_conductance(), forward=False)))
     elements = [*(layer.element for layer in layers[:-1]), attached]
 
     def driven(index: int, ahead: Sequence[Array]) -> Array:
@@ -267,7 +287,7 @@ def settle(
             voltages[last] = balanced(last, driven(last, ahead), voltages[last])
         residual = outputs_imbalance(ahead, voltages)
         for index in range(last):
-            moved = layers[index].drawn(voltages[index + 1] - (seen if index + 1 == last else before[index + 1]))
+            moved = field.layers[index].drawn(voltages[index + 1] - (seen if index + 1 == last else before[index + 1]))
             if index + 1 < last:
                 moved = moved - shift[index][:, None]
             out, total = out_of_balance(index, currents[index], voltages[index])

@@ -126,7 +126,7 @@ class PooledSweeps(LayeredSolver):
     """Sweeps in which pooling nodes settle together with the nodes of their windows."""
 
     def suits(self, network: Network) -> bool:
-        """There are pooling layers, of linear nodes, and what stands at the nodes of their windows is solved exactly."""
+        """There are pooling layers, of linear nodes; elements at the nodes of their windows are solved exactly."""
         if not isinstance(network, LayeredNetwork):
             return False
         layers = network.layers
@@ -136,6 +136,7 @@ class PooledSweeps(LayeredSolver):
             and index - 1 not in pooling
             and layers[index].element is None
             and ((element := layers[index - 1].element) is None or element.exact)
+            and ((amplifier := layers[index - 1].amplifier) is None or amplifier.reciprocal)
             for index in pooling
         )
 

@@ -109,8 +109,8 @@ def network_cards(network: LayeredNetwork) -> list[str]:
             if layer.bias is not None:
                 lines += layer.bias.card(node, node, "0", k)
         if layer.amplifier is not None:
-            for node, far in zip(nodes, behind[index][0], strict=True):
-                lines += layer.amplifier.card(node, node, far)
+            for k, (node, far) in enumerate(zip(nodes, behind[index][0], strict=True)):
+                lines += layer.amplifier.card(node, node, far, k)
     return lines
 
 
