@@ -39,6 +39,7 @@ _PUBLIC = {
     "mho.experiments.prediction": ("load", "predict"),
     "mho.experiments.report.page": ("report",),
     "mho.experiments.pulse_series": ("read_pulses",),
+    "mho.experiments.reproduction": ("reproduce",),
     "mho.experiments.sweep": ("sweep",),
     "mho.learning": (
         "CoupledLearning",
@@ -113,6 +114,7 @@ if TYPE_CHECKING:
     from mho.experiments.prediction import load, predict
     from mho.experiments.pulse_series import read_pulses
     from mho.experiments.report.page import report
+    from mho.experiments.reproduction import reproduce
     from mho.experiments.sweep import sweep
     from mho.learning import (
         CoupledLearning,

@@ -27,6 +27,7 @@ SUBCOMMANDS = {
     "draw": ("mho.command.draw", "draw a network, a run or a netlist: a schematic, or a diagram of its layers"),
     "watch": ("mho.command.watch", "follow a training in the terminal while it runs"),
     "sweep": ("mho.command.sweep", "train an experiment over values of its fields and over seeds"),
+    "reproduce": ("mho.command.reproduce", "train what a paper's table holds, published beside measured"),
     "curve": ("mho.command.curve", "fit a diode's or a memristor's law to a measured current-voltage curve"),
     "pulses": ("mho.command.pulses", "fit a pulsed device to measured responses"),
     "show": ("mho.command.show", "print an experiment as a file to edit and train"),
