@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.elements import ProgrammableResistor
+from mho.elements import OffsetElement, ProgrammableResistor
 from mho.experiments.baselines import Perceptron
 from mho.experiments.configuration import RuleConfiguration
 from mho.experiments.report.document import Element, Section, element, paragraph, quantity, table
@@ -51,7 +51,9 @@ def _kind(layer: Layer) -> str:
 
 def _standing(layer: Layer) -> list[str]:
     """What stands at a layer's nodes."""
-    parts = [] if layer.element is None else [type(layer.element).__name__]
+    shifted = isinstance(layer.element, OffsetElement)
+    kind = type(layer.element.element if shifted else layer.element).__name__ + (" with offsets" if shifted else "")  # type: ignore[union-attr]
+    parts = [] if layer.element is None else [kind]
     parts += ["bias currents"] if layer.bias is not None else []
     if layer.amplifier is not None:
         gain = np.asarray(layer.amplifier.gain)

@@ -1,5 +1,6 @@
 """Parts of the page: elements of HTML, tables that sort, and figures that zoom, each with its numbers in text."""
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,12 +99,17 @@ def pictures(pairs: Sequence[tuple[str, str, str]]) -> Element:
     return element("div", *shown, class_="pictures")
 
 
+def plain(text: str) -> str:
+    """A text in a figure, which plotly.js would else read as HTML."""
+    return html.escape(text, quote=False)
+
+
 def axis(title: str, values: Sequence[Any] | np.ndarray = (), *, unit: str = "", **settings: Any) -> dict[str, Any]:
     """An axis of a figure: logarithmic where all values are positive and span decades; a unit gets its prefix."""
     given = np.array([v for v in values if v is not None], float)
     given = given[np.isfinite(given)]
     made: dict[str, Any] = {
-        "title": {"text": f"{title} [{unit}]" if unit else title, "standoff": 6},
+        "title": {"text": plain(f"{title} [{unit}]" if unit else title), "standoff": 6},
         "automargin": True,
     }
     if given.size and given.min() > 0 and np.log10(given.max() / given.min()) >= _DECADES:
@@ -128,7 +134,7 @@ def lines(named: Mapping[str, tuple[Sequence[Any], Sequence[Any]]], **settings: 
         {
             "type": "scatter",
             "mode": "lines+markers" if len(x) <= _MARKED else "lines",
-            "name": name,
+            "name": plain(name),
             "x": list(x),
             "y": list(y),
             "line": {"color": _COLOURS[k % len(_COLOURS)], "dash": _DASHES[k % len(_DASHES)]},

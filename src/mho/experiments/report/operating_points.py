@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mho.elements import CurrentSource, ProgrammableResistor
-from mho.experiments.report.document import Element, Section, axis, figure, lines, paragraph, quantity, table
+from mho.experiments.report.document import Element, Section, axis, figure, lines, paragraph, plain, quantity, table
 from mho.experiments.report.measured import Measured
 from mho.experiments.report.power import circuit_elements, static_power
 from mho.networks import Circuit, LayeredNetwork
@@ -85,7 +85,7 @@ def _nodes(circuit: Circuit, voltages: np.ndarray) -> Element:
         bars = {"type": "bar", "x": 0.5 * (edges[1:] + edges[:-1]), "y": counts}
         return figure("Node voltages", [bars], said, x=axis("voltage", unit="V"), y=axis("nodes × samples"), bargap=0)
     names = [circuit.node_names[k] for k in range(1, circuit.nodes)]
-    boxes = [{"type": "box", "y": voltages[:, k], "name": name} for k, name in enumerate(names, 1)]
+    boxes = [{"type": "box", "y": voltages[:, k], "name": plain(name)} for k, name in enumerate(names, 1)]
     x = axis("node", type="category")
     return figure("Node voltages", boxes, said, x=x, y=axis("voltage", unit="V"), showlegend=False)
 
@@ -107,9 +107,8 @@ def _elements(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray) -> lis
             rows.append([name, *ends, *across, (float(current[k]), quantity(float(current[k]), "A"))])
     columns = ("element", "from", "to", "least voltage", "largest voltage", "largest current")
     caption = f"Elements that are no resistors, in {len(inputs)} samples"
-    return (
-        [table(caption + (f": {len(rows)} of {count:,}" if count > len(rows) else ""), columns, rows)] if rows else []
-    )
+    caption += f": {len(rows)} of {count:,}" if count > len(rows) else ""
+    return [table(caption, columns, rows)] if rows else []
 
 
 def _power(network: Any, inputs: np.ndarray, voltages: Any) -> list[Element]:

@@ -12,6 +12,7 @@ from mho.experiments.report.document import (
     figure,
     paragraph,
     pictures,
+    plain,
     quantity,
     subheading,
     table,
@@ -78,8 +79,8 @@ def _confusion(measured: Measured) -> list[Element]:
     heat = {
         "type": "heatmap",
         "z": np.where(counts > 0, counts / np.maximum(there[:, None], 1), np.nan),
-        "x": [f"{label} " for label in labels],  # the blank keeps numerals names
-        "y": [f"{label} " for label in labels],
+        "x": (names := [f"{plain(label)} " for label in labels]),  # the blank keeps numerals names
+        "y": names,
         "text": counts,
         "texttemplate": "%{text}" if len(labels) <= 20 else "",
         "hovertemplate": "true %{y}, read %{x}: %{text} samples<extra></extra>",
