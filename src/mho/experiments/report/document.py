@@ -1,5 +1,6 @@
 """Parts of the page: elements of HTML, tables that sort, and figures that zoom, each with its numbers in text."""
 
+import base64
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +8,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+
+from mho.engineering import engineering
 
 Element = ElementTree.Element
 Child = Element | str
@@ -56,16 +59,13 @@ def subheading(text: str) -> Element:
 
 
 def quantity(value: float | None, unit: str = "") -> str:
-    """A number with its unit, engineering's prefix before it: 12.3 µS."""
-    # Here and not above: matplotlib takes its time.
-    from matplotlib.ticker import EngFormatter
+    """A number to four digits with its unit; a dash for none."""
+    return "–" if value is None or np.isnan(value) else engineering(float(value), unit, 4)
 
-    if value is None or not np.isfinite(value):
-        return "–" if value is None or np.isnan(value) else "∞" if value > 0 else "−∞"
-    if not unit:
-        return f"{value:.4g}".replace("-", "−")
-    size, _, prefixed = EngFormatter(unit)(value).partition(" ")
-    return f"{float(size.replace('−', '-')):.4g} {prefixed}".replace("-", "−")
+
+def data_address(content: bytes, kind: str) -> str:
+    """A file of a media type as the address of itself."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Element:

@@ -18,6 +18,8 @@ from mho.steady import kirchhoff_residual
 _JUDGED = 16
 """Samples whose currents are looked at branch by branch."""
 _BINS = 80
+_ROUNDED = 1e-12
+"""Share of all power below which a part of it is rounding."""
 _LISTED = 100
 """Elements of a circuit that are listed one by one, at the most."""
 _NODES = 40
@@ -115,8 +117,9 @@ def _power(network: Any, inputs: np.ndarray, voltages: Any) -> list[Element]:
     found = static_power(network, inputs, voltages)
     total = sum(found.given.values())
     rows = [["all sources together", *_spread(total)]]
-    rows += [[f"given by {name}", *_spread(p)] for name, p in found.given.items() if np.any(p)]
-    rows += [[f"heat in {name}", *_spread(p)] for name, p in found.heat.items() if np.any(p)]
+    least = _ROUNDED * float(np.max(total))
+    for verb, part in (("given by", found.given), ("heat in", found.heat)):
+        rows += [[f"{verb} {name}", *_spread(p)] for name, p in part.items() if np.max(np.abs(p)) > least]
     which = f"mean over {len(inputs)} samples"
     carried = [[name, (i, quantity(i, "A"))] for name, i in found.currents.items()]
     return [

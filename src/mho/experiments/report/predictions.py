@@ -1,6 +1,5 @@
 """What a network gets right and wrong: confusions and misread samples, or predictions against targets."""
 
-import base64
 import io
 
 import numpy as np
@@ -9,6 +8,7 @@ from mho.experiments.report.document import (
     Element,
     Section,
     axis,
+    data_address,
     figure,
     paragraph,
     pictures,
@@ -129,4 +129,4 @@ def address(pixels: np.ndarray) -> str:
 
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
+    return data_address(content.getvalue(), "image/png")
