@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "mho.chip.estimate": ("estimate",),
     "mho.devices": ("check_device",),
+    "mho.drawing.draw": ("draw",),
     "mho.element_checks": ("check_element",),
     "mho.element_fit": ("fit_element",),
     "mho.elements": (
@@ -36,7 +37,9 @@ _PUBLIC = {
     "mho.experiments.data": ("Dataset", "load_dataset"),
     "mho.experiments.fit": ("fit",),
     "mho.experiments.prediction": ("load", "predict"),
+    "mho.experiments.report.page": ("report",),
     "mho.experiments.pulse_series": ("read_pulses",),
+    "mho.experiments.reproduction": ("reproduce",),
     "mho.experiments.sweep": ("sweep",),
     "mho.learning": (
         "CoupledLearning",
@@ -83,6 +86,7 @@ __all__ = [*sorted(_MODULES), "__version__"]  # pyright: ignore[reportUnsupporte
 if TYPE_CHECKING:
     from mho.chip.estimate import estimate
     from mho.devices import check_device
+    from mho.drawing.draw import draw
     from mho.element_checks import check_element
     from mho.element_fit import fit_element
     from mho.elements import (
@@ -109,6 +113,8 @@ if TYPE_CHECKING:
     from mho.experiments.fit import fit
     from mho.experiments.prediction import load, predict
     from mho.experiments.pulse_series import read_pulses
+    from mho.experiments.report.page import report
+    from mho.experiments.reproduction import reproduce
     from mho.experiments.sweep import sweep
     from mho.learning import (
         CoupledLearning,

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from mho.elements import BidirectionalAmplifier, OffsetElement, TwoTerminal
@@ -114,7 +113,8 @@ def _in_circuit(circuit: Circuit, seed: int, wanted: dict[str, float]) -> Circui
             shares[("branches", index, "element", *name)] = np.exp(wanted["elements"] * values)
         branches[index] = dataclasses.replace(branch, element=element)
     _require_touched(wanted, touched)
-    circuit = eqx.tree_at(lambda c: c.branches, circuit, tuple(branches))
+    # A netlist of the user's has one model for many diodes: a chip is written element by element.
+    circuit = dataclasses.replace(circuit, branches=tuple(branches), netlist=None)
     # What follows from a programmable parameter follows in the same proportion.
     kept = []
     for parameter in circuit.programmables:
@@ -154,7 +154,7 @@ def _spread(element: TwoTerminal, share: float, normal: Callable[[], np.ndarray]
                     names.append((*path, field.name))
                     drawn = share * normal()
                     spread = np.asarray(value) * (np.exp(drawn) if field.name in positive else 1.0 + drawn)
-                    new[field.name] = np.asarray(spread, jnp.result_type(value))
+                    new[field.name] = np.asarray(spread, getattr(value, "dtype", np.float32))
                 elif isinstance(value, TwoTerminal):
                     new[field.name] = varied(value, (*path, field.name))
             return dataclasses.replace(part, **new)
