@@ -105,7 +105,7 @@ def test_a_run_is_estimated_and_scales_as_physics_says(run, tmp_path, capsys):
         assert first["beside.mine"][end] == pytest.approx(1e-12 * (64 * 16 + 16 * 10), abs=0)
     assert first["update.energy"]["low"] < first["update.energy"]["high"] and first["area"]["low"] > 0
     assert main(["estimate", str(run), "-o", str(tmp_path / "table.csv")]) == 0
-    assert (tmp_path / "table.csv").read_text().startswith("quantity,low,typical,high,unit\ncircuit.power.crossbar 1,")
+    assert (tmp_path / "table.csv").read_text().startswith("quantity,low,typical,high,unit\ncircuit.power.crossbars,")
 
 
 @pytest.mark.parametrize(
