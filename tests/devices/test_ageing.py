@@ -15,6 +15,7 @@ from mho.experiments.programming import configured_device
 from mho.experiments.registry import EXPERIMENTS
 from mho.netlists import parse_netlist
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
 _LOW, _HIGH = 1e-6, 1e-4
 
 
