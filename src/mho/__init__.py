@@ -63,6 +63,7 @@ _PUBLIC = {
     "mho.networks.mismatch": ("mismatched",),
     "mho.networks.random_graph": ("random_graph",),
     "mho.networks.square_lattice": ("square_lattice",),
+    "mho.networks.weights": ("weights", "with_weights"),
     "mho.ngspice.solver": ("Ngspice",),
     "mho.pulse_fit": ("fit_pulses",),
     "mho.steady": (
@@ -138,6 +139,7 @@ if TYPE_CHECKING:
     from mho.networks.mismatch import mismatched
     from mho.networks.random_graph import random_graph
     from mho.networks.square_lattice import square_lattice
+    from mho.networks.weights import weights, with_weights
     from mho.ngspice.solver import Ngspice
     from mho.pulse_fit import fit_pulses
     from mho.steady import (
