@@ -8,7 +8,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from mho.constants import ZERO_CELSIUS
@@ -29,6 +28,7 @@ from mho.experiments.rule import (
     learning_rule,
     predicted_by,
 )
+from mho.experiments.weights import weights
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
 from mho.steady import Auto, Solver
@@ -211,22 +211,10 @@ def analog_learner(
         predict=predicted_by(solver, solver.rtol),
         exact=exact_gradient(rule, trained),
         tolerance=configuration.tolerance,
-        weights=_conductances,
+        weights=weights,
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
         programming=configured_programming(configured_device(configuration), configuration.seed, trained),
         traceable=simulated is None,
         close=(lambda: None) if simulated is None else simulated.close,
     )
-
-
-def _together(parts: list[np.ndarray]) -> np.ndarray:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _conductances(network: LayeredNetwork) -> dict[str, np.ndarray]:
-    return {
-        f"crossbar {index}": _together([np.ravel(np.asarray(g)) for g in jax.tree.leaves(layer.crossbar)])
-        for index, layer in enumerate(network.layers, start=1)
-        if not isinstance(layer.crossbar, PoolingCrossbar)
-    }

@@ -30,6 +30,7 @@ from mho.experiments.rule import (
     learning_rule,
     predicted_by,
 )
+from mho.experiments.weights import weights
 from mho.learning import trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
@@ -116,12 +117,6 @@ def circuit_learner(
         traceable=rule.solver.traceable,
         close=(lambda: None) if simulated is None else simulated.close,
     )
-
-
-def weights(network: Circuit) -> dict[str, np.ndarray]:
-    """A circuit's conductances [S] by group of elements; the values of its parameters if none is programmable."""
-    found = {b.name: np.asarray(b.element.conductance) for b in network.branches if b.programmable}  # type: ignore[attr-defined]
-    return found or {p.name: np.reshape(p.value, 1) for p in network.programmables}
 
 
 def _optimizer(

@@ -16,7 +16,6 @@ import optax
 from mho.devices import Device, named_device
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
-from mho.experiments.circuits import weights as circuit_weights
 from mho.experiments.circuits import with_parameter_rate
 from mho.experiments.configuration import Configuration, NetworkConfiguration
 from mho.experiments.data import Dataset, load_dataset
@@ -31,6 +30,7 @@ from mho.experiments.rule import exact_gradient, gradient_by, predicted_by
 from mho.experiments.run import holds_run, read_configuration
 from mho.experiments.structure import structure_of
 from mho.experiments.training import CHECKPOINT_MINUTES, Training, begin, check_data, go_on, trained_network
+from mho.experiments.weights import weights
 from mho.learning import (
     CoupledLearning,
     CrossEntropy,
@@ -42,7 +42,6 @@ from mho.learning import (
 )
 from mho.learning import optimizer as named_optimizer
 from mho.networks import Circuit, LayeredNetwork, Network
-from mho.networks.convolution import PoolingCrossbar
 from mho.steady import Auto
 
 _STEP, _NUDGE, _LEAST = 0.03, 0.1, 0.25
@@ -337,12 +336,3 @@ def _learner(
         double=configuration.precision == "float64",
         traceable=solver.traceable,
     )
-
-
-def weights(network: Any) -> dict[str, np.ndarray]:
-    """A network's conductances [S] by crossbar or group of elements."""
-    if isinstance(network, LayeredNetwork):
-        crossbars = [layer.crossbar for layer in network.layers]
-        numbered = [(k, c) for k, c in enumerate(crossbars, start=1) if not isinstance(c, PoolingCrossbar)]
-        return {f"crossbar {k}": np.concatenate([np.ravel(g) for g in jax.tree.leaves(c)]) for k, c in numbered}
-    return circuit_weights(network)

@@ -76,6 +76,7 @@ from mho.experiments.run import (
 )
 from mho.experiments.structure import Structure
 from mho.experiments.transfer import programmed_with
+from mho.experiments.weights import bounds
 from mho.interruption import deferred
 from mho.networks import Network
 
@@ -564,8 +565,9 @@ class Training:
             self.learner.close()
         network = self.devices.gathered(state.network)
         if self.devices.leads and self.keep:
-            plot_curves(self.metrics, self.folder / "curves.png")
-            plot_histograms(self.learner.weights(network), self.learner.weight_name, self.folder / "histograms.png")
+            plot_curves(self.metrics, self.folder / "curves.png", regression=self.classes is None)
+            shown, name = self.learner.weights(network), self.learner.weight_name
+            plot_histograms(shown, name, self.folder / "histograms.png", bounds(network))
         return Finished(self.folder, self.metrics, trained=True, network=network)
 
     def _epochs(self, state: TrainingState, log: MetricsLog | None) -> TrainingState:
