@@ -164,7 +164,7 @@ def test_axes_have_the_units_of_the_fields() -> None:
         ("drn-digits --seeds 3..1", "--seeds 3..1: expected a range like 0..31, upwards"),
         ("drn-digits --seeds 1,1", "--seeds 1,1: expected a range"),
         ("drn-digits --seeds 0,9999999999", "--seed 9999999999: must be below"),
-        ("drn-digits --beta 1;2", "--beta 1;2: expected a number, or several with commas between"),
+        ("drn-digits --beta 1;2", "--beta 1;2: expected a number or auto, or several with commas between"),
         ("drn-digits --beta 1,-2", "--beta -2.0: must be positive"),
         ("drn-digits --beta 1,1.0", "--beta 1: given twice"),
         ("drn-digits --beta 1 --vary beta=2", "--beta: is varied twice"),

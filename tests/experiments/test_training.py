@@ -247,6 +247,23 @@ def test_killed_runs_resume_to_the_same_bits(uninterrupted: Path, tmp_path: Path
     assert not list(folder.rglob("*.partial"))
 
 
+ON_THE_WAY = {"shift": 1, "beta": "auto", "epochs": 2, "batch_size": 128}
+"""Settings that draw or keep something while an epoch runs."""
+
+
+def test_a_killed_run_goes_on_with_its_shifts_and_its_nudging_factor(tmp_path: Path) -> None:
+    configuration = dataclasses.replace(DIGITS, **ON_THE_WAY)
+    train("drn-digits", configuration, tmp_path / "whole")
+    with pytest.raises(Killed):
+        train("drn-digits", configuration, tmp_path / "run", checkpoint_minutes=EVERY_PIECE, show=KilledAfter(2))
+    assert "steps-000000000" not in checkpoints(checkpoint_folder(tmp_path / "run"))[0].name
+    resume(tmp_path / "run")
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+    first, second = read_metrics(tmp_path / "run")
+    assert 0 < first["beta"] != second["beta"] > 0 and first["beta_share"] < 0.5
+    assert first["above_tolerance"] == 0, "what is judged are the shifted images' operating points"
+
+
 def test_killed_before_its_first_step_is_done_it_goes_on_from_the_start(uninterrupted: Path, tmp_path: Path) -> None:
     with pytest.raises(Killed):
         train("iris", SMALL, tmp_path / "run", show=KilledAfter(0))
@@ -295,8 +312,9 @@ def test_a_run_that_diverges_names_the_epoch_and_keeps_its_checkpoint(tmp_path: 
 def test_a_nudging_factor_too_large_is_named(tmp_path: Path) -> None:
     assert isinstance(DIGITS, AnalogConfiguration)
     configuration = dataclasses.replace(DIGITS, variant="negative", beta=500.0)
-    with pytest.raises(MhoError, match=r"epoch 1, step \d+ of 359: likely the nudging factor too large \(--beta 500\)"):
+    with pytest.raises(InputError, match=r"--beta 500: must be below \S+ here, or the phase nudged by −β has no state"):
         train("drn-digits", configuration, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_damaged_checkpoint_is_named(uninterrupted: Path, tmp_path: Path) -> None:

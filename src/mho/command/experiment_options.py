@@ -74,10 +74,10 @@ def value_of(name: str, given: Sequence[str]) -> str | None:
 
 def how_to_go_on(command: str, folder: Path) -> str:
     """What the user types to go on with what a folder holds."""
-    return f"{_program()} {command} --resume {shlex.quote(str(folder))}"
+    return f"{program()} {command} --resume {shlex.quote(str(folder))}"
 
 
-def _program() -> str:
+def program() -> str:
     """What the user types for `mho`: its path where it is not on PATH, as after `make mnist`."""
     called = Path(sys.argv[0])
     found = shutil.which("mho")

@@ -80,8 +80,9 @@ def _plain(box: str, kind: type) -> str:
     if number:
         option, whole, value = number.groups()
         return f"{option} {value}: expected a {'whole ' if whole else ''}number"
-    several = re.match(r"(--\S+): no type matching FLOAT\S* .* from \[(.*)\]\.?$", plain)
+    several = re.match(r"(--\S+): no type matching FLOAT(\S*) .* from \[(.*)\]\.?$", plain)
     if several:
-        values = " ".join(re.findall("'(.*?)'", several[2]))
-        return f"{several[1]} {values}: expected a number, or one for each layer"
+        values = " ".join(re.findall("'(.*?)'", several[3]))
+        other = re.fullmatch(r"\|\{(\w+)\}", several[2])
+        return f"{several[1]} {values}: expected a number, or {other[1] if other else 'one for each layer'}"
     return plain[:1].lower() + plain[1:]

@@ -85,7 +85,7 @@ def run(arguments: Sequence[str]) -> None:
         if configuration.seed != default.seed:
             raise InputError(f"--seed {configuration.seed}: a sweep's seeds are given by --seeds")
         vary = read_values(type(configuration), options.vary)
-        study = Study(name, configuration, vary, _seeds(options.seeds))
+        study = Study(name, configuration, vary, read_seeds(options.seeds))
         value_of("--out", arguments)
         plot = options.plot
         folder = Path("sweeps", Path(name).stem) if options.out is None else Path(options.out)
@@ -141,7 +141,12 @@ def _with_varied(given: Sequence[str]) -> list[str]:
     return [*left, "--vary", *varied] if varied else left
 
 
-def _seeds(text: str) -> Sequence[int]:
+def read_seeds(text: str) -> Sequence[int]:
+    """Seeds as the command takes them.
+
+    Raises:
+        InputError: if they are none.
+    """
     shown = text if len(text) < 80 else text[:76] + " ..."
     if match := re.fullmatch(r"(\d+)\.\.(\d+)", text):
         first, last = (int(digits[:_DIGITS]) for digits in match.groups())

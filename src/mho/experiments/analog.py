@@ -27,6 +27,8 @@ from mho.experiments.rule import (
     gradient_by,
     learning_rule,
     predicted_by,
+    share_by,
+    suited_by,
 )
 from mho.experiments.weights import weights
 from mho.learning.gradient import trained_part
@@ -210,6 +212,8 @@ def analog_learner(
         gradient=gradient_by(rule, trained),
         predict=predicted_by(solver, solver.rtol),
         exact=exact_gradient(rule, trained),
+        share=share_by(rule),
+        suited=suited_by(rule, configuration),
         tolerance=configuration.tolerance,
         weights=weights,
         weight_name="conductance [S]",

@@ -124,8 +124,9 @@ class RuleConfiguration(Configuration, DeviceFields):
     """Equilibrium propagation: sign of the nudging."""
     nudging: Literal["energy", "held"] = "energy"
     """Equilibrium propagation: cost added to the energy, or current sources held at their values of the free phase."""
-    beta: float = 1.0
-    """Equilibrium propagation: nudging factor β [S, for a squared error]."""
+    beta: float | Literal["auto"] = 1.0
+    """Equilibrium propagation: nudging factor β [S, for a squared error]; auto chooses it for each epoch by the response
+    of a layered network: large enough against rounding and noise, small enough for the bias."""
     target_voltage: float = 1.0
     """Volts at an output that stand for a target of 1."""
     eta: float = 0.1
@@ -147,8 +148,10 @@ class RuleConfiguration(Configuration, DeviceFields):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        names = ("logit_gain", "beta", "eta", "target_voltage", "rtol", "max_sweeps")
+        names = ("logit_gain", "eta", "target_voltage", "rtol", "max_sweeps")
         _check_positive({name: getattr(self, name) for name in names})
+        if self.beta != "auto":
+            _check_positive({"beta": self.beta})
         _check_name("rule", self.rule, RULE_NAMES)
         _check_name("device", self.device, DEVICE_NAMES)
         for name in ("read_noise", "relative_read_noise", "read_step"):
@@ -157,12 +160,25 @@ class RuleConfiguration(Configuration, DeviceFields):
                 raise InputError(f"{option(name)} {value}: must be at least 0 and finite")
             if value and (self.rule == "implicit" or is_own(self.rule)):
                 raise InputError(f"{option(name)} {value}: --rule {self.rule} reads no phases")
+        self._check_chosen_beta()
         if self.reads < 1:
             raise InputError(f"--reads {self.reads}: must be at least 1")
         if self.eta > 1:
             raise InputError(f"--eta {self.eta}: must be at most 1")
         if self.rule == "coupled-learning" and self.cost != "squared":
             raise InputError(f"--cost {self.cost}: coupled learning clamps outputs to voltages; its cost is squared")
+
+    def _check_chosen_beta(self) -> None:
+        if self.beta != "auto":
+            return
+        given = {name: getattr(self, name, None) for name in ("rule", "variant", "nudging", "simulator")}
+        wrong = {"rule": self.rule != "equilibrium-propagation", "variant": self.variant == "positive"}
+        wrong |= {"nudging": self.nudging == "held", "simulator": given["simulator"] == "ngspice"}
+        for name, refused in wrong.items():
+            if refused:
+                raise InputError(
+                    f"--beta auto: goes by the limit of a phase nudged by −β; not with {option(name)} {given[name]}"
+                )
 
     @property
     def tolerance(self) -> float:
@@ -408,6 +424,10 @@ class UnlayeredConfiguration(SimulatedConfiguration, FlawFields):
         if not self.upper > self.lower:
             raise InputError(f"--upper {self.upper}: must be above the lower conductance bound, {self.lower} S")
 
+    def _check_chosen_beta(self) -> None:
+        if self.beta == "auto":
+            raise InputError("--beta auto: is for layered networks, whose limit of β is known")
+
 
 @dataclass(frozen=True, kw_only=True)
 class CircuitConfiguration(UnlayeredConfiguration):
@@ -646,7 +666,7 @@ def _check_range(configuration: Configuration, allowed: tuple[float, float]) -> 
     for name in _RANGED:
         value = getattr(configuration, name, None)
         for number in _each(value):
-            if number and math.isfinite(number) and not least <= abs(number) <= most:
+            if number and not isinstance(number, str) and math.isfinite(number) and not least <= abs(number) <= most:
                 side = "small" if abs(number) < least else "large"
                 raise InputError(
                     f"{option(name)} {number:g}: too {side} for {precision}, in which this network trains: expected "
@@ -673,11 +693,12 @@ def typed(value: Any, expected: Any) -> Any:
 def type_of(expected: Any) -> str:
     """What a field's type is called in messages."""
     if typing.get_origin(expected) is Literal:
-        return "one of " + ", ".join(map(str, typing.get_args(expected)))
+        choices = typing.get_args(expected)
+        return "one of " * (len(choices) > 1) + ", ".join(map(str, choices))
     if typing.get_origin(expected) is tuple:
         inner = typing.get_args(expected)[0]
         return f"a list of {'numbers' if inner in (int, float) else type_of(inner)}"
-    if isinstance(expected, types.UnionType):
+    if typing.get_origin(expected) in (types.UnionType, typing.Union):
         return " or ".join(type_of(k) for k in typing.get_args(expected) if k is not types.NoneType)
     return {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}.get(expected, str(expected))
 

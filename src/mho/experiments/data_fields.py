@@ -48,6 +48,8 @@ class DataFields:
     """Folder that holds the files of mnist or fashion-mnist; they are downloaded and cached if it is not given."""
     validation: int = 0
     """Training samples to hold out and test on in place of the test set, for tuning; 0 for none."""
+    shift: int = 0
+    """Pixels by which training images are shifted up or down and to a side, anew each time; 0 for none."""
 
     def __post_init__(self) -> None:
         for name in ("dataset", "test_dataset"):
@@ -66,7 +68,7 @@ class DataFields:
                 raise InputError(f"--test-share {self.test_share}: must be at least 0 and below 1")
             if self.test_dataset is not None:
                 raise InputError(f"--test-share {self.test_share}: --test-dataset has the samples to test on")
-        for name in ("split_seed", "validation"):
+        for name in ("split_seed", "validation", "shift"):
             if getattr(self, name) < 0:
                 raise InputError(f"--{name.replace('_', '-')} {getattr(self, name)}: must not be negative")
         check_scaling(self.input_scaling, self.input_offset)

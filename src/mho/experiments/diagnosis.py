@@ -32,6 +32,10 @@ _BOUND = 0.999
 """Share of the conductances at their bounds from which there is nothing left to learn with."""
 
 
+_NEAR_LIMIT = 0.8
+"""Share of its limit above which a nudging factor is held responsible for a loss that is not finite."""
+
+
 def guessing_error(targets: np.ndarray) -> float:
     """The training error of a prediction that does not look at its input: of the commonest class, or of the mean."""
     if targets.ndim > 1:
@@ -41,7 +45,7 @@ def guessing_error(targets: np.ndarray) -> float:
 
 def distance(configuration: Configuration, own: Configuration | None, name: str) -> float:
     """By how many factors of e a field is from the experiment's own value; 0 where there is none."""
-    if own is None or not hasattr(own, name):
+    if own is None or not hasattr(own, name) or "auto" in (getattr(own, name), getattr(configuration, name)):
         return 0.0
     here, there = (np.ravel(np.asarray(getattr(c, name) or 1.0, float)) for c in (configuration, own))
     if np.array_equal(here, there):
@@ -218,24 +222,20 @@ def _too_small(which: str) -> str:
     return f"too large: {which}" if which.startswith("--initial") else f"too small: {which}"
 
 
-def divergence(
-    configuration: Configuration, own: Configuration | None, *, epoch: int, conductance: float | None
-) -> str:
+def divergence(configuration: Configuration, own: Configuration | None, *, epoch: int, share: float | None) -> str:
     """The likely cause of a loss that is not finite.
 
     Args:
         configuration: what is trained.
         own: see `warnings`.
         epoch: counted from 1.
-        conductance: least total conductance at an output before training [S]; None where it is not known.
+        share: the nudging factor in units of the least that leaves a phase no state, as the epoch began; None where there is
+            no such limit.
     """
-    rule = configuration if isinstance(configuration, RuleConfiguration) else None
-    if rule is not None and rule.rule == "equilibrium-propagation" and conductance is not None:
-        curvature = 1.0 if rule.cost == "squared" else 0.5 * rule.logit_gain**2
-        if rule.beta * curvature >= conductance:
-            # Where −β pulls harder than the output's conductance holds, the energy has no minimum.
-            which = suspects(configuration, own, ("beta", "initial", "lower"))
-            small = "the outputs' conductances too small for the nudging"
-            judged = "the nudging factor too large" if which.startswith("--beta") else small
-            return f"{judged} ({which}): the outputs' least conductance is {conductance:.2g} S"
+    if share is not None and share > _NEAR_LIMIT:
+        # As the outputs' conductances fall, −β comes to pull harder than they hold: the energy has no minimum then.
+        which = suspects(configuration, own, ("beta", "initial", "lower"))
+        small = "the outputs' conductances too small for the nudging"
+        judged = "the nudging factor too large" if which.startswith("--beta") else small
+        return f"{judged} ({which}): it was {share:.0%} of its limit when the epoch began"
     return f"a learning rate too large ({rate_suspects(configuration, own, epoch, grows=True)})"

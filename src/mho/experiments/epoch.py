@@ -6,6 +6,7 @@ piece or in many: where it is cut changes nothing but when the caller has its sa
 parameters are updated in place.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from jax import Array, lax
 from mho.experiments.devices import Devices, one_device
 from mho.experiments.error import sample_errors, target_voltages
 from mho.experiments.learner import Learner
+from mho.experiments.shifts import Shifts
 from mho.learning import Gradient, Programming, updated
 from mho.learning.gradient import Phase
 
@@ -49,6 +51,8 @@ class TrainingState(eqx.Module):
     step: Array
     """Steps of this epoch made."""
     tally: Tally
+    beta: Array | None = None
+    """This epoch's nudging factor; None where it is the configuration's."""
 
 
 def fresh_tally() -> Tally:
@@ -61,7 +65,8 @@ def initial_state(learner: Learner) -> TrainingState:
     # Copies: the buffers will be donated, and the learner keeps its own.
     network = jax.tree.map(jnp.copy, learner.network)
     network, optimizer_state = learner.programming(network, learner.optimizer.init(learner.parameters(network)))
-    return TrainingState(network, optimizer_state, jnp.int32(0), fresh_tally())
+    beta = None if learner.suited is None else jnp.zeros(())
+    return TrainingState(network, optimizer_state, jnp.int32(0), fresh_tally(), beta)
 
 
 @jax.jit
@@ -87,19 +92,35 @@ def take_rows(array: Array, index: Array) -> Array:
     return array[index]
 
 
-def batch_index(order: Array, step: Array, samples: int, batch_size: int) -> Array:
-    """The samples of an epoch's step: a pass leaves out what makes no whole batch."""
-    steps = samples // batch_size
-    return lax.dynamic_slice_in_dim(order, step // steps * samples + step % steps * batch_size, batch_size)
-
-
 Batch = tuple[Array, Array]
 """A batch's inputs, (batch, features), and labels, (batch,), or a regression's targets, (batch, outputs)."""
 
 
-def fetch_batch(inputs: Array, labels: Array, index: Array, scale: float, devices: Devices) -> Batch:
-    """The samples at an index; the other arguments as in `compile_epoch`."""
-    return devices.shared_samples(take_rows(inputs, index).astype(float) * scale), take_rows(labels, index)
+def batch_index(order: Array, step: Array, samples: int, batch_size: int) -> Array:
+    """What of an epoch's order is a step's batch: a pass leaves out what makes no whole batch."""
+    steps = samples // batch_size
+    return lax.dynamic_slice_in_dim(order, step // steps * samples + step % steps * batch_size, batch_size)
+
+
+def fetch_batch(
+    inputs: Array,
+    labels: Array,
+    order: Array,
+    step: Array,
+    *,
+    scale: float,
+    batch_size: int,
+    devices: Devices,
+    shifts: Shifts | None = None,
+    moves: Array | None = None,
+) -> Batch:
+    """The samples of an epoch's step; `moves` are those of its order, the other arguments as in `compile_epoch`."""
+    index = batch_index(order, step, len(labels), batch_size)
+    if shifts is None or moves is None:
+        rows = take_rows(inputs, index)
+    else:
+        rows = shifts.taken(inputs, index, batch_index(moves, step, len(labels), batch_size))
+    return devices.shared_samples(rows.astype(float) * scale), take_rows(labels, index)
 
 
 _LEAST_SETTLED, _MOST_SETTLED = 4, 64
@@ -135,7 +156,8 @@ def train_step(
     inputs, expected = batch
     targets = devices.shared_samples(target_voltages(expected, classes, learner.target_voltage))
     key = jax.random.fold_in(key, state.step)
-    gradient: Any = learner.gradient(state.network, inputs, targets, key)
+    nudged = {} if state.beta is None else {"beta": state.beta}
+    gradient: Any = learner.gradient(state.network, inputs, targets, key, **nudged)
     before = state.optimizer_state
     # The gradient's own random numbers are of the key itself.
     drawn = jax.random.fold_in(key, 1) if isinstance(before, Programming) else None
@@ -147,7 +169,7 @@ def train_step(
         state.tally.sweeps + gradient.steps,
         jnp.maximum(state.tally.residual, gradient.residual),
     )
-    moved = TrainingState(network, optimizer_state, state.step + 1, tally)
+    moved = TrainingState(network, optimizer_state, state.step + 1, tally, state.beta)
     return moved, _settled(gradient, len(inputs))
 
 
@@ -165,6 +187,7 @@ def compile_epoch(
     batch_size: int,
     passes: int = 1,
     devices: Devices | None = None,
+    shifts: Shifts | None = None,
 ) -> Advance:
     """Compile the steps of an epoch.
 
@@ -178,6 +201,7 @@ def compile_epoch(
         batch_size: samples a step.
         passes: through the training set in an epoch.
         devices: where all arguments stand and the samples of a batch are shared out; the first device alone if None.
+        shifts: of the images, and then `inputs` are padded for them; none if None.
 
     Returns:
         A function of (state, stop, order, inputs, labels, key): it makes steps until `stop` of them are made in this
@@ -188,8 +212,10 @@ def compile_epoch(
     spread = one_device() if devices is None else devices
     samples = len(labels)
 
-    def fetch(step: Array, order: Array, inputs: Array, labels: Array) -> Batch:
-        return fetch_batch(inputs, labels, batch_index(order, step, samples, batch_size), scale, spread)
+    fetch = functools.partial(fetch_batch, scale=scale, batch_size=batch_size, devices=spread, shifts=shifts)
+
+    def drawn(key: Array) -> Array | None:
+        return None if shifts is None else shifts.drawn(key, passes * samples)
 
     def update(state: TrainingState, batch: Batch, key: Array) -> tuple[TrainingState, Settled]:
         return train_step(learner, state, batch, key, classes=classes, devices=spread)
@@ -204,12 +230,14 @@ def compile_epoch(
     def advance(
         state: TrainingState, stop: Array, order: Array, inputs: Array, labels: Array, key: Array
     ) -> tuple[TrainingState, Settled]:
+        moves = drawn(key)
+
         # The next batch is carried along: else XLA converts it anew wherever a sample is read.
         def step(carry: tuple[TrainingState, Settled, Batch]) -> tuple[TrainingState, Settled, Batch]:
             state, _, batch = carry
-            return *update(state, batch, key), fetch(state.step + 1, order, inputs, labels)
+            return *update(state, batch, key), fetch(inputs, labels, order, state.step + 1, moves=moves)
 
-        first = fetch(state.step, order, inputs, labels)
+        first = fetch(inputs, labels, order, state.step, moves=moves)
         shapes = jax.eval_shape(update, state, first, key)[1]
         before = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
         state, settled, _ = lax.while_loop(lambda carry: going(carry[0], stop), step, (state, before, first))
@@ -221,8 +249,9 @@ def compile_epoch(
             state: TrainingState, stop: Array, order: Array, inputs: Array, labels: Array, key: Array
         ) -> tuple[TrainingState, Settled]:
             settled: Settled = ()
+            moves = drawn(key)
             while going(state, stop):
-                state, settled = update(state, fetch(state.step, order, inputs, labels), key)
+                state, settled = update(state, fetch(inputs, labels, order, state.step, moves=moves), key)
             return state, settled
 
         return advance_outside

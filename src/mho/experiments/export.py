@@ -1,5 +1,6 @@
 """A trained network as a netlist: what a run learned, holding one sample."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,7 +51,12 @@ def trained_netlist(
     """
     trained = load(run)
     held = held_sample(run, trained, sample, path)
-    return network_netlist(trained.configuration, trained.network, held, phase=phase, simulator=simulator)
+    configuration = trained.configuration
+    if phase == "nudged" and getattr(configuration, "beta", None) == "auto":
+        if not trained.metrics:
+            raise InputError(f"{run}: has no whole epoch, whose --beta auto would be exported")
+        configuration = replace(configuration, **{"beta": trained.metrics[-1]["beta"]})
+    return network_netlist(configuration, trained.network, held, phase=phase, simulator=simulator)
 
 
 def network_netlist(

@@ -32,19 +32,20 @@ class Health:
     """Length of the gradient that trains, in lengths of the exact one."""
 
 
-Judge = Callable[[Any, np.ndarray, np.ndarray, jax.Array | None], Health]
+Judge = Callable[..., Health]
 
 
 def compile_health(learner: Learner) -> Judge | None:
-    """A function of a network, inputs (samples, features), targets (samples, outputs) and a random key, which JAX compiles
-    when it is first used; None where there is nothing to compare.
+    """A function of a network, inputs (samples, features), targets (samples, outputs), a random key and a nudging factor
+    (the configuration's if None), which JAX compiles when it is first used; None where there is nothing to compare.
     """
     exact = learner.exact
     if exact is None:
         return None
 
-    def used(network: Any, inputs: Any, targets: Any, key: Any) -> Any:
-        return learner.gradient(network, inputs, targets, key).by_parameter
+    def used(network: Any, inputs: Any, targets: Any, key: Any, beta: Any) -> Any:
+        nudged = {} if beta is None else {"beta": beta}
+        return learner.gradient(network, inputs, targets, key, **nudged).by_parameter
 
     def true(network: Any, inputs: Any, targets: Any) -> Any:
         return exact(network, inputs, targets).by_parameter
@@ -52,10 +53,16 @@ def compile_health(learner: Learner) -> Judge | None:
     used = jax.jit(used) if learner.traceable else used
     true = jax.jit(true)
 
-    def judge(network: Any, inputs: np.ndarray, targets: np.ndarray, key: jax.Array | None) -> Health:
+    def judge(
+        network: Any,
+        inputs: np.ndarray,
+        targets: np.ndarray,
+        key: jax.Array | None,
+        beta: jax.Array | None = None,
+    ) -> Health:
         wide = sum(leaf.size for leaf in jax.tree.leaves(learner.parameters(network))) <= _WIDE
         given = jnp.asarray(inputs, float), jnp.asarray(targets, float)
-        trains = used(network, *given, key)
+        trains = used(network, *given, key, beta)
         right = (double(true) if wide else true)(network, *given)
         pairs = [_compared(here, there) for here, there in zip(_parts(trains), _parts(right), strict=True)]
         return Health(tuple(cosine for cosine, _ in pairs), tuple(ratio for _, ratio in pairs))

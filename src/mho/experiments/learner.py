@@ -40,6 +40,10 @@ class Learner:
     exact: Callable[..., Gradient] | None = None
     """The exact gradient, from the network, inputs and targets, where `gradient` is another; None where it is the same,
     or a circuit's, which takes longer to compile than many a circuit to train."""
+    share: Callable[[Any, float | Array], Array | None] = lambda network, beta: None
+    """A nudging factor in units of the least that leaves a phase no state; None where there is no such limit."""
+    suited: Callable[[Any, Array, Array], Array] | None = None
+    """The nudging factor of an epoch from the network at its start, inputs and targets; None where all have the same."""
     double: bool = False
     """Whether all is computed in float64 and not in float32."""
     programming: Callable[[Any, Any], tuple[Any, Any]] = lambda network, optimizer_state: (network, optimizer_state)
@@ -68,10 +72,13 @@ def with_constants(learner: Learner, network: Any) -> Learner:
     def whole(network: Any) -> Any:
         return eqx.combine(learner.parameters(network), constants)
 
+    suited = learner.suited
+
     return replace(
         learner,
         gradient=lambda network, *given, **options: learner.gradient(whole(network), *given, **options),
         predict=lambda network, inputs: learner.predict(whole(network), inputs),
+        suited=suited and (lambda network, *given: suited(whole(network), *given)),
     )
 
 

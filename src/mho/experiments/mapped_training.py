@@ -25,7 +25,6 @@ from mho.experiments.data import Dataset
 from mho.experiments.devices import one_device
 from mho.experiments.epoch import (
     TrainingState,
-    batch_index,
     compile_test,
     fetch_batch,
     fresh_tally,
@@ -37,6 +36,7 @@ from mho.experiments.learner import Learner, is_trained, with_constants
 from mho.experiments.memory import machine_memory, needed_memory
 from mho.experiments.own_objects import is_own
 from mho.experiments.programming import Programs
+from mho.experiments.shifts import configured_shifts
 from mho.experiments.training import learner, next_piece, started, untrained_network
 from mho.learning.update import scale_by_layer
 
@@ -67,7 +67,8 @@ def mappable(configuration: Configuration, data: Dataset) -> bool:
     made.close()
     if configuration.epochs == 0:
         return made.traceable
-    if getattr(configuration, "has_window", False) or getattr(made.network, "programmables", ()):
+    windowed = getattr(configuration, "has_window", False) or not getattr(configuration, "ideal_devices", True)
+    if windowed or getattr(made.network, "programmables", ()):
         return False
     return made.traceable and not any(is_own(getattr(configuration, name, "")) for name in ("optimizer", "rule"))
 
@@ -155,11 +156,16 @@ def train_at_once(
     programs = [_programming(member, data, steps) for member in members]
     starts = [_initial(shared, network, first, program) for network, program in zip(named, programs, strict=True)]
     state = placed(_stacked(starts))
-    inputs, labels = jnp.asarray(data.train_inputs), jnp.asarray(data.train_targets)
+    shifts = configured_shifts(configuration.shift, data)
+    inputs = jnp.asarray(data.train_inputs if shifts is None else shifts.padded(data.train_inputs))
+    labels = jnp.asarray(data.train_targets)
 
-    def step(state: TrainingState, rates: Any, beta: Array, order: Array, key: Array) -> TrainingState:
-        index = batch_index(order, state.step, samples, batch_size)
-        batch = fetch_batch(inputs, labels, index, data.scale, one_device())
+    fetch = functools.partial(fetch_batch, scale=data.scale, batch_size=batch_size, devices=one_device(), shifts=shifts)
+
+    def step(
+        state: TrainingState, rates: Any, beta: Array, order: Array, key: Array, moves: Array | None
+    ) -> TrainingState:
+        batch = fetch(inputs, labels, order, state.step, moves=moves)
         return train_step(_with(shared, rates, beta), state, batch, key, classes=classes, devices=one_device())[0]
 
     @functools.partial(jax.jit, donate_argnums=0)
@@ -167,7 +173,8 @@ def train_at_once(
         state: TrainingState, count: Array, rates: Any, betas: Array, orders: Array, keys: Array
     ) -> TrainingState:
         each = jax.vmap(step)
-        return lax.fori_loop(0, count, lambda _, state: each(state, rates, betas, orders, keys), state)
+        moves = None if shifts is None else jax.vmap(functools.partial(shifts.drawn, count=passes * samples))(keys)
+        return lax.fori_loop(0, count, lambda _, state: each(state, rates, betas, orders, keys, moves), state)
 
     judge = compile_test(shared, jnp.asarray(data.test_inputs), jnp.asarray(data.test_targets), scale=data.scale)
     test = jax.jit(jax.vmap(judge))
@@ -281,7 +288,7 @@ def _with(shared: Learner, rates: Any, beta: Any) -> Learner:
 
 def _programming(member: Configuration, data: Dataset, steps: int) -> Programs:
     """What makes real devices of a member's conductances: its seed draws their numbers."""
-    if getattr(member, "device", "ideal") == "ideal":
+    if getattr(member, "ideal_devices", True):
         return lambda network, state: (network, state)
     return _learner(member, data, steps).programming
 

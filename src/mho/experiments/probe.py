@@ -24,6 +24,7 @@ from mho.experiments.gradient_health import SAMPLES as COMPARED
 from mho.experiments.gradient_health import Health
 from mho.experiments.gradient_health import Judge as JudgeGradient
 from mho.experiments.learner import Learner
+from mho.experiments.shifts import Shifts
 from mho.learning.gradient import Phase
 from mho.networks import Circuit
 from mho.steady import kirchhoff_residual
@@ -88,6 +89,8 @@ class Sample:
 
     rows: tuple[np.ndarray, ...]
     """Of the training set: those of each batch that the step tells of."""
+    inputs: tuple[np.ndarray, ...]
+    """As they were trained on, (samples, features)."""
     settled: tuple[Settled, ...]
     """Where each batch came to rest."""
     taken: tuple[Step, ...]
@@ -104,6 +107,7 @@ def take_sample(
     *,
     batch_size: int,
     devices: Devices,
+    shifts: Shifts | None = None,
 ) -> Sample:
     """Make the first steps of an epoch once more, each from the same state, which stays as it is.
 
@@ -112,28 +116,31 @@ def take_sample(
     """
     kept = settled_samples(batch_size)
     count = max(1, min(-(-SAMPLES // kept), len(samples[0]) // batch_size))
-    rows, settled, taken = [], [], []
+    rows, shown, settled, taken = [], [], [], []
+    moves = shifts.drawn(key, len(order)) if shifts is not None else order
     optimizer_state = _within_epoch(state.optimizer_state, devices)
     here = devices.gathered(state.network)
     for index in range(count):
         start = devices.replicated(np.int32(index))
         tally = jax.tree.map(devices.replicated, fresh_tally())
-        network, before = _copied((state.network, optimizer_state))
-        copy = TrainingState(network, before, start, tally)
+        network, before, beta = _copied((state.network, optimizer_state, state.beta))
+        copy = TrainingState(network, before, start, tally, beta)
         moved, rests = advance(copy, devices.replicated(np.int32(index + 1)), order, *samples, key)
         if index < _STEPS:
             there = devices.gathered(moved.network)
             taken.append(_measured(_weights(learner.parameters(here)), _weights(learner.parameters(there))))
         settled.append(devices.gathered(rests))
-        rows.append(np.asarray(order)[index * batch_size :][:kept])
-    return Sample(tuple(rows), tuple(settled), tuple(taken))
+        told = slice(index * batch_size, index * batch_size + kept)
+        rows.append(np.asarray(order)[told])
+        index, given = jnp.asarray(rows[-1]), samples[0]
+        shown.append(np.asarray(shifts.taken(given, index, moves[told]) if shifts is not None else given[index]))
+    return Sample(tuple(rows), tuple(shown), tuple(settled), tuple(taken))
 
 
 def judge(
     learner: Learner,
     network: Any,
     sample: Sample,
-    inputs: np.ndarray,
     targets: np.ndarray,
     *,
     classes: int | None,
@@ -141,6 +148,7 @@ def judge(
     rtol: float,
     health: JudgeGradient | None = None,
     key: Array | None = None,
+    beta: Array | None = None,
 ) -> Probe:
     """Judge what was taken.
 
@@ -148,20 +156,20 @@ def judge(
         learner: what trains.
         network: the network at the epoch's end.
         sample: the steps from there.
-        inputs: training inputs, (samples, features).
-        targets: their classes or a regression's targets.
+        targets: the training samples' classes or a regression's targets.
         classes: the number of classes; None for a regression.
         scale: what inputs are multiplied by.
         rtol: where the solver stops.
         health: compares the gradient with the exact one; nothing does if None.
         key: random key, where the gradient draws.
+        beta: the nudging factor; the configuration's if None.
     """
     residuals, signals, reached, largest, beyond = [], [], [], 0.0, 0.0
     deviating = in_turn = False
     finite = np.finfo(np.float64 if learner.double else np.float32)
-    for rows, settled in zip(sample.rows, sample.settled, strict=True):
+    for rows, inputs, settled in zip(sample.rows, sample.inputs, sample.settled, strict=True):
         batch = len(rows)
-        phases = [_driven(network, phase, inputs[rows], scale, finite.dtype) for phase in settled]
+        phases = [_driven(network, phase, inputs, scale, finite.dtype) for phase in settled]
         for phase in phases:
             residuals.append(_residuals(network, phase))
             beyond = max(beyond, _beyond(network, phase))
@@ -186,7 +194,7 @@ def judge(
         beyond=beyond,
         precision=float(precision),
         rounding=float(finite.eps),
-        health=health(network, np.asarray(inputs[rows]) * scale, goal, key) if health is not None else None,
+        health=health(network, sample.inputs[0][:COMPARED] * scale, goal, key, beta) if health is not None else None,
     )
 
 

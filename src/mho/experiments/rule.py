@@ -1,6 +1,7 @@
 """Rules and optimizers: a configuration becomes the rule that gives a batch's gradient, and what makes a step of it."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from mho.learning import (
     Rule,
     SquaredError,
     optimizer,
+    suited_beta,
 )
 from mho.networks import Circuit, LayeredNetwork, Network
 from mho.ngspice.solver import Ngspice
@@ -45,6 +47,7 @@ def learning_rule(configuration: RuleConfiguration, solver: Solver | None = None
     readout = Readout(
         configuration.read_noise, configuration.relative_read_noise, configuration.reads, configuration.read_step
     )
+    beta = 1.0 if configuration.beta == "auto" else configuration.beta  # each epoch has its own then
     match configuration.rule:
         case "implicit":
             return ImplicitGradient(configured_cost(configuration), solver=solver)
@@ -53,7 +56,7 @@ def learning_rule(configuration: RuleConfiguration, solver: Solver | None = None
         case "equilibrium-propagation":
             return EquilibriumPropagation(
                 configured_cost(configuration),
-                beta=configuration.beta,
+                beta=beta,
                 variant=configuration.variant,
                 nudging=configuration.nudging,
                 readout=readout,
@@ -91,6 +94,22 @@ def predicted_by(solver: Solver, rtol: float) -> Callable[[Any, Array], tuple[Ar
         return network.prediction(point.voltages), point.residual <= rtol
 
     return predict
+
+
+def share_by(rule: Rule) -> Callable[[Any, float | Array], Array | None]:
+    """What `mho.experiments.learner.Learner` has for a nudging factor's share of its limit."""
+
+    def share(network: Network, beta: float | Array) -> Array | None:
+        return dataclasses.replace(rule, beta=beta).share(network) if isinstance(rule, EquilibriumPropagation) else None
+
+    return share
+
+
+def suited_by(rule: Rule, configuration: RuleConfiguration) -> Callable[[Any, Array, Array], Array] | None:
+    """What `mho.experiments.learner.Learner` has for the nudging factor of an epoch."""
+    if configuration.beta != "auto" or not isinstance(rule, EquilibriumPropagation):
+        return None
+    return functools.partial(suited_beta, rule)
 
 
 _EXACT_RTOL = 1e-10

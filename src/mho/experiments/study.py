@@ -61,7 +61,7 @@ class Study:
             field = field_of(kind, given)
             if isinstance(values, str) or not isinstance(values, Iterable):
                 raise InputError(f"{option(field)} {values!r}: expected a list of values")
-            vary[field] = tuple(_checked(kind, field, value) for value in values)
+            vary[field] = tuple(checked_value(kind, field, value) for value in values)
             if not vary[field]:
                 raise InputError(f"{option(field)}: no value")
             if twice := next((v for k, v in enumerate(vary[field]) if v in vary[field][:k]), None):
@@ -208,7 +208,12 @@ def _scalar(text: str, kinds: Sequence[Any]) -> Any:
     return text
 
 
-def _checked(kind: type[Configuration], field: str, value: Any) -> Any:
+def checked_value(kind: type[Configuration], field: str, value: Any) -> Any:
+    """A value as a configuration's field holds it.
+
+    Raises:
+        InputError: if it is of another type.
+    """
     expected = field_type(kind, field)
     if value is None and types.NoneType in typing.get_args(expected):
         return None

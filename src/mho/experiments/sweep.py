@@ -69,11 +69,13 @@ def sweep(
     return run_study(study, None if out is None else Path(out), None if plot is None else Path(plot), progress=progress)
 
 
-def run_study(study: Study, folder: Path | None, plot: Path | None = None, *, progress: bool = True) -> list[Member]:
-    """Train the networks of a study that are not in its folder yet; see `sweep`."""
+def run_study(
+    study: Study, folder: Path | None, plot: Path | None = None, *, progress: bool = True, alone: bool = False
+) -> list[Member]:
+    """Train the networks of a study that are not in its folder yet; see `sweep`. `alone` trains each as `mho train` does."""
     if plot is not None:
         check_figure(plot, "--plot")
-    plan = _plan(study)
+    plan = _plan(study, alone)
     absent: list[Member | None] = [None] * sum(len(group.members) for group in plan)
     with contextlib.nullcontext(absent) if folder is None else _kept(folder, study) as found:
         left = [_work(configuration) for g in plan for row, configuration in g.members.items() if found[row] is None]
@@ -102,7 +104,7 @@ class _Group:
     mapped: bool
 
 
-def _plan(study: Study) -> list[_Group]:
+def _plan(study: Study, alone: bool) -> list[_Group]:
     """Group the members; refuse what cannot be trained before anything is."""
     groups: dict[Any, dict[int, Configuration]] = {}
     for row, configuration in enumerate(study.members()):
@@ -117,7 +119,7 @@ def _plan(study: Study) -> list[_Group]:
             known[fields] = experiment_data(first)
         check_data(first, data := known[fields])
         refuse_if_too_large(first, data.train_inputs.shape[1], data.form.outputs, len(data.train_inputs))
-        plan.append(_Group(members, data, mappable(first, data)))
+        plan.append(_Group(members, data, not alone and mappable(first, data)))
     return plan
 
 
@@ -202,7 +204,7 @@ class _Standing(Show):
         """A line, after how much is done."""
         share = (self.epochs_done + self.under_way) / self.epochs
         left = (time.monotonic() - self.began) * (1 / share - 1) if share else 0.0
-        told = f", {_duration(left)} left" if left else ""
+        told = f", {duration_text(left)} left" if left else ""
         self.tell(f"[{self.done} of {self.networks} networks done{told}]  {text}")
 
     def standing(self, standing: Standing) -> None:
@@ -223,7 +225,8 @@ class _Standing(Show):
         self.done, self.epochs_done, self.under_way = self.done + networks, self.epochs_done + networks * epochs, 0.0
 
 
-def _duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
+    """A duration in few characters."""
     minutes = seconds / 60
     return f"{seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 

@@ -36,6 +36,7 @@ from mho.experiments.configuration import (
     RuleConfiguration,
     UnlayeredConfiguration,
     from_json,
+    shown,
     to_json,
 )
 from mho.experiments.data import DATASETS, Dataset, configured_data
@@ -54,10 +55,11 @@ from mho.experiments.epoch import (
     initial_state,
     sample_order,
 )
-from mho.experiments.error import error_scale
+from mho.experiments.error import error_scale, target_voltages
 from mho.experiments.gradient_health import Judge, compile_health
 from mho.experiments.learner import Learner, with_constants
 from mho.experiments.memory import refuse_if_too_large
+from mho.experiments.own_objects import is_own
 from mho.experiments.plots import plot_curves, plot_histograms
 from mho.experiments.probe import Probe, judge, root_mean_square, take_sample
 from mho.experiments.progress import Quiet, Show, Standing
@@ -74,6 +76,7 @@ from mho.experiments.run import (
     read_structure,
     write_configuration,
 )
+from mho.experiments.shifts import configured_shifts
 from mho.experiments.structure import Structure
 from mho.experiments.transfer import programmed_with
 from mho.experiments.weights import bounds
@@ -82,6 +85,8 @@ from mho.networks import Network
 
 CHECKPOINT_MINUTES = 10.0
 """Between two checkpoints within an epoch, where nothing else is asked for."""
+_SUITED = 64
+"""Training samples from whose response a nudging factor is chosen, at the most."""
 _PIECE_SECONDS = 0.5
 """How long the compiled loop may run before the caller has its say."""
 _ATTEMPTS = 20
@@ -92,12 +97,20 @@ class Interrupted(KeyboardInterrupt):
     """Training was interrupted and a checkpoint written, from which `resume` goes on."""
 
 
+_NEAR = 0.9
+"""Share of a nudging factor's limit from which on that is told."""
+
+
 class Diverged(MhoError):
     """The loss or the network ceased to be finite, after the epochs of `metrics`."""
 
     def __init__(self, message: str, metrics: list[Metrics]) -> None:
         super().__init__(message)
         self.metrics = metrics
+
+
+class NoNudgedState(Diverged, InputError):
+    """A phase nudged by −β has no state."""
 
 
 MakeLearner = Callable[[int, int, int], Learner]
@@ -514,6 +527,7 @@ class Training:
             raise InputError(
                 f"--passes {configuration.passes}: an epoch of {self.steps} steps; there may be {2**31 - 1}"
             )
+        self.shifts = configured_shifts(configuration.shift, dataset)
         make = make or partial(learner, configuration, image=dataset.image_shape)
         self.learner = make(self.features, self.outputs, self.steps)
         if not self.learner.traceable and devices.mesh.size > 1:
@@ -522,8 +536,11 @@ class Training:
         self.metrics: list[Metrics] = []
         self.seconds = 0.0
         """That the steps of the epoch under way took."""
+        self.share: float | None = None
+        """The nudging factor in units of the least that leaves a phase no state, when that was last looked at."""
         self.compared: Judge | None = None
         """Compares the gradient that trains with the exact one."""
+        self._choose: Callable[..., jax.Array] | None = None
         self.start_weight = 0.0
         """Root mean square of the weights before training."""
 
@@ -542,6 +559,10 @@ class Training:
                 )
         if not getattr(self.learner.network, "reciprocal", True):
             self.show.line(_NO_ENERGY)
+        if is_own(self.configuration.optimizer):
+            self.show.line(
+                f"{shown(self.configuration, 'optimizer')} has its own rate: rates, decay, schedule, warm-up are unused"
+            )
         state = initial_state(self.learner)
         self.start_weight = root_mean_square(self.learner, state.network)
         # Of the network at its start the shapes are enough from here on; a wide one is most of the memory.
@@ -579,7 +600,12 @@ class Training:
             self.show.line(f"batches of {configuration.batch_size}: {left_over} samples are left out of each pass")
         inputs, labels, test_inputs, test_labels = map(
             devices.replicated,
-            (dataset.train_inputs, dataset.train_targets, dataset.test_inputs, dataset.test_targets),
+            (
+                dataset.train_inputs if self.shifts is None else self.shifts.padded(dataset.train_inputs),
+                dataset.train_targets,
+                dataset.test_inputs,
+                dataset.test_targets,
+            ),
         )
         advance = compile_epoch(
             self.learner,
@@ -591,6 +617,7 @@ class Training:
             batch_size=configuration.batch_size,
             passes=configuration.passes,
             devices=devices,
+            shifts=self.shifts,
         )
         test = compile_test(self.learner, test_inputs, test_labels, scale=dataset.scale, devices=devices)
         with deferred() as interrupted:
@@ -611,6 +638,7 @@ class Training:
         written = time.monotonic()
         while len(self.metrics) < configuration.epochs:
             epoch = len(self.metrics) + 1
+            state = self._nudged(state)
             order = devices.replicated(sample_order(configuration.seed, epoch, self.samples, configuration.passes))
             key = jax.random.wrap_key_data(
                 devices.replicated(jax.random.key_data(jax.random.fold_in(jax.random.key(configuration.seed), epoch)))
@@ -655,6 +683,40 @@ class Training:
                 raise Interrupted(f"interrupted after epoch {epoch} of {configuration.epochs}")
         return state
 
+    def _nudged(self, state: TrainingState) -> TrainingState:
+        """The state at the beginning of an epoch with the nudging factor that suits it; refuses one beyond the limit."""
+        data = self.dataset
+        if self.learner.suited is not None and not int(state.step):
+            if self._choose is None:
+                self._choose = jax.jit(self.learner.suited)
+            rows = slice(min(_SUITED, self.samples))
+            targets = target_voltages(jnp.asarray(data.train_targets[rows]), self.classes, self.learner.target_voltage)
+            chosen = self._choose(state.network, jnp.asarray(data.train_inputs[rows], float) * data.scale, targets)
+            state = dataclasses.replace(state, beta=self.devices.replicated(self.devices.gathered(chosen)))
+        self._look_at_share(state)
+        if self.share is None or self.metrics:
+            return state
+        beta = self._beta(state)
+        limit = f"{beta / self.share:.2g}" if self.share else "-"
+        if self.share >= 1.0:
+            raise NoNudgedState(
+                f"--beta {beta:g}: must be below {limit} here, or the phase nudged by −β has no state: the outputs' "
+                "conductance does not hold against the cost's curvature; or see --variant positive and --nudging held",
+                [],
+            )
+        if self.share > _NEAR:
+            self.show.line(f"warning: {_near(beta, self.share)}")
+        return state
+
+    def _beta(self, state: TrainingState) -> float:
+        return float(self.configuration.beta if state.beta is None else state.beta)  # type: ignore[attr-defined]
+
+    def _look_at_share(self, state: TrainingState) -> None:
+        found = self.learner.share(
+            state.network, state.beta if state.beta is not None else getattr(self.configuration, "beta", 1.0)
+        )
+        self.share = None if found is None else float(found)
+
     def _probed(
         self,
         state: TrainingState,
@@ -666,7 +728,15 @@ class Training:
         """What the probe finds after an epoch; None on a host that does not write."""
         configuration, dataset, devices = self.configuration, self.dataset, self.devices
         sample = take_sample(
-            self.learner, advance, state, order, samples, key, batch_size=configuration.batch_size, devices=devices
+            self.learner,
+            advance,
+            state,
+            order,
+            samples,
+            key,
+            batch_size=configuration.batch_size,
+            devices=devices,
+            shifts=self.shifts,
         )
         network = devices.gathered(state.network)
         if not devices.leads:
@@ -675,13 +745,13 @@ class Training:
             self.learner,
             network,
             sample,
-            dataset.train_inputs,
             dataset.train_targets,
             classes=self.classes,
             scale=dataset.scale,
             rtol=getattr(configuration, "rtol", 0.0),
             health=self.compared,
             key=jax.random.key(configuration.seed),
+            beta=state.beta,
         )
 
     def _record(
@@ -716,6 +786,9 @@ class Training:
                 exhausted=standing.exhausted + test_exhausted if circuit else 0,
                 start_weight=self.start_weight,
             )
+        self._look_at_share(state)
+        if self.share is not None and self.share > _NEAR:
+            told = [*told, _near(self._beta(state), self.share)]
         return {
             "epoch": epoch,
             "train_loss": standing.loss,
@@ -731,6 +804,8 @@ class Training:
             "gradient_ratio": health and list(health.ratio),
             "signal": probe and probe.signal,
             "signal_rounding": probe.precision if probe and probe.signal is not None else None,
+            "beta": None if self.share is None else self._beta(state),
+            "beta_share": self.share,
             "error_after": error if seen else None,
             "warnings": told,
         }
@@ -761,11 +836,7 @@ class Training:
             self._refuse("the network", epoch, step)
 
     def _refuse(self, what: str, epoch: int, step: int) -> NoReturn:
-        conductance = None
-        if isinstance(self.configuration, AnalogConfiguration):
-            start = untrained_network(self.configuration, self.features, self.outputs, self.dataset.image_shape)
-            conductance = float(jnp.min(start.drive(jnp.zeros((1, self.features))).conductances[-1]))
-        cause = divergence(self.configuration, self.own, epoch=epoch, conductance=conductance)
+        cause = divergence(self.configuration, self.own, epoch=epoch, share=self.share)
         saved = [path for path in checkpoints(checkpoint_folder(self.folder)) if not at_start(path)]
         kept = f"the checkpoint {saved[0]} stands" if saved else "there is no checkpoint yet"
         raise Diverged(
@@ -797,6 +868,13 @@ class Training:
                 f"{checkpoint_path(folder, bookmark)} could not be written ({problem.strerror}); "
                 "earlier checkpoints stand"
             ) from problem
+
+
+def _near(beta: float, share: float) -> str:
+    return (
+        f"--beta {beta:.3g} is {share:.0%} of the least that leaves a phase nudged by −β no state; it bends the gradient: "
+        "lower it, or --beta auto"
+    )
 
 
 def _summary(record: Metrics, epochs: int) -> str:

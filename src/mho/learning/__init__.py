@@ -6,6 +6,7 @@ from mho.learning.equilibrium_propagation import EquilibriumPropagation
 from mho.learning.gradient import Gradient, Phase, trained_part
 from mho.learning.implicit_gradient import ImplicitGradient
 from mho.learning.nudging import EnergyNudge, held_nudge
+from mho.learning.nudging_factor import suited_beta
 from mho.learning.readout import Readout
 from mho.learning.rule import Rule
 from mho.learning.update import (
@@ -38,6 +39,7 @@ __all__ = [
     "held_nudge",
     "optimizer",
     "programming",
+    "suited_beta",
     "trained_parameters",
     "trained_part",
     "updated",

@@ -19,6 +19,11 @@ class Cost(eqx.Module):
     closed_form: ClassVar[bool] = False
     """Whether `nudged_gradient` is exact in any precision."""
 
+    @property
+    def curvature(self) -> float | None:
+        """The largest second derivative that C can have by a prediction of the outputs [1/V²]; None if that is not known."""
+        return None
+
     @abc.abstractmethod
     def value(self, prediction: Array, target: Array) -> Array:
         """C of each sample, (batch,)."""
@@ -50,6 +55,11 @@ class SquaredError(Cost):
 
     closed_form = True
 
+    @property
+    def curvature(self) -> float:
+        """1."""
+        return 1.0
+
     def value(self, prediction: Array, target: Array) -> Array:
         """½ Σ (p − y)²."""
         return 0.5 * jnp.sum((prediction - target) ** 2, -1)
@@ -72,6 +82,11 @@ class CrossEntropy(Cost):
 
     logit_gain: float = eqx.field(static=True, default=1.0)
     """k [1/V]."""
+
+    @property
+    def curvature(self) -> float:
+        """k²/2, for targets that add up to 1: between two classes of equal voltage."""
+        return self.logit_gain**2 / 2.0
 
     def value(self, prediction: Array, target: Array) -> Array:
         """−Σ y log softmax(k p)."""

@@ -20,7 +20,7 @@ from mho.learning.gradient import Gradient, Phase, energy_gradient
 from mho.learning.nudging import EnergyNudge, held_nudge
 from mho.learning.readout import Readout
 from mho.learning.rule import Rule
-from mho.networks import Network
+from mho.networks import LayeredNetwork, Network
 from mho.precision import double
 from mho.steady import Attached, Auto, Solver
 
@@ -30,6 +30,14 @@ Nudging = Literal["energy", "held"]
 
 class EquilibriumPropagation(Rule):
     """Gradient of a batch's mean cost by equilibrium propagation.
+
+    A phase nudged by −β minimises E − β C, whose second derivative by an output's voltage, all else held, is T − β C″ with T
+    the conductance of the resistors at the node: T·δv flows back if the output moves by δv, and the nudging pulls away by
+    β C″·δv. Where β C″ ≥ T there is no minimum; and other nodes that give way make E softer still. So β must be below
+    T/C″: below T for the squared error, C″ = 1. Two paired outputs move against each other through 1/T₊ + 1/T₋ in series,
+    so that T/2 takes the place of T. For the cross-entropy C″ is k²/2 at the most, k the logit gain, and β below 2 T/k², or
+    T/k² where outputs are paired. The centred gradient's bias grows as (β C″/T)²: by 1/(1 − (β C″/T)²) for a squared error
+    at the outputs. `share` is β in units of that limit.
 
     Raises:
         InputError: for a β that is not positive and finite, an unknown variant or an unknown nudging.
@@ -101,6 +109,29 @@ class EquilibriumPropagation(Rule):
             steps=phases.steps,
             phases=phases.settled,
         )
+
+    def share(self, network: Network) -> Array | None:
+        """β in units of the least that leaves −β no state at an output; None where there is no limit, or none is known.
+
+        The positive variant and held nudging have none; that of circuits without layers and of a user's costs is not known.
+        """
+        curvature = self.cost.curvature
+        if self.variant == "positive" or self.nudging == "held" or curvature is None:
+            return None
+        if not isinstance(network, LayeredNetwork):
+            return None
+        resistance = 1.0 / network.layers[-1].crossbar.column_conductance()
+        if network.paired_outputs:
+            half = len(resistance) // 2
+            resistance = resistance[:half] + resistance[half:]
+        return self.beta * curvature * jnp.max(resistance)
+
+    def settled(self, network: Network, inputs: Array, targets: Array) -> "_Phases":
+        """Where samples come to rest in the phases that are compared, the first of them nudged by β."""
+        drive = network.drive(inputs)
+        sign = jnp.ones((len(inputs), 1), drive.sources.dtype)
+        signs = jnp.concatenate([sign, -sign]) if self.variant == "centred" else sign
+        return self._phases(network, drive, targets, self.beta * signs)
 
     def attachment(self, prediction: Callable[[], np.ndarray], target: np.ndarray, paired: bool) -> Attached:
         """The nudging by +β, or by −β in the negative variant; a random sign is taken for +. See `Rule.attachment`."""
