@@ -14,6 +14,7 @@ from mho.constants import ZERO_CELSIUS
 from mho.elements import AntiparallelDiodes, IdealDiode, MeasuredElement, PiecewiseDiode, TwoTerminal
 from mho.elements.verilog_a import verilog_a_element
 from mho.errors import InputError
+from mho.experiments.conductances import conductances
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.curves import parse_curve
 from mho.experiments.flaws import configured_flaws
@@ -30,7 +31,6 @@ from mho.experiments.rule import (
     share_by,
     suited_by,
 )
-from mho.experiments.weights import weights
 from mho.learning.gradient import trained_part
 from mho.networks import LayeredNetwork, PoolingCrossbar, convolutional_network, image_planes, layered_network
 from mho.steady import Auto, Solver
@@ -215,7 +215,7 @@ def analog_learner(
         share=share_by(rule),
         suited=suited_by(rule, configuration),
         tolerance=configuration.tolerance,
-        weights=weights,
+        weights=conductances,
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
         programming=configured_programming(configured_device(configuration), configuration.seed, trained),

@@ -9,6 +9,7 @@ import optax
 
 from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
+from mho.experiments.conductances import conductances
 from mho.experiments.configuration import (
     CircuitConfiguration,
     Configuration,
@@ -30,7 +31,6 @@ from mho.experiments.rule import (
     learning_rule,
     predicted_by,
 )
-from mho.experiments.weights import weights
 from mho.learning import trained_part
 from mho.networks import Circuit
 from mho.networks.random_graph import random_graph
@@ -109,7 +109,7 @@ def circuit_learner(
         gradient=gradient_by(rule, trained),
         predict=predicted_by(rule.solver, configuration.rtol),
         tolerance=configuration.tolerance,
-        weights=weights,
+        weights=conductances,
         weight_name="conductance [S]" if "conductance" in trained else "parameter",
         target_voltage=configuration.target_voltage,
         double=True,

@@ -17,6 +17,7 @@ from mho.devices import Device, named_device
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
 from mho.experiments.circuits import with_parameter_rate
+from mho.experiments.conductances import conductances
 from mho.experiments.configuration import Configuration, NetworkConfiguration
 from mho.experiments.data import Dataset, load_dataset
 from mho.experiments.data_fields import InputScaling, is_file
@@ -30,7 +31,6 @@ from mho.experiments.rule import exact_gradient, gradient_by, predicted_by
 from mho.experiments.run import holds_run, read_configuration
 from mho.experiments.structure import structure_of
 from mho.experiments.training import CHECKPOINT_MINUTES, Training, begin, check_data, go_on, trained_network
-from mho.experiments.weights import weights
 from mho.learning import (
     CoupledLearning,
     CrossEntropy,
@@ -329,7 +329,7 @@ def _learner(
         predict=predicted_by(solver, solver.rtol),
         exact=exact_gradient(rule, trained) if layered and isinstance(rule, Rule) else None,
         tolerance=configuration.tolerance,
-        weights=weights,
+        weights=conductances,
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
         programming=configured_programming(device, configuration.seed, trained),

@@ -103,15 +103,7 @@ def _draw(
             bars = np.array([means, deviations]) * error_number(1.0, regression)
             axes.errorbar(where, bars[0], bars[1], marker=".", capsize=2, linewidth=1, label=name)
         axes.set_ylabel(f"test {error_name(regression)}")
-        by_span(
-            axes,
-            [
-                mean * error_number(1.0, regression)
-                for line in lines.values()
-                for _, mean, *_ in line
-                if mean is not None
-            ],
-        )
+        by_span(axes, [mean for line in lines.values() for _, mean, *_ in line if mean is not None])
         if over is not None:
             axes.set_xlabel(axis_name(type(study.configuration), over))
         if over is None:

@@ -28,6 +28,7 @@ from mho.experiments.checkpoint import (
 )
 from mho.experiments.checkpoint_names import at_start, checkpoints
 from mho.experiments.circuits import circuit, circuit_learner, output_columns
+from mho.experiments.conductances import bounds
 from mho.experiments.configuration import (
     AnalogConfiguration,
     BaselineConfiguration,
@@ -79,7 +80,6 @@ from mho.experiments.run import (
 from mho.experiments.shifts import configured_shifts
 from mho.experiments.structure import Structure
 from mho.experiments.transfer import programmed_with
-from mho.experiments.weights import bounds
 from mho.interruption import deferred
 from mho.networks import Network
 
@@ -587,8 +587,8 @@ class Training:
         network = self.devices.gathered(state.network)
         if self.devices.leads and self.keep:
             plot_curves(self.metrics, self.folder / "curves.png", regression=self.classes is None)
-            shown, name = self.learner.weights(network), self.learner.weight_name
-            plot_histograms(shown, name, self.folder / "histograms.png", bounds(network))
+            weights, name = self.learner.weights(network), self.learner.weight_name
+            plot_histograms(weights, name, self.folder / "histograms.png", bounds(network))
         return Finished(self.folder, self.metrics, trained=True, network=network)
 
     def _epochs(self, state: TrainingState, log: MetricsLog | None) -> TrainingState:

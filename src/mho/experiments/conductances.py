@@ -23,7 +23,7 @@ def _resistors(network: Any) -> dict[str, list[ProgrammableResistor]]:
     return {}
 
 
-def weights(network: Any) -> dict[str, np.ndarray]:
+def conductances(network: Any) -> dict[str, np.ndarray]:
     """Conductances [S] that learn; of a circuit that has none the values of its parameters."""
     found = {
         name: [np.ravel(np.asarray(one.conductance)) for one in resistors]
