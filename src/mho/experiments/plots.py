@@ -189,7 +189,7 @@ def plot_histograms(
 
 def _histogram(axes: "Axes", values: np.ndarray, bounds: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
     """Counts and edges of its bins."""
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
     least, largest = float(values.min()), float(values.max())
     bins = min(_MOST_BINS, 4 + 2 * math.isqrt(values.size))
@@ -198,7 +198,7 @@ def _histogram(axes: "Axes", values: np.ndarray, bounds: tuple[float, float]) ->
         counts, edges = np.histogram(values, bins=np.geomspace(least, largest * (1 + 1e-6), bins + 1))
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(numticks=5))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_minor_locator(NullLocator())
     else:
         counts, edges = np.histogram(values, bins=bins)
         axes.xaxis.set_major_locator(MaxNLocator(4))
