@@ -67,7 +67,11 @@ def mappable(configuration: Configuration, data: Dataset) -> bool:
     made.close()
     if configuration.epochs == 0:
         return made.traceable
-    if getattr(configuration, "has_window", False) or getattr(made.network, "programmables", ()):
+    if (
+        getattr(configuration, "average_last", 0)
+        or getattr(configuration, "has_window", False)
+        or getattr(made.network, "programmables", ())
+    ):
         return False
     return made.traceable and not any(is_own(getattr(configuration, name, "")) for name in ("optimizer", "rule"))
 
