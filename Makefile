@@ -2,7 +2,7 @@ PYTHON ?= python3.11
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 
-.PHONY: mnist test lint lock
+.PHONY: mnist test lint docs lock
 
 # Train the paper's network on MNIST, which is downloaded first where it has to be, and print its test error.
 mnist: $(INSTALLED)
@@ -15,6 +15,10 @@ lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/pyright
+
+# The documentation, in site/; a warning is an error.
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --site-dir site
 
 # Lock what pyproject.toml asks for at the newest versions.
 lock: $(INSTALLED)

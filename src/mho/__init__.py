@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "mho.chip.estimate": ("estimate",),
     "mho.devices": ("check_device",),
+    "mho.drawing.draw": ("draw",),
     "mho.element_checks": ("check_element",),
     "mho.element_fit": ("fit_element",),
     "mho.elements": (
@@ -35,6 +37,8 @@ _PUBLIC = {
     "mho.experiments.data": ("Dataset", "load_dataset"),
     "mho.experiments.fit": ("fit",),
     "mho.experiments.prediction": ("load", "predict"),
+    "mho.experiments.report.page": ("report",),
+    "mho.experiments.pulse_series": ("read_pulses",),
     "mho.experiments.reproduction": ("reproduce",),
     "mho.experiments.sweep": ("sweep",),
     "mho.learning": (
@@ -60,7 +64,9 @@ _PUBLIC = {
     "mho.networks.mismatch": ("mismatched",),
     "mho.networks.random_graph": ("random_graph",),
     "mho.networks.square_lattice": ("square_lattice",),
+    "mho.networks.weights": ("weights", "with_weights"),
     "mho.ngspice.solver": ("Ngspice",),
+    "mho.pulse_fit": ("fit_pulses",),
     "mho.steady": (
         "Auto",
         "Clamp",
@@ -80,7 +86,9 @@ _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 __all__ = [*sorted(_MODULES), "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
+    from mho.chip.estimate import estimate
     from mho.devices import check_device
+    from mho.drawing.draw import draw
     from mho.element_checks import check_element
     from mho.element_fit import fit_element
     from mho.elements import (
@@ -106,6 +114,8 @@ if TYPE_CHECKING:
     from mho.experiments.data import Dataset, load_dataset
     from mho.experiments.fit import fit
     from mho.experiments.prediction import load, predict
+    from mho.experiments.pulse_series import read_pulses
+    from mho.experiments.report.page import report
     from mho.experiments.reproduction import reproduce
     from mho.experiments.sweep import sweep
     from mho.learning import (
@@ -131,7 +141,9 @@ if TYPE_CHECKING:
     from mho.networks.mismatch import mismatched
     from mho.networks.random_graph import random_graph
     from mho.networks.square_lattice import square_lattice
+    from mho.networks.weights import weights, with_weights
     from mho.ngspice.solver import Ngspice
+    from mho.pulse_fit import fit_pulses
     from mho.steady import (
         Auto,
         Clamp,

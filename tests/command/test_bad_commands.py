@@ -58,6 +58,9 @@ COMMANDS = {
     "export run -o .": "-o .: is a folder; name the file to write in it",
     "export run -o no/such.cir": "-o no/such.cir: cannot be written: there is no folder",
     "export nowhere -o a.cir": "nowhere: holds no run (config.json is missing)",
+    "report": "mho report needs RUN",
+    "report nowhere": "nowhere: holds no run (config.json is missing)",
+    "report nowhere -o no/such.html": "-o no/such.html: cannot be written: there is no folder",
     "transient none.cir --plot .": "--plot .: is a folder",
 }
 

@@ -36,7 +36,7 @@ raise AssertionError('never reached')""",
 }
 SCRIPT = """
 import gc, hashlib, sys, time
-from mho.command.report import exit_code
+from mho.command.exit_code import exit_code
 from mho.interruption import deferred
 def work():
     print("begun", flush=True)

@@ -10,7 +10,7 @@ from mho.netlists import parse_netlist
 from mho.netlists.circuits.circuit import netlist_circuit, nodeset_voltages
 from mho.steady.newton import solve_circuit
 from mho_benchmarks.referee import measure, measurement, table
-from mho_benchmarks.referee.families import CIRCUITS
+from mho_benchmarks.referee.families import CIRCUITS, netlist_text
 from referee import require_ngspice
 
 
@@ -51,6 +51,11 @@ ONCE_WRONG = {
 def test_circuits_that_were_once_wrong(name):
     text, node, volts, within = ONCE_WRONG[name]
     assert solved("t\n" + text)[node] == pytest.approx(volts, abs=within)
+
+
+def test_a_last_step_cut_short_is_not_the_end():
+    circuit = netlist_circuit(parse_netlist(netlist_text("ladder", 17)))
+    assert float(solve_circuit(circuit).residual) < 1e-14
 
 
 def test_a_current_beyond_any_diode_is_an_error():

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from mho.cache import keep_compiled_programs
-from mho.command.report import exit_code
+from mho.command.exit_code import exit_code
 from mho.errors import InputError
 from mho.interruption import EXIT_CODE
 
@@ -22,12 +22,18 @@ SUBCOMMANDS = {
     "transient": ("mho.command.transient", "follow the voltages of a SPICE netlist in time"),
     "predict": ("mho.command.predict", "add a trained network's predictions to a table, or show a sample's voltages"),
     "export": ("mho.command.export", "write a trained network as a SPICE netlist"),
+    "report": ("mho.command.report", "write runs as one HTML page: curves, errors, conductances, voltages, power"),
+    "estimate": ("mho.command.estimate", "energy, latency and area of a trained run's chip, as ranges"),
+    "draw": ("mho.command.draw", "draw a network, a run or a netlist: a schematic, or a diagram of its layers"),
+    "watch": ("mho.command.watch", "follow a training in the terminal while it runs"),
     "sweep": ("mho.command.sweep", "train an experiment over values of its fields and over seeds"),
     "reproduce": ("mho.command.reproduce", "train what a paper's table holds, published beside measured"),
     "curve": ("mho.command.curve", "fit a diode's or a memristor's law to a measured current-voltage curve"),
+    "pulses": ("mho.command.pulses", "fit a pulsed device to measured responses"),
     "show": ("mho.command.show", "print an experiment as a file to edit and train"),
     "list": ("mho.command.list_experiments", "name the experiments"),
     "bench": ("mho.command.bench", "measure against peers, as ratios"),
+    "completion": ("mho.command.completion", "print what bash, zsh or fish need to complete all this"),
 }
 """The module that runs each, and a line on what it does."""
 
@@ -65,7 +71,7 @@ def _dispatch(given: list[str]) -> None:
     if not given:
         raise InputError("mho needs a subcommand (see mho --help)")
     if given[0] in ("-h", "--help"):
-        listed = "\n".join(f"  {name:<10}{summary}" for name, (_, summary) in SUBCOMMANDS.items())
+        listed = "\n".join(f"  {name:<12}{summary}" for name, (_, summary) in SUBCOMMANDS.items())
         print(_HELP.format(subcommands=listed))
         return
     if given[0] == "--version":

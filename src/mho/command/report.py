@@ -1,70 +1,49 @@
-"""What the command says on standard error, and the exit code that goes with it."""
+"""`mho report`: runs as one HTML page."""
 
-import os
-import re
-import sys
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
-from mho.errors import InputError, MhoError
-from mho.interruption import EXIT_CODE, interruptible
+import tyro
 
-
-def exit_code(work: Callable[[], object], *, last: bool = False) -> int:
-    """Do the work; tell what went wrong in one line.
-
-    0 done, 1 the work failed, 2 wrong usage or bad input, 130 interrupted.
-
-    Args:
-        work: what to do.
-        last: whether the process ends after it; see `mho.interruption.interruptible`.
-    """
-    with interruptible(last=last) as delivery:
-        try:
-            try:
-                work()
-                sys.stdout.flush()
-            finally:
-                if delivery is not None:
-                    delivery.settle()
-        except KeyboardInterrupt as interruption:
-            return fail(EXIT_CODE, str(interruption) or "interrupted")
-        except Exception as problem:
-            if delivery is not None and delivery.requested is not None:
-                # Compiled code turns the exception that it is interrupted by into its own.
-                return fail(EXIT_CODE, delivery.requested)
-            return _failed(problem)
-    return 0
+from mho.command.options import parse
+from mho.command.output import STANDARD, check_output
+from mho.errors import InputError
+from mho.experiments.run import read_configuration
 
 
-def _failed(problem: Exception) -> int:
-    match problem:
-        case InputError():
-            return fail(2, problem)
-        case MhoError():
-            return fail(1, problem)
-        case BrokenPipeError():
-            # The reader of standard output has gone; nobody is left to tell.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
-        case OSError():
-            return fail(1, problem)
-        case MemoryError():
-            return fail(1, "out of memory")
-    shortage = re.search(r"out of memory.*", str(problem), re.IGNORECASE)
-    if type(problem).__name__ == "JaxRuntimeError" and shortage:
-        return fail(1, shortage[0][:1].lower() + shortage[0][1:])
-    raise problem
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Of what to report, and where."""
+
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN …")]
+    """Folders of runs, or checkpoints of them; several are compared."""
+    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"], metavar="FILE.html")] = None
+    """Page to write; report.html in the folder of the first run if not given; - for standard output."""
 
 
-def fail(code: int, problem: BaseException | str) -> int:
-    """Tell a problem in one line; return the code."""
-    print(f"mho: {one_line(problem)}", file=sys.stderr)
-    return code
+def run(arguments: Sequence[str]) -> None:
+    """Write the page."""
+    options = parse(
+        Options,
+        arguments,
+        prog="mho report",
+        description="Write what a run is, what it learned and how it works, or several runs compared, as one HTML page that "
+        "opens without any network. Example: mho report runs/drn-digits-seed0 -o digits.html",
+    )
+    if not options.runs:
+        raise InputError("mho report needs RUN (see mho report --help)")
+    if options.output is not None:
+        check_output("-o", options.output)
+    for path in map(Path, options.runs):
+        if path.suffix != ".npz":
+            read_configuration(path)  # before anything is measured
+    # Here and not above: help and complaints need not wait for JAX.
+    from mho.experiments.progress import Lines
+    from mho.experiments.report.page import report
 
-
-def one_line(problem: BaseException | str) -> str:
-    """The text of an error in one line; an OSError by its file and reason."""
-    if isinstance(problem, OSError) and problem.strerror:
-        named = f"{problem.filename}: " if problem.filename else ""
-        return f"{named}{problem.strerror}"
-    return " ".join(str(problem).split())
+    if options.output == STANDARD:
+        report(options.runs, "/dev/stdout", show=Lines())
+    else:
+        print(f"wrote {report(options.runs, options.output, show=Lines())}")

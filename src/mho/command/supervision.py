@@ -11,7 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable
 
-from mho.command.report import exit_code, fail
+from mho.command.exit_code import exit_code, fail
 from mho.interruption import deferred
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM)

@@ -1,5 +1,6 @@
 """Devices: how programmable conductances take the changes that learning asks of them. A file a family."""
 
+from mho.devices.ageing import AgeingDevice
 from mho.devices.checks import check_device
 from mho.devices.constant_step import ConstantStep
 from mho.devices.device import Device, Ideal
@@ -13,6 +14,7 @@ from mho.devices.window import windowed
 
 __all__ = [
     "DEVICES",
+    "AgeingDevice",
     "Cells",
     "ConstantStep",
     "Device",

@@ -50,6 +50,16 @@ class Device(eqx.Module):
         """As `program`, and the devices after it: for those that keep more than a conductance."""
         return self.program(conductance, change, key), self
 
+    def placed(self, resistors: ProgrammableResistor, key: Array) -> tuple[Array, Self]:
+        """As `drawn`, within the resistors' bounds: for devices that may stand beyond what they can be programmed to."""
+        conductance, device = self.drawn(resistors, key)
+        return resistors.within_bounds(conductance), device
+
+    def reprogrammed(self, resistors: ProgrammableResistor, change: Array, key: Array) -> tuple[Array, Self]:
+        """As `programmed`, within the resistors' bounds; see `placed`."""
+        conductance, device = self.programmed(resistors.conductance, change, key)
+        return resistors.within_bounds(conductance), device
+
 
 class Ideal(Device):
     """Any change is made as it is asked for, within the resistors' bounds."""

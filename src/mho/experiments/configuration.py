@@ -214,8 +214,8 @@ class SimulatedConfiguration(RuleConfiguration):
             raise InputError(f"--processes {self.processes}: must be at least 1")
         if not 0 <= self.leakage < 1:
             raise InputError(f"--leakage {self.leakage}: must be at least 0 and below 1")
-        if self.leakage and self.device != "ideal":
-            raise InputError(f"--leakage {self.leakage}: --device {self.device} has its own law")
+        if self.leakage and not self.ideal_devices:
+            raise InputError(f"--leakage {self.leakage}: real devices (--device) have a law of their own")
         if not 0 <= self.average_last <= self.epochs:
             raise InputError(
                 f"--average-last {self.average_last}: must be at least 0 and at most the {self.epochs} epochs"

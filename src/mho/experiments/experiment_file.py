@@ -72,6 +72,8 @@ def read_experiment(path: Path) -> Experiment:
     for name in ("netlist", *KEPT_FILES):
         if fields.get(name) and "\n" not in fields[name] and not fields.get("text"):
             fields[name] = str(path.parent / fields[name])
+    if fields.get("device", "").endswith(SUFFIX):
+        fields["device"] = str(path.parent / fields["device"])
     folder = str(path.absolute().parent)
     if folder not in sys.path and any(isinstance(value, str) and ":" in value for value in fields.values()):
         sys.path.append(folder)

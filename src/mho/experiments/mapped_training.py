@@ -67,11 +67,10 @@ def mappable(configuration: Configuration, data: Dataset) -> bool:
     made.close()
     if configuration.epochs == 0:
         return made.traceable
-    if (
-        getattr(configuration, "average_last", 0)
-        or getattr(configuration, "has_window", False)
-        or getattr(made.network, "programmables", ())
-    ):
+    if getattr(configuration, "average_last", 0):
+        return False
+    windowed = getattr(configuration, "has_window", False) or not getattr(configuration, "ideal_devices", True)
+    if windowed or getattr(made.network, "programmables", ()):
         return False
     return made.traceable and not any(is_own(getattr(configuration, name, "")) for name in ("optimizer", "rule"))
 
@@ -291,7 +290,7 @@ def _with(shared: Learner, rates: Any, beta: Any) -> Learner:
 
 def _programming(member: Configuration, data: Dataset, steps: int) -> Programs:
     """What makes real devices of a member's conductances: its seed draws their numbers."""
-    if getattr(member, "device", "ideal") == "ideal":
+    if getattr(member, "ideal_devices", True):
         return lambda network, state: (network, state)
     return _learner(member, data, steps).programming
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mho.errors import InputError
 from mho.experiments.atomic_file import write_atomically
 from mho.experiments.record import Metrics
 
@@ -24,11 +25,24 @@ ENDINGS = (".png", ".pdf", ".svg")
 """Of the names of figures' files, which tell their formats."""
 
 
+def check_figure(path: Path, option: str = "") -> None:
+    """Refuse a file that no figure can be written to, by its name's end."""
+    if path.suffix.lower() not in ENDINGS:
+        raise InputError(f"{option} {path}: expected a name that ends in {', '.join(ENDINGS)}".lstrip())
+
+
 def save_figure(figure: "Figure", path: Path, dots: int = 120) -> None:
-    """Write a figure in the format that its name's end tells, PNG if it tells none, with so many dots an inch."""
+    """Write a figure in the format that its name's end tells, PNG if it tells none, with so many dots an inch.
+
+    Text stays text, to be found and edited; the same figure gives the same file.
+    """
+    import matplotlib
+
     end = path.suffix.lower()
     kind = end[1:] if end in ENDINGS else "png"
-    write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=dots))
+    dated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(end)
+    with matplotlib.rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "mho"}):
+        write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=dots, metadata=dated))
 
 
 def plot_curves(metrics: Sequence[Metrics], path: Path) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import jax
 
-from mho.devices import Device, Ideal, named_device, windowed
+from mho.devices import AgeingDevice, Device, Ideal, named_device, windowed
 from mho.errors import InputError
 from mho.experiments.configuration import RuleConfiguration
+from mho.experiments.device_fields import AGEING
 from mho.experiments.own_objects import is_own, own_made
 from mho.learning import programming
 
@@ -28,9 +29,14 @@ def configured_device(configuration: RuleConfiguration) -> Device:
     if is_own(name):
         if settings:
             raise InputError(f"--device-settings {settings[0]}: {name} is a device of your own; set it there")
-        return own_made("--device", name, Device)
-    common = {field: getattr(configuration, field) for field in ("levels", "rounding", "pulses_per_update")}
-    return named_device(name, settings, **common)
+        device = own_made("--device", name, Device)
+    else:
+        common = {field: getattr(configuration, field) for field in ("levels", "rounding", "pulses_per_update")}
+        device = named_device(name, settings, **common)
+    if not any(getattr(configuration, field) for field in AGEING):
+        return device
+    given = {field: getattr(configuration, field) for field in (*AGEING, "drift_start", "update_time", "idle_time")}
+    return AgeingDevice(device, **given)
 
 
 def configured_window(configuration: RuleConfiguration, network: Any) -> Any:

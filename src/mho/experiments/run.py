@@ -41,6 +41,15 @@ def may_change(field: str, before: object, now: object) -> bool:
     return before == now or field in CHANGEABLE or (field in _MOVABLE and files)
 
 
+def state(folder: Path) -> tuple[int, int]:
+    """What changes when a run has gone on."""
+    try:
+        found = (folder / _METRICS).stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
 def checkpoint_folder(folder: Path) -> Path:
     """Where a run's checkpoints are."""
     return folder / _CHECKPOINTS

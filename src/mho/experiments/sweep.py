@@ -25,11 +25,12 @@ from mho.experiments.mapped_training import (
     train_at_once,
 )
 from mho.experiments.memory import refuse_if_too_large
+from mho.experiments.plots import check_figure
 from mho.experiments.progress import Show, Standing
 from mho.experiments.registry import start
 from mho.experiments.run import exclusive, holds_run
 from mho.experiments.study import Study
-from mho.experiments.sweep_plot import check_figure, plot_sweep
+from mho.experiments.sweep_plot import plot_sweep
 from mho.experiments.sweep_results import Member, begin_study, discard_unbegun, holds_sweep, read_members, write_members
 from mho.experiments.training import CHECKPOINT_MINUTES, Diverged, Training, begin, check_data, experiment_data, resume
 
@@ -73,7 +74,7 @@ def run_study(
 ) -> list[Member]:
     """Train the networks of a study that are not in its folder yet; see `sweep`. `alone` trains each as `mho train` does."""
     if plot is not None:
-        check_figure(plot)
+        check_figure(plot, "--plot")
     plan = _plan(study, alone)
     absent: list[Member | None] = [None] * sum(len(group.members) for group in plan)
     with contextlib.nullcontext(absent) if folder is None else _kept(folder, study) as found:

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from mho.errors import InputError
 from mho.experiments.atomic_file import write_atomically
 from mho.experiments.configuration import Configuration
 from mho.experiments.data.table import csv_text
 from mho.experiments.experiment_file import field_documents
-from mho.experiments.plots import ENDINGS, save_figure
+from mho.experiments.plots import save_figure
 from mho.experiments.study import Study, value_text
 from mho.experiments.sweep_results import Member, setting_text, summaries
 
@@ -25,12 +24,6 @@ Point = tuple[Any, float | None, float | None, float | None, int, int]
 """Where, and the mean of the last test errors as a fraction, their deviation and least one (see `Summary`), and how many
 networks there are and have diverged."""
 _COLUMNS = ("test_error_mean", "test_error_deviation", "test_error_best", "networks", "diverged")
-
-
-def check_figure(path: Path) -> None:
-    """Refuse a file that no figure can be written to, by its name's end."""
-    if path.suffix.lower() not in ENDINGS:
-        raise InputError(f"--plot {path}: expected a name that ends in {', '.join(ENDINGS)}")
 
 
 def plot_sweep(members: Sequence[Member], study: Study, paths: Sequence[Path]) -> None:
@@ -93,7 +86,7 @@ def _draw(lines: dict[str, list[Point]], study: Study, over: str | None, paths: 
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    with matplotlib.rc_context({"font.size": 8, "pdf.fonttype": 42}):
+    with matplotlib.rc_context({"font.size": 8}):
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
         values = [] if over is None else list(study.vary[over])

@@ -36,6 +36,7 @@ from mho.experiments.configuration import (
     RuleConfiguration,
     UnlayeredConfiguration,
     from_json,
+    shown,
     to_json,
 )
 from mho.experiments.data import DATASETS, Dataset, configured_data
@@ -58,6 +59,7 @@ from mho.experiments.error import error_scale, target_voltages
 from mho.experiments.gradient_health import Judge, compile_health
 from mho.experiments.learner import Learner, with_constants
 from mho.experiments.memory import refuse_if_too_large
+from mho.experiments.own_objects import is_own
 from mho.experiments.plots import plot_curves, plot_histograms
 from mho.experiments.probe import Probe, judge, root_mean_square, take_sample
 from mho.experiments.progress import Quiet, Show, Standing
@@ -563,6 +565,10 @@ class Training:
                 )
         if not getattr(self.learner.network, "reciprocal", True):
             self.show.line(_NO_ENERGY)
+        if is_own(self.configuration.optimizer):
+            self.show.line(
+                f"{shown(self.configuration, 'optimizer')} has its own rate: rates, decay, schedule, warm-up are unused"
+            )
         state = initial_state(self.learner)
         self.start_weight = root_mean_square(self.learner, state.network)
         # Of the network at its start the shapes are enough from here on; a wide one is most of the memory.

@@ -157,7 +157,7 @@ def _coordinates(network: Any, gradient: Any) -> Any:
 def apply_updates(
     network: Network,
     updates: Network,
-    program: Callable[[Array, Array], Array] = lambda g, change: g + change,
+    program: Callable[[ProgrammableResistor, Array], Array] = lambda r, change: r.within_bounds(r.conductance + change),
     *,
     relative: bool = False,
     kept: float = 1.0,
@@ -165,8 +165,8 @@ def apply_updates(
     """Move a network's parameters by updates of their coordinates (see `coordinate_slope`).
 
     Conductances that would leave their devices' bounds stop there, other parameters at the ends of their elements' domains.
-    `program` makes new conductances of an array of them and of the changes asked for, array by array; `relative` updates are
-    of their logarithms, and `kept` is the share of what they are above their lower bounds that does not leak away.
+    `program` makes new conductances of an array of resistors and of the changes asked for, array by array; `relative` updates
+    are of their logarithms, and `kept` is the share of what they are above their lower bounds that does not leak away.
     """
 
     def moved(part: Any, step: Any) -> Any:
@@ -177,10 +177,10 @@ def apply_updates(
             if step.conductance is None:
                 return part
             change = part.conductance * jnp.expm1(step.conductance) if relative else step.conductance
-            new = program(part.conductance, change)
+            new = program(part, change)
             if kept != 1.0:
                 new = part.lower + kept * (new - part.lower)
-            return eqx.tree_at(lambda r: r.conductance, part, part.within_bounds(new))
+            return eqx.tree_at(lambda r: r.conductance, part, new)
         new = eqx.apply_updates(part, step)
         for name, (least, largest) in part.domain.items():
             change = getattr(step, name)
@@ -223,10 +223,10 @@ def programming(
     def held(part: Any, kept: Any) -> Any:
         if not isinstance(part, ProgrammableResistor) or kept.conductance is None:
             return part
-        conductance, own = device.drawn(part, jax.random.fold_in(key, len(drawn)))
+        conductance, own = device.placed(part, jax.random.fold_in(key, len(drawn)))
         # Buffers of their own, which a step may take.
         drawn.append(jax.tree.map(jnp.array, own))
-        return eqx.tree_at(lambda r: r.conductance, part, part.within_bounds(conductance))
+        return eqx.tree_at(lambda r: r.conductance, part, conductance)
 
     network = jax.tree.map(held, network, trained_parameters(network, trained), is_leaf=_restricted)
     if not drawn:
@@ -267,8 +267,8 @@ def updated(
         raise InputError("updated: needs a random key where conductances are real devices'")
     before, after, keys = iter(state.devices), [], key
 
-    def program(conductance: Array, change: Array) -> Array:
-        found, device = next(before).programmed(conductance, change, jax.random.fold_in(keys, len(after)))
+    def program(resistors: ProgrammableResistor, change: Array) -> Array:
+        found, device = next(before).reprogrammed(resistors, change, jax.random.fold_in(keys, len(after)))
         after.append(device)
         return found
 

@@ -9,8 +9,9 @@ circuit. An operating point is accepted if all numbers are finite, all elements 
   known to twice the precision of a double, so there is no allowance for rounding that could hide a wrong voltage;
 - the error bound of every node is below `BOUND_SHARE` of its voltage or `BOUND_LEAST`. It is the residual through the
   inverse of the Jacobian, i.e. the next step of Newton's method, as in iterative refinement (Higham 2002, Accuracy and
-  Stability of Numerical Algorithms, chapter 12), plus, in circuits small enough for the inverse itself, what a few ulp of
-  each element's own current would change, plus the rounding of the voltage.
+  Stability of Numerical Algorithms, chapter 12), plus what a few ulp of each element's own current would
+  change (by the inverse itself in small circuits, by a sketch of it in those of up to 5,000 unknowns), plus the rounding of
+  the voltage.
 """
 
 import dataclasses

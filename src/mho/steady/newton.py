@@ -23,7 +23,15 @@ from mho.steady.energy_descent import descend
 from mho.steady.equations import System, from_rest, imbalance, is_linear
 from mho.steady.limited_newton import limited_newton
 from mho.steady.linear_solvers import DENSE_LIMIT, LinearSolve, Method, Work, linear_solver
-from mho.steady.many_points import LARGEST, Point, held_bounds, points_together, refined, with_rounding
+from mho.steady.many_points import (
+    LARGEST,
+    Point,
+    held_bounds,
+    points_together,
+    refined,
+    sketched_effects,
+    with_rounding,
+)
 from mho.steady.modified_system import modified_system
 from mho.steady.reduced_system import branch_currents, node_voltages, reduced_system
 from mho.steady.residual_descent import damped
@@ -43,6 +51,9 @@ _HOLD = 1e6
 """Conductance that holds nodes at the voltages of a start that gives not all of them [S]."""
 
 Attempt = Callable[[], Pair | None]
+
+_SKETCHED = 5000
+"""Unknowns up to which the error bound of a circuit has what its elements' rounding does in it."""
 
 
 class CircuitSolution(Solution):
@@ -197,9 +208,13 @@ def _certified(
 
 
 def _refined(system: System, search: "_Search", unknowns: Pair, step: np.ndarray) -> tuple[Pair, np.ndarray]:
-    """As `mho.steady.many_points.refined`. Large circuits are spared it: their last step is the bound."""
-    if system.size > LARGEST or system.size == 0:
+    """As `mho.steady.many_points.refined`. Larger circuits are spared it: their last step is the bound, to which a sketch
+    of what rounding does is added, but for the largest ones.
+    """
+    if system.size == 0 or system.size > _SKETCHED:
         return unknowns, np.abs(step)
+    if system.size > LARGEST:
+        return unknowns, np.abs(step) + sketched_effects(system, search.linear, unknowns)
     linear = search.linear
     if not search.separately:
         linear = linear_solver(
