@@ -157,7 +157,7 @@ def _coordinates(network: Any, gradient: Any) -> Any:
 def apply_updates(
     network: Network,
     updates: Network,
-    program: Callable[[ProgrammableResistor, Array], Array] = lambda r, change: r.within_bounds(r.conductance + change),
+    program: Callable[[ProgrammableResistor, Array], Array] = lambda r, step: r.within_bounds(r.conductance + step),
     *,
     relative: bool = False,
     kept: float = 1.0,
