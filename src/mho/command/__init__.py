@@ -33,6 +33,7 @@ SUBCOMMANDS = {
     "show": ("mho.command.show", "print an experiment as a file to edit and train"),
     "list": ("mho.command.list_experiments", "name the experiments"),
     "bench": ("mho.command.bench", "measure against peers, as ratios"),
+    "completion": ("mho.command.completion", "print what bash, zsh or fish need to complete all this"),
 }
 """The module that runs each, and a line on what it does."""
 
@@ -70,7 +71,7 @@ def _dispatch(given: list[str]) -> None:
     if not given:
         raise InputError("mho needs a subcommand (see mho --help)")
     if given[0] in ("-h", "--help"):
-        listed = "\n".join(f"  {name:<10}{summary}" for name, (_, summary) in SUBCOMMANDS.items())
+        listed = "\n".join(f"  {name:<12}{summary}" for name, (_, summary) in SUBCOMMANDS.items())
         print(_HELP.format(subcommands=listed))
         return
     if given[0] == "--version":

@@ -218,6 +218,8 @@ def analog_learner(
         weights=conductances,
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
+        relative=configuration.relative_updates,
+        kept=(1.0 - configuration.leakage) ** (1.0 / steps_per_epoch),
         programming=configured_programming(configured_device(configuration), configuration.seed, trained),
         traceable=simulated is None,
         close=(lambda: None) if simulated is None else simulated.close,

@@ -113,6 +113,8 @@ def circuit_learner(
         weight_name="conductance [S]" if "conductance" in trained else "parameter",
         target_voltage=configuration.target_voltage,
         double=True,
+        relative=configuration.relative_updates,
+        kept=(1.0 - configuration.leakage) ** (1.0 / steps_per_epoch),
         programming=configured_programming(configured_device(configuration), configuration.seed, trained),
         traceable=rule.solver.traceable,
         close=(lambda: None) if simulated is None else simulated.close,
