@@ -41,6 +41,8 @@ class Answers:
     """Outputs [V], or logits, (samples, outputs)."""
     voltages: Any = None
     """Node voltages [V], in the network's structure; None in software."""
+    source_currents: np.ndarray | None = None
+    """Of a circuit's points; see `mho.steady.newton.CircuitSolution`."""
     residual: np.ndarray | None = None
     """The solver's own measure of each sample; see `mho.Solution`."""
     steps: int | None = None
@@ -144,7 +146,8 @@ def _answers(run: Run, dataset: Dataset) -> Answers:
     prediction = np.concatenate([np.asarray(predicted(s.voltages)) for s in found])
     residual = np.concatenate([np.ravel(s.residual) for s in found])
     steps = max(int(np.max(s.steps)) for s in found)
-    return Answers(inputs, number, expected, prediction, voltages, residual, steps)
+    currents = np.concatenate([s.source_currents for s in found]) if isinstance(network, Circuit) else None  # type: ignore[attr-defined]
+    return Answers(inputs, number, expected, prediction, voltages, currents, residual, steps)
 
 
 def leaves(network: Any) -> list[Any]:

@@ -19,10 +19,10 @@ from mho.command import main
 from mho.elements import AntiparallelDiodes, CurrentSource
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.registry import EXPERIMENTS
-from mho.experiments.report.power import static_power
 from mho.experiments.training import train
 from mho.networks.layered_circuit import layered_circuit
 from mho.precision import double
+from mho.reporting.power import static_power
 
 pytestmark = pytest.mark.usefixtures("compiled_in_haste")
 
@@ -174,10 +174,11 @@ def test_what_sources_give_becomes_heat_as_in_the_circuit_of_single_resistors() 
     given, heat = (sum(part.values()) for part in (power.given, power.heat))
     np.testing.assert_allclose(given, heat, rtol=1e-10)
     circuit = layered_circuit(network)
-    voltages = mho.solve(circuit, inputs).voltages
+    point = mho.solve(circuit, inputs)
+    voltages = point.voltages
     expected = np.asarray(double(lambda c, v: c.power(v))(circuit, voltages))
     np.testing.assert_allclose(heat - power.given["bias current sources"], expected, rtol=1e-8)
-    again = static_power(circuit, inputs, voltages)
+    again = static_power(circuit, inputs, voltages, point.source_currents)
     controlled = again.given.pop("amplifiers and controlled sources") - again.heat.pop(
         "transistors and controlled sources"
     )

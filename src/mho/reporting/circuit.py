@@ -10,10 +10,10 @@ from mho.elements import OffsetElement, ProgrammableResistor
 from mho.errors import InputError
 from mho.experiments.baselines import Perceptron
 from mho.experiments.configuration import RuleConfiguration
-from mho.experiments.report.document import Element, Section, data_address, element, paragraph, quantity, table
-from mho.experiments.report.measured import Measured
 from mho.networks import Circuit, LayeredNetwork, PoolingCrossbar
 from mho.networks.layered import Layer
+from mho.reporting.document import Element, Section, data_address, element, paragraph, quantity, table
+from mho.reporting.measured import Measured
 
 _KINDS = {"schematic": "a schematic", "lattice": "a lattice", "graph": "a graph", "layers": "a diagram of its layers"}
 
