@@ -4,6 +4,7 @@ import io
 from collections import Counter
 from typing import Any
 
+import jax
 import numpy as np
 
 from mho.elements import OffsetElement, ProgrammableResistor
@@ -65,13 +66,9 @@ def _standing(layer: Layer) -> list[str]:
 
 
 def _conductances(layer: Layer) -> np.ndarray:
-    return np.concatenate([np.ravel(v) for v in _arrays(layer.crossbar)]) if _arrays(layer.crossbar) else np.zeros(0)
-
-
-def _arrays(crossbar: Any) -> list[np.ndarray]:
-    import jax
-
-    return [] if isinstance(crossbar, PoolingCrossbar) else [np.asarray(v) for v in jax.tree.leaves(crossbar)]
+    """Of the resistors that learn, (resistors,)."""
+    arrays = [] if isinstance(layer.crossbar, PoolingCrossbar) else jax.tree.leaves(layer.crossbar)
+    return np.concatenate([np.zeros(0), *(np.ravel(values) for values in arrays)])
 
 
 def _details(network: Any) -> list[Element]:

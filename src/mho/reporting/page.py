@@ -60,7 +60,7 @@ def report(
     path = Path(out) if out is not None else found[0].run.folder / "report.html"
     text = page(found)
     try:
-        write_atomically(path, lambda file: file.write(text.encode()))
+        write_atomically(path, lambda file: file.write(text.encode(errors="replace")))
     except BrokenPipeError:
         raise
     except OSError as problem:
