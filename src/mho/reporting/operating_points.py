@@ -15,8 +15,8 @@ from mho.networks.layered import Layer
 from mho.precision import double
 from mho.reporting.document import Element, Section, axis, figure, lines, paragraph, plain, quantity, table
 from mho.reporting.measured import Measured
-from mho.reporting.power import Power, circuit_elements, static_power
 from mho.steady import kirchhoff_residual
+from mho.steady.power import Power, circuit_elements, static_power
 
 _JUDGED = 16
 """Samples whose currents are looked at branch by branch."""

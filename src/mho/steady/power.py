@@ -41,10 +41,11 @@ def static_power(
         network: the network.
         inputs: what it sees, (samples, features).
         voltages: of its nodes [V], in its structure.
-        source_currents: of a circuit; see `mho.steady.newton.CircuitSolution`.
+        source_currents: of a circuit; see `mho.steady.newton.CircuitSolution`. Without them the power of transistors, of
+            controlled sources and of amplifiers is that of "all other sources".
     """
     if isinstance(network, Circuit):
-        return _of_circuit(network, inputs, np.asarray(voltages), np.asarray(source_currents))
+        return _of_circuit(network, inputs, np.asarray(voltages), source_currents)
     given, heat, currents = double(_of_layers)(network, inputs, voltages)  # type: ignore[arg-type]
     return Power(given, heat, {name: float(i) for name, i in currents.items()})
 
@@ -79,7 +80,7 @@ def circuit_elements(circuit: Circuit, inputs: np.ndarray) -> tuple[TwoTerminal,
     return double(lambda c, x: c.consistent().elements(c.sources(jnp.asarray(x))))(circuit, inputs)
 
 
-def _of_circuit(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray, through: np.ndarray) -> Power:
+def _of_circuit(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray, through: np.ndarray | None) -> Power:
     elements = circuit_elements(circuit, inputs)
     circuit = double(Circuit.consistent)(circuit)  # NumPy's arrays: in float64 wherever it is called
     heat: dict[str, np.ndarray] = {}
@@ -97,6 +98,8 @@ def _of_circuit(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray, thro
             heat[kind] = heat.get(kind, none) + np.sum(drop * current, -1)
     given = {"current sources": injected}
     rest = sum(heat.values(), none) - injected
+    if through is None:
+        return Power(given | {"all other sources": rest}, heat, currents)
     count = len(circuit.source_names)
     held = -np.sum(np.asarray(circuit.sources(inputs))[:, :count] * through[:, :count], -1)
     if circuit.amplifiers is not None or circuit.controlled or circuit.behavioural:
