@@ -56,7 +56,7 @@ class Fitted:
     network: Any
     """The trained network."""
     metrics: list[Metrics]
-    """A record an epoch; see README, "What a run tells"."""
+    """A record an epoch; see the documentation, "What a run tells"."""
     folder: Path | None
     """The run's folder; None where none was asked for."""
 
