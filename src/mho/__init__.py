@@ -53,6 +53,7 @@ _PUBLIC = {
         "trained_parameters",
         "updated",
     ),
+    "mho.learning.start_statistics": ("start_statistics",),
     "mho.netlists": ("read_netlist",),
     "mho.netlists.circuits.circuit": ("netlist_circuit",),
     "mho.netlists.circuits.network": ("netlist_network",),
@@ -129,6 +130,7 @@ if TYPE_CHECKING:
         trained_parameters,
         updated,
     )
+    from mho.learning.start_statistics import start_statistics
     from mho.netlists import read_netlist
     from mho.netlists.circuits.circuit import netlist_circuit
     from mho.netlists.circuits.network import netlist_network

@@ -247,21 +247,32 @@ def test_killed_runs_resume_to_the_same_bits(uninterrupted: Path, tmp_path: Path
     assert not list(folder.rglob("*.partial"))
 
 
-ON_THE_WAY = {"shift": 1, "beta": "auto", "epochs": 2, "batch_size": 128}
-"""Settings that draw or keep something while an epoch runs."""
-
-
-def test_a_killed_run_goes_on_with_its_shifts_and_its_nudging_factor(tmp_path: Path) -> None:
-    configuration = dataclasses.replace(DIGITS, **ON_THE_WAY)
+@pytest.mark.parametrize(
+    ("changes", "pieces"),
+    [
+        ({"shift": 1, "beta": "auto", "epochs": 2}, 3),
+        ({"average_last": 2, "relative_updates": True, "leakage": 0.1, "initial_law": "lognormal", "initial": 0.1}, 5),
+    ],
+)
+def test_a_killed_run_goes_on_with_what_it_draws_and_keeps(changes: dict, pieces: int, tmp_path: Path) -> None:
+    configuration = dataclasses.replace(DIGITS, **({"batch_size": 128, "epochs": 3} | changes))
     train("drn-digits", configuration, tmp_path / "whole")
     with pytest.raises(Killed):
-        train("drn-digits", configuration, tmp_path / "run", checkpoint_minutes=EVERY_PIECE, show=KilledAfter(2))
-    assert "steps-000000000" not in checkpoints(checkpoint_folder(tmp_path / "run"))[0].name
+        train("drn-digits", configuration, tmp_path / "run", checkpoint_minutes=EVERY_PIECE, show=KilledAfter(pieces))
     resume(tmp_path / "run")
     assert_same_run(tmp_path / "run", tmp_path / "whole")
-    first, second = read_metrics(tmp_path / "run")
-    assert 0 < first["beta"] != second["beta"] > 0 and first["beta_share"] < 0.5
-    assert first["above_tolerance"] == 0, "what is judged are the shifted images' operating points"
+    *_, before, last = read_metrics(tmp_path / "run")
+    if "beta" in changes:
+        assert 0 < before["beta"] != last["beta"] > 0 and last["beta_share"] < 0.5
+        assert last["above_tolerance"] == 0, "what is judged are the shifted images' operating points"
+    else:
+        saved = [trained_network(path)[1] for path in checkpoints(checkpoint_folder(tmp_path / "run"))]
+        archive = np.load(checkpoints(checkpoint_folder(tmp_path / "run"))[0])
+        name = "network.layers.1.crossbar.resistors.conductance"
+        mean = (np.asarray(saved[1].layers[1].crossbar.resistors.conductance) + archive[name]) / 2
+        np.testing.assert_allclose(saved[0].layers[1].crossbar.resistors.conductance, mean, rtol=1e-5)
+        with pytest.raises(InputError, match=r"--epochs 4: .* averages over the last of its 3 epochs"):
+            resume(tmp_path / "run", epochs=4)
 
 
 def test_killed_before_its_first_step_is_done_it_goes_on_from_the_start(uninterrupted: Path, tmp_path: Path) -> None:

@@ -206,3 +206,16 @@ def test_weight_decay_shrinks_the_coordinate_that_is_trained():
     moved, _ = updated(diode, jax.tree.map(jnp.zeros_like, diode), decay, decay.init(diode))
     np.testing.assert_allclose(moved.saturation_current, 1e-6**0.9, rtol=1e-12)
     np.testing.assert_allclose([moved.ideality[0], moved.bias[0]], [1.5**0.9, 0.9 * 0.2], rtol=1e-12)
+
+
+def test_relative_updates_are_shares_and_leakage_draws_to_the_lower_bound():
+    network = drn(lower=1e-3, upper=9.0, initial_law="lognormal")
+    conductances = [np.asarray(layer.crossbar.resistors.conductance) for layer in network.layers]
+    gradient = jax.tree.map(jnp.ones_like, eqx.filter(network, network.marked(("conductance",))))
+    rule = optax.sgd(0.1)
+    moved, _ = updated(network, gradient, rule, rule.init(gradient), relative=True)
+    leaked, _ = updated(network, jax.tree.map(jnp.zeros_like, gradient), rule, rule.init(gradient), kept=0.9)
+    for before, after, less in zip(conductances, moved.layers, leaked.layers, strict=True):
+        expected = np.clip(before * np.exp(-0.1 * before), 1e-3, 9.0)
+        np.testing.assert_allclose(after.crossbar.resistors.conductance, expected, rtol=1e-5)
+        np.testing.assert_allclose(less.crossbar.resistors.conductance, 1e-3 + 0.9 * (before - 1e-3), rtol=1e-5)

@@ -201,11 +201,25 @@ class SimulatedConfiguration(RuleConfiguration):
     an ideal one, and programmed into another. With 0 epochs `mho sweep` judges the networks as they begin."""
     processes: int | None = None
     """Processes of ngspice, which share out the samples; one a CPU if it is not given."""
+    relative_updates: bool = False
+    """Conductances move by their logarithms: a step is a share of a conductance, and learning rates are such shares."""
+    leakage: float = 0.0
+    """Share of what a trained conductance is above its lower bound that leaks away in an epoch: weight decay."""
+    average_last: int = 0
+    """Last epochs after which the parameters are averaged; the mean is what is tested and kept. 0 for none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.processes is not None and self.processes < 1:
             raise InputError(f"--processes {self.processes}: must be at least 1")
+        if not 0 <= self.leakage < 1:
+            raise InputError(f"--leakage {self.leakage}: must be at least 0 and below 1")
+        if self.leakage and not self.ideal_devices:
+            raise InputError(f"--leakage {self.leakage}: real devices (--device) have a law of their own")
+        if not 0 <= self.average_last <= self.epochs:
+            raise InputError(
+                f"--average-last {self.average_last}: must be at least 0 and at most the {self.epochs} epochs"
+            )
         if self.simulator == "ngspice" and self.rule != "equilibrium-propagation":
             raise InputError(f"--rule {self.rule}: ngspice trains by --rule equilibrium-propagation")
 
@@ -263,9 +277,11 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration, LayeredF
     """Two output nodes a class, whose difference is the prediction."""
     initial: PerLayer = 1.0
     """Sets the first conductances [S] of all layers, or of each; see initial_law."""
-    initial_law: Literal["clipped", "uniform", "lognormal"] = "clipped"
+    initial_law: Literal["clipped", "uniform", "lognormal", "balanced"] = "clipped"
     """First conductances: uniform in ±initial/√rows, those below the lower bound at the bound (clipped); uniform between
-    the lower bound and initial; or lognormal with initial as median, within the bounds."""
+    the lower bound and initial; lognormal with initial as median, within the bounds; or as clipped, but in blocks over
+    positive and negative nodes that cancel what is common to all, and with amplifiers that level the voltages where no gains
+    are given (balanced)."""
     initial_spread: float = 1.0
     """Standard deviation of the logarithm of lognormal first conductances."""
     lower: PerLayer = 1e-7
@@ -281,6 +297,11 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration, LayeredF
         _check_range(self, _SINGLE)
         _check_name("element", self.element, ELEMENT_NAMES)
         self._check_lengths()
+        if self.initial_law == "balanced" and self.network is None:
+            if self.filters:
+                raise InputError("--initial-law balanced: is for networks without convolutions")
+            if odd := [nodes for nodes in self.hidden if nodes % 2]:
+                raise InputError(f"--hidden {odd[0]}: --initial-law balanced needs even numbers, half of each sign")
         if self.filters and self.bias_line is not None:
             raise InputError(f"--bias-line {self.bias_line}: convolutions have none; use --bias-currents")
         names = ("saturation_current", "ideality", "on_resistance", "off_resistance", "input_gain", "initial", "lower")
@@ -326,7 +347,7 @@ class AnalogConfiguration(LayeredConfiguration, SimulatedConfiguration, LayeredF
         for lower, upper, initial in self.in_layers("lower", "upper", "initial"):
             if not upper > lower:
                 raise InputError(f"--upper {upper}: must be above the lower conductance bound, {lower} S")
-            if self.initial_law != "clipped" and not lower < initial <= upper:
+            if self.initial_law not in ("clipped", "balanced") and not lower < initial <= upper:
                 raise InputError(f"--initial {initial}: must be within the bounds, {lower} to {upper} S")
         for on, off in self.in_layers("on_resistance", "off_resistance", hidden=True):
             if on > off:

@@ -178,7 +178,9 @@ def _no_learning(
     nudged = rule is not None and rule.rule == "equilibrium-propagation"
     step, at_chance = probe.step, error >= _CHANCE * chance
     grown = max(step.weight, 1e-300) / max(start_weight, 1e-300)
-    stalled = step.size < 0.5 * probe.rounding
+    # By half a cosine the last steps are to vanish.
+    ended = configuration.schedule == "cosine" and epoch == configuration.epochs
+    stalled = step.size < 0.5 * probe.rounding and not ended
     lost = probe.signal is not None and probe.signal < _ROUNDINGS * probe.precision
     if grown > _BLOWN or (grown > _GROWN and (at_chance or stalled or lost)):
         return (

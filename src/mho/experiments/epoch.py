@@ -53,6 +53,8 @@ class TrainingState(eqx.Module):
     tally: Tally
     beta: Array | None = None
     """This epoch's nudging factor; None where it is the configuration's."""
+    average: Any = None
+    """In checkpoints: the network with the mean of its parameters after the last epochs; None where these have not begun."""
 
 
 def fresh_tally() -> Tally:
@@ -161,7 +163,15 @@ def train_step(
     before = state.optimizer_state
     # The gradient's own random numbers are of the key itself.
     drawn = jax.random.fold_in(key, 1) if isinstance(before, Programming) else None
-    network, optimizer_state = updated(state.network, gradient.by_parameter, learner.optimizer, before, drawn)
+    network, optimizer_state = updated(
+        state.network,
+        gradient.by_parameter,
+        learner.optimizer,
+        before,
+        drawn,
+        relative=learner.relative,
+        kept=learner.kept,
+    )
     tally = Tally(
         state.tally.loss + gradient.cost,
         state.tally.error + jnp.sum(sample_errors(gradient.prediction, expected, learner.target_voltage)),

@@ -49,6 +49,10 @@ class Learner:
     programming: Callable[[Any, Any], tuple[Any, Any]] = lambda network, optimizer_state: (network, optimizer_state)
     """Makes real devices of a network's conductances: the network at its start and what `updated` takes for a state, from
     the network and the optimizer's state."""
+    relative: bool = False
+    """Whether conductances are updated by their logarithms."""
+    kept: float = 1.0
+    """Share of what conductances are above their lower bounds that an update does not let leak away."""
     traceable: bool = True
     """Whether JAX can compile `gradient` and `predict`; they call another simulator if not."""
     close: Callable[[], None] = lambda: None

@@ -67,6 +67,8 @@ def mappable(configuration: Configuration, data: Dataset) -> bool:
     made.close()
     if configuration.epochs == 0:
         return made.traceable
+    if getattr(configuration, "average_last", 0):
+        return False
     windowed = getattr(configuration, "has_window", False) or not getattr(configuration, "ideal_devices", True)
     if windowed or getattr(made.network, "programmables", ()):
         return False

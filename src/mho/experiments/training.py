@@ -28,6 +28,7 @@ from mho.experiments.checkpoint import (
 )
 from mho.experiments.checkpoint_names import at_start, checkpoints
 from mho.experiments.circuits import circuit, circuit_learner, output_columns
+from mho.experiments.conductances import bounds
 from mho.experiments.configuration import (
     AnalogConfiguration,
     BaselineConfiguration,
@@ -340,6 +341,10 @@ def resume(
         if not may_change(field, getattr(configuration, field), getattr(changed, field)):
             began = getattr(configuration, field)
             raise InputError(f"--{field.replace('_', '-')} {given[field]}: {folder} was begun with {began}")
+    if changed.epochs != configuration.epochs and getattr(configuration, "average_last", 0):
+        raise InputError(
+            f"--epochs {changed.epochs}: {folder} averages over the last of its {configuration.epochs} epochs"
+        )
     devices = devices or one_device()
 
     def training(form: DataForm | None) -> Training:
@@ -419,7 +424,8 @@ def trained_network(run: Path, classes: Sequence[type] = ()) -> tuple[Configurat
             image = None if form is None else form.image_shape
             template = untrained_network(configuration, bookmark.features, bookmark.outputs, image)
         with jax.enable_x64(True) if double else nullcontext():
-            return configuration, stored.state(template, part="network")
+            averaged = bookmark.epochs_done > _averaging_after(configuration)
+            return configuration, stored.state(template, part="average" if averaged else "network")
 
     if run is not folder:
         return read(run)
@@ -539,6 +545,8 @@ class Training:
         """The nudging factor in units of the least that leaves a phase no state, when that was last looked at."""
         self.compared: Judge | None = None
         """Compares the gradient that trains with the exact one."""
+        self.average: Any = None
+        """The network with the mean of its parameters; None where the last epochs have not begun."""
         self._choose: Callable[..., jax.Array] | None = None
         self.start_weight = 0.0
         """Root mean square of the weights before training."""
@@ -569,7 +577,10 @@ class Training:
         self.learner = dataclasses.replace(self.learner, network=shapes)
         if saved is not None:
             stored = read_checkpoint(saved)
-            state, bookmark = stored.state(state), stored.bookmark
+            bookmark = stored.bookmark
+            begun = bookmark.epochs_done > _averaging_after(self.configuration)
+            state = stored.state(dataclasses.replace(state, average=state.network) if begun else state)
+            self.average, state = state.average, dataclasses.replace(state, average=None)
             self.metrics, self.seconds = bookmark.metrics, bookmark.seconds
         self.learner = with_constants(self.learner, state.network)
         self.compared = compile_health(self.learner)
@@ -583,10 +594,11 @@ class Training:
             if log is not None:
                 log.close()
             self.learner.close()
-        network = self.devices.gathered(state.network)
+        network = self.devices.gathered(state.network if self.average is None else self.average)
         if self.devices.leads and self.keep:
-            plot_curves(self.metrics, self.folder / "curves.png")
-            plot_histograms(self.learner.weights(network), self.learner.weight_name, self.folder / "histograms.png")
+            plot_curves(self.metrics, self.folder / "curves.png", regression=self.classes is None)
+            weights, name = self.learner.weights(network), self.learner.weight_name
+            plot_histograms(weights, name, self.folder / "histograms.png", bounds(network))
         return Finished(self.folder, self.metrics, trained=True, network=network)
 
     def _epochs(self, state: TrainingState, log: MetricsLog | None) -> TrainingState:
@@ -661,7 +673,8 @@ class Training:
                     if due:
                         self._checkpoint(state, step)
                         written = time.monotonic()
-            error, test_exhausted = test(state.network)
+            self._average(state.network, epoch)
+            error, test_exhausted = test(state.network if self.average is None else self.average)
             found = self._probed(state, advance, order, samples, key)
             record = self._record(state, epoch, float(error), int(test_exhausted), found)
             if log is not None:
@@ -680,6 +693,20 @@ class Training:
             if stopping:
                 raise Interrupted(f"interrupted after epoch {epoch} of {configuration.epochs}")
         return state
+
+    def _average(self, network: Any, epoch: int) -> None:
+        """Take what a network is after an epoch into the mean, if it is one of the last."""
+        count = epoch - _averaging_after(self.configuration)
+        if count < 1:
+            return
+        before = network if count == 1 else self.average
+        # A copy at first: the next step takes the network's buffers.
+        mean = jax.tree.map(
+            lambda old, new: old + (new - old) / count if jnp.issubdtype(new.dtype, jnp.inexact) else jnp.copy(new),
+            before,
+            network,
+        )
+        self.average = mean.consistent() if isinstance(mean, Network) else mean
 
     def _nudged(self, state: TrainingState) -> TrainingState:
         """The state at the beginning of an epoch with the nudging factor that suits it; refuses one beyond the limit."""
@@ -845,7 +872,7 @@ class Training:
     def _checkpoint(self, state: TrainingState, step: int) -> None:
         if not self.keep:
             return
-        state = self.devices.gathered(state)
+        state = self.devices.gathered(dataclasses.replace(state, average=self.average))
         if not self.devices.leads:
             return
         bookmark = Bookmark(
@@ -866,6 +893,12 @@ class Training:
                 f"{checkpoint_path(folder, bookmark)} could not be written ({problem.strerror}); "
                 "earlier checkpoints stand"
             ) from problem
+
+
+def _averaging_after(configuration: Configuration) -> float:
+    """The epoch after which parameters are averaged; infinite for none."""
+    last = getattr(configuration, "average_last", 0)
+    return configuration.epochs - last if last else math.inf
 
 
 def _near(beta: float, share: float) -> str:

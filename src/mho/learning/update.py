@@ -112,7 +112,7 @@ def _restricted(x: Any) -> bool:
     return isinstance(x, ProgrammableResistor) or bool(getattr(type(x), "domain", None))
 
 
-def coordinate_slope(network: Network, slope: Network) -> Network:
+def coordinate_slope(network: Network, slope: Network, relative: bool = False) -> Network:
     """A gradient by the coordinates that an optimizer moves: ∂C/∂(ln θ) = θ·∂C/∂θ where θ is positive by its domain.
 
     Such parameters, a diode's saturation current say, span decades: a step that suits one is of no use to another. In the
@@ -121,11 +121,16 @@ def coordinate_slope(network: Network, slope: Network) -> Network:
     Args:
         network: the network, layered or a circuit.
         slope: ∂C/∂θ in its structure, None in place of what is not trained.
+        relative: whether conductances move by their logarithms, too.
     """
 
     def converted(part: Any, slope: Any) -> Any:
-        if not _restricted(part) or isinstance(part, ProgrammableResistor):
+        if not _restricted(part):
             return slope
+        if isinstance(part, ProgrammableResistor):
+            if not relative or slope.conductance is None:
+                return slope
+            return eqx.tree_at(lambda r: r.conductance, slope, part.conductance * slope.conductance)
         for name, (least, _) in part.domain.items():
             by_parameter = getattr(slope, name)
             if least > 0 and by_parameter is not None:
@@ -152,12 +157,17 @@ def _coordinates(network: Any, gradient: Any) -> Any:
 def apply_updates(
     network: Network,
     updates: Network,
-    program: Callable[[ProgrammableResistor, Array], Array] = lambda r, change: r.within_bounds(r.conductance + change),
+    program: Callable[[ProgrammableResistor, Array], Array] = lambda r, step: r.within_bounds(r.conductance + step),
+    *,
+    relative: bool = False,
+    kept: float = 1.0,
 ) -> Network:
     """Move a network's parameters by updates of their coordinates (see `coordinate_slope`).
 
     Conductances that would leave their devices' bounds stop there, other parameters at the ends of their elements' domains.
-    `program` makes new conductances of an array of resistors and of the changes asked for, array by array.
+    `program` makes new conductances of an array of resistors and of the changes asked for, array by array; `relative`
+    updates are of their logarithms, and `kept` is the share of what they are above their lower bounds that does not leak
+    away (dead devices, of 0 S, have nothing that could).
     """
 
     def moved(part: Any, step: Any) -> Any:
@@ -167,7 +177,11 @@ def apply_updates(
             # The bounds are those of devices that are programmed: what is not trained may stand anywhere.
             if step.conductance is None:
                 return part
-            return eqx.tree_at(lambda r: r.conductance, part, program(part, step.conductance))
+            change = part.conductance * jnp.expm1(step.conductance) if relative else step.conductance
+            new = program(part, change)
+            if kept != 1.0:
+                new = jnp.where(new > 0, part.lower + kept * (new - part.lower), new)
+            return eqx.tree_at(lambda r: r.conductance, part, new)
         new = eqx.apply_updates(part, step)
         for name, (least, largest) in part.domain.items():
             change = getattr(step, name)
@@ -227,6 +241,9 @@ def updated(
     optimizer: optax.GradientTransformation,
     state: optax.OptState | Programming,
     key: Array | None = None,
+    *,
+    relative: bool = False,
+    kept: float = 1.0,
 ) -> tuple[Network, Any]:
     """One step against a gradient: by the parameters' coordinates, within their devices' bounds.
 
@@ -236,15 +253,17 @@ def updated(
         optimizer: of Optax's, its learning rate included.
         state: the optimizer's; at first `optimizer.init(trained_parameters(network, kinds))`, or what `programming` gives.
         key: a JAX random key, which devices need.
+        relative: whether conductances move by their logarithms.
+        kept: share of what conductances are above their lower bounds that does not leak away; see `apply_updates`.
     """
     updates: Any
     updates, new = optimizer.update(
-        coordinate_slope(network, gradient),
+        coordinate_slope(network, gradient, relative),
         state.optimizer_state if isinstance(state, Programming) else state,
         _coordinates(network, gradient),
     )
     if not isinstance(state, Programming):
-        return apply_updates(network, updates), new
+        return apply_updates(network, updates, relative=relative, kept=kept), new
     if key is None:
         raise InputError("updated: needs a random key where conductances are real devices'")
     before, after, keys = iter(state.devices), [], key
@@ -254,7 +273,7 @@ def updated(
         after.append(device)
         return found
 
-    network = apply_updates(network, updates, program)
+    network = apply_updates(network, updates, program, relative=relative)
     return network, Programming(new, tuple(after))
 
 

@@ -99,6 +99,8 @@ def convolutional_network(
     """
     if not filters or not widths or min(*filters, *widths) < 1:
         raise InputError(f"filters {tuple(filters)}, widths {tuple(widths)}: one positive number of each is needed")
+    if initial_law == "balanced":
+        raise InputError("initial_law 'balanced': is for networks without convolutions")
     hidden = len(filters) + len(widths) - 1
     elements = tuple(elements) or (None,) * hidden
     if len(elements) != hidden:

@@ -19,6 +19,7 @@ from jax import Array, lax
 
 from mho.elements import BidirectionalAmplifier, CurrentSource, ProgrammableResistor, TwoTerminal
 from mho.errors import InputError
+from mho.networks.balanced import balanced_gains, mirrored_blocks
 from mho.networks.crossbar import Crossbar, DenseCrossbar, MirroredCrossbar
 from mho.networks.network import Drive, Network, unmarked, without_polarities
 
@@ -233,7 +234,7 @@ class LayeredNetwork(Network):
         return result
 
 
-_LAWS = ("clipped", "uniform", "lognormal")
+_LAWS = ("clipped", "uniform", "lognormal", "balanced")
 PerLayer = float | Sequence[float]
 """One value for all layers, or one for each."""
 _DRAWN_AT_ONCE = 2**22
@@ -252,7 +253,8 @@ class Conductances(NamedTuple):
     law: str
     """`clipped`: uniform in ±`initial`/√rows, those below `lower` at `lower`, the initialisation of the published deep
     resistive networks (Scellier 2024), rows being the resistors at a column; `uniform`: between `lower` and `initial`;
-    `lognormal`: of the median `initial`, within the bounds."""
+    `lognormal`: of the median `initial`, within the bounds; `balanced`: as clipped, but in mirrored blocks, with amplifiers
+    that level the voltages where no gains are given (see `mho.networks.balanced`)."""
     spread: float
     """Standard deviation of ln g where the law is lognormal."""
 
@@ -356,7 +358,7 @@ def layered_network(
         lower: smallest conductance [S] of all layers, or of each that learns; so are the next two.
         upper: largest conductance [S].
         initial: sets the conductances at the start [S]; see `Conductances`, as for the next two.
-        initial_law: clipped, uniform or lognormal.
+        initial_law: clipped, uniform, lognormal or balanced.
         initial_spread: of the lognormal law.
 
     Raises:
@@ -368,16 +370,28 @@ def layered_network(
     elements = tuple(elements) or (None,) * hidden
     if len(elements) != hidden:
         raise InputError(f"{len(elements)} elements for {hidden} hidden layers: one for each is needed")
-    amplifiers = [*layers_amplifiers(hidden, gains, current_gains), None]
     pairs = widths[0] + (bias_line is not None)
     nodes = [*widths[1:-1], widths[-1] * (2 if paired_outputs else 1)]
     rows = [2 * pairs, *nodes[:-1]]
     keys = jax.random.split(key, len(nodes))
     conductances = layers_conductances(len(nodes), lower, upper, initial, initial_law, initial_spread)
+    balanced = initial_law == "balanced"
+    if balanced and (odd := [m for m in widths[1:-1] if m % 2]):
+        raise InputError(f"a hidden layer of {odd[0]} nodes: a balanced start needs even numbers, half of each sign")
+    if balanced and not gains:
+        means = [given.initial / n**0.5 / 4.0 for given, n in zip(conductances, rows, strict=True)]
+        gains = balanced_gains(nodes, means, [*(hasattr(e, "polarity") for e in elements), False])
+    amplifiers = [*layers_amplifiers(hidden, gains, current_gains), None]
 
     layers = []
     for index, (n, m, layer_key) in enumerate(zip(rows, nodes, keys, strict=True)):
-        resistors = random_resistors(layer_key, (n, m), n, conductances[index])
+        if balanced:
+            block = (n // 2, m // 2 if index < hidden or paired_outputs else m)
+            parts = [random_resistors(k, block, n, conductances[index]) for k in jax.random.split(layer_key)]
+            blocks = mirrored_blocks(parts[0].conductance, parts[1].conductance, m)
+            resistors = eqx.tree_at(lambda r: r.conductance, parts[0], blocks)
+        else:
+            resistors = random_resistors(layer_key, (n, m), n, conductances[index])
         if index == 0:
             # In one compiled step: one copy, where a reshaping and a transposition would make two.
             both = jax.jit(lambda g, shape=(2, pairs, m): g.reshape(shape).swapaxes(0, 1))(resistors.conductance)
