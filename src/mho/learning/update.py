@@ -166,7 +166,8 @@ def apply_updates(
 
     Conductances that would leave their devices' bounds stop there, other parameters at the ends of their elements' domains.
     `program` makes new conductances of an array of resistors and of the changes asked for, array by array; `relative`
-    updates are of their logarithms, `kept` is the share of what they are above their lower bounds that does not leak away.
+    updates are of their logarithms, and `kept` is the share of what they are above their lower bounds that does not leak
+    away (dead devices, of 0 S, have nothing that could).
     """
 
     def moved(part: Any, step: Any) -> Any:
@@ -179,7 +180,7 @@ def apply_updates(
             change = part.conductance * jnp.expm1(step.conductance) if relative else step.conductance
             new = program(part, change)
             if kept != 1.0:
-                new = part.lower + kept * (new - part.lower)
+                new = jnp.where(new > 0, part.lower + kept * (new - part.lower), new)
             return eqx.tree_at(lambda r: r.conductance, part, new)
         new = eqx.apply_updates(part, step)
         for name, (least, largest) in part.domain.items():
