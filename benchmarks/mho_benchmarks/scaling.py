@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mho.experiments.atomic_file import write_atomically
+from mho.experiments.plots import columns, save_data, save_figure, style
 
 Series = tuple[Sequence[float], Sequence[float]]
 """Sizes and what was measured at each."""
@@ -17,7 +17,7 @@ def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
 
 
 def plot_scaling(series: Mapping[str, Series], *, size: str, value: str, path: Path) -> None:
-    """Each series against its sizes on logarithmic axes, with its exponent in the legend, as a PNG file.
+    """Each series against its sizes on logarithmic axes, with its exponent in the legend, and the numbers beside it as CSV.
 
     Args:
         series: by name.
@@ -25,12 +25,12 @@ def plot_scaling(series: Mapping[str, Series], *, size: str, value: str, path: P
         value: label of the values.
         path: the file to write.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    for name, (sizes, values) in series.items():
-        axes.loglog(sizes, values, marker="o", label=f"{name}: exponent {exponent(sizes, values):.2f}")
-    axes.set(xlabel=size, ylabel=value)
-    axes.legend()
-    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
+    with style():
+        figure, (axes,) = columns(1)
+        for name, (sizes, values) in series.items():
+            axes.loglog(sizes, values, marker="o", label=f"{name}: exponent {exponent(sizes, values):.2f}")
+        axes.set(xlabel=size, ylabel=value)
+        axes.legend()
+        save_figure(figure, path)
+    rows = [(name, *point) for name, (sizes, values) in series.items() for point in zip(sizes, values, strict=True)]
+    save_data(path.with_suffix(".csv"), ["line", size, value], rows)

@@ -13,7 +13,9 @@ from mho.devices import AgeingDevice, Levels, SoftBounds
 from mho.elements import ProgrammableResistor
 from mho.experiments.programming import configured_device
 from mho.experiments.registry import EXPERIMENTS
+from mho.netlists import parse_netlist
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
 _LOW, _HIGH = 1e-6, 1e-4
 
 
@@ -119,3 +121,11 @@ def test_dead_devices_of_a_network_stay_dead_while_the_others_learn():
     for before, g in zip(jax.tree.leaves(begun), jax.tree.leaves(after), strict=True):
         np.testing.assert_allclose(g, np.where(np.asarray(before) == 0, 0.0, before + 0.01), rtol=1e-6)
     assert 0 < sum(int(np.sum(np.asarray(g) == 0)) for g in jax.tree.leaves(after)) < 30
+    text = mho.write_netlist(after, np.array([0.3, -0.2, 0.7, 0.1]))
+    # 1e24 Ω in float32, from either side.
+    assert text.count("e+24") + text.count("e+23") == sum(
+        int(np.sum(np.asarray(g) == 0)) for g in jax.tree.leaves(after)
+    )
+    nodes = mho.operating_point(parse_netlist(text)).nodes
+    outputs = mho.solve(after, [[0.3, -0.2, 0.7, 0.1]]).voltages[-1][0]
+    np.testing.assert_allclose([nodes["out_0"], nodes["out_1"]], outputs, rtol=1e-9)

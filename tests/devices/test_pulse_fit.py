@@ -27,6 +27,8 @@ _ALIKE = {
     "rounding": "nearest",
 }
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 
 def _table(device, devices=1, pulses=60, cycles=1):
     """What such devices read between single pulses up, then down; and what each is."""

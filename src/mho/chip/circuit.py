@@ -17,6 +17,7 @@ from scipy.sparse import linalg
 
 from mho.elements import CurrentSource, IdealDiode, ProgrammableResistor
 from mho.errors import MhoError
+from mho.experiments.report.power import static_power
 from mho.networks import Circuit, LayeredNetwork, Network, PoolingCrossbar
 from mho.precision import double
 from mho.steady import solve
@@ -78,6 +79,11 @@ def chip_circuit(network: Network, inputs: np.ndarray) -> ChipCircuit:
     return (_layered if isinstance(network, LayeredNetwork) else _circuit)(network, inputs)  # type: ignore[arg-type]
 
 
+def _heat(network: Any, inputs: np.ndarray, voltages: Any) -> dict[str, float]:
+    heat = static_power(network, inputs, voltages).heat
+    return {name: float(np.mean(p)) for name, p in heat.items() if np.any(p)}
+
+
 def _resistors(crossbar: Any) -> tuple[np.ndarray, np.ndarray]:
     """How many are at each row (of a pair, at both) and at each column."""
     if isinstance(crossbar, PoolingCrossbar):
@@ -93,18 +99,13 @@ def _layered(network: LayeredNetwork, inputs: np.ndarray) -> ChipCircuit:
 
     def measured(network: LayeredNetwork, inputs: Any, voltages: Any) -> Any:
         rows = network.row_voltages(network.source_voltages(inputs), voltages)
-        heat, slopes = {}, []
-        for index, (layer, u, v) in enumerate(zip(network.layers, rows, voltages, strict=True), 1):
-            heat[f"crossbar {index}"] = 2.0 * jnp.mean(layer.crossbar.co_content(u, v))
-            if layer.element is None:
-                slopes.append(jnp.zeros_like(v[:_SETTLED]))
-                continue
-            if not isinstance(layer.element, IdealDiode):
-                heat[f"elements {index}"] = jnp.mean(jnp.sum(v * layer.element.current(v), -1))
-            slopes.append(layer.element.slope(v[:_SETTLED]))
-        return rows, heat, slopes, network.drive(inputs[:1]).conductances
+        slopes = [
+            jnp.zeros_like(v[:_SETTLED]) if layer.element is None else layer.element.slope(v[:_SETTLED])
+            for layer, v in zip(network.layers, voltages, strict=True)
+        ]
+        return rows, slopes, network.drive(inputs[:1]).conductances
 
-    rows, heat, slopes, conductances = double(measured)(network, inputs, voltages)
+    rows, slopes, conductances = double(measured)(network, inputs, voltages)
     counts = [_resistors(layer.crossbar) for layer in network.layers]
     pairs = 2 if network.layers[0].crossbar.mirrored else 1
     joined = [counts[k + 1][0] if k + 1 < len(counts) else 0.0 for k in range(len(counts))]
@@ -130,7 +131,7 @@ def _layered(network: LayeredNetwork, inputs: np.ndarray) -> ChipCircuit:
         products=sum(n // (2 if c.mirrored else 1) for n, c in zip(cells, learning, strict=True)),
         largest_voltage=float(np.abs(rows[0]).max()),
         largest_conductance=max(float(np.max(leaf)) for c in learning for leaf in jax.tree.leaves(c)),
-        power={name: float(p) for name, p in heat.items()},
+        power=_heat(network, inputs, voltages),
         cell_squares=sum(float(np.mean(v**2 @ n)) for n, v in wires),
         node_squares=sum(float(np.mean(np.sum(v**2, -1))) for v in voltages),
         derivatives=_layered_derivatives(network, conductances, slopes, charged),
@@ -164,14 +165,9 @@ def _circuit(network: Circuit, inputs: np.ndarray) -> ChipCircuit:
     circuit = jax.tree.map(np.asarray, network.consistent())
     point: Any = solve(circuit, inputs)
     voltages, sources = np.asarray(point.voltages), np.asarray(circuit.sources(inputs))
-    heat: dict[str, float] = {}
+    heat = _heat(network, inputs, voltages)
     count, resistors, learning = np.zeros(circuit.nodes), 0, []
     for branch in circuit.branches:
-        drop = voltages[:, branch.first] - voltages[:, branch.second]
-        if isinstance(branch.element, CurrentSource):
-            continue
-        current = double(type(branch.element).current)(branch.element, drop)
-        heat[branch.name] = heat.get(branch.name, 0.0) + float(np.mean(np.sum(drop * current, -1)))
         if isinstance(branch.element, ProgrammableResistor):
             for ends in (branch.first, branch.second):
                 np.add.at(count, ends, 1.0)

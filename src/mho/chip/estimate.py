@@ -20,7 +20,7 @@ from mho.chip.circuit import ChipCircuit, chip_circuit
 from mho.chip.constants import Constants, Range, constant, read_constants
 from mho.chip.pulses import pulses_an_update
 from mho.errors import InputError
-from mho.experiments.configuration import NetlistConfiguration, RuleConfiguration
+from mho.experiments.configuration import NetlistConfiguration, NetworkConfiguration, RuleConfiguration
 from mho.experiments.data import Dataset
 from mho.experiments.new_samples import known_form, read_samples
 from mho.experiments.prediction import Run, load
@@ -120,7 +120,13 @@ def estimate(
 
 
 def _phases(configuration: RuleConfiguration) -> int:
-    """How often a sample settles for an update."""
+    """How often a sample settles for an update.
+
+    Raises:
+        InputError: where that is not known.
+    """
+    if isinstance(configuration, NetworkConfiguration):
+        raise InputError("mho.fit trained it, and a run does not keep how")
     match configuration.rule:
         case "equilibrium-propagation":
             return 3 if configuration.variant == "centred" else 2

@@ -11,7 +11,7 @@ from mho.devices import AgeingDevice, Ideal, Levels, PulsedDevice
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
 from mho.experiments.circuits import output_columns
-from mho.experiments.configuration import NetworkConfiguration, RuleConfiguration
+from mho.experiments.configuration import RuleConfiguration
 from mho.experiments.data import Dataset
 from mho.experiments.error import target_voltages
 from mho.experiments.programming import configured_device
@@ -34,10 +34,8 @@ def pulses_an_update(
         steps: pulses from the least to the largest conductance, of ideal devices.
 
     Raises:
-        InputError: for a run of `mho.fit`, or a device of one's own, whose steps are not known.
+        InputError: for a device whose steps are not known.
     """
-    if isinstance(configuration, NetworkConfiguration):
-        raise InputError("mho.fit trained it; a run does not keep how")
     device = configured_device(configuration)
     device = device.device if isinstance(device, AgeingDevice) else device
     if isinstance(device, PulsedDevice):

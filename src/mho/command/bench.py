@@ -25,13 +25,14 @@ BENCHMARKS = {
     "operating_point": "operating points of the paper's circuit, against ngspice",
     "referee": "random circuits of some thirty families, against ngspice and a solution in 60 digits: who is right",
     "fuzz": "netlists with anything in them, read and solved: what ends in no clear line, or takes too long",
+    "kills": "runs of every kind, killed at random moments and resumed: whether they end bit for bit as undisturbed",
     "transient": "transients of some fifty families of circuits, against ngspice at equal accuracy",
     "circuits": "lattices, random graphs and a crossbar of 100,000 nodes, against ngspice and badcrossbar",
 }
 """Each is a module of `mho_benchmarks` with the functions `measure`, which takes the options that it names and gives the
 records that --json prints, `table`, and `plot` where it measures how something scales."""
 SAMPLING = ("samples", "seed", "families")
-"""Options of the benchmarks that draw circuits at random."""
+"""Options of the benchmarks that draw at random."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +48,11 @@ class Options:
     data_dir: str | None = None
     """Folder that holds the files of MNIST; they are downloaded and cached if it is not given."""
     samples: int = 100
-    """Random circuits of each family, of the benchmarks referee and fuzz."""
+    """Random circuits of each family, or killed runs of each kind, of the benchmarks referee, fuzz and kills."""
     seed: int = 0
-    """Seed of the first random circuit; the others' follow."""
+    """Seed of the first random circuit, or of the moments; the others' follow."""
     families: tuple[str, ...] = ()
-    """Families of random circuits; all of them if none is named."""
+    """Families of random circuits, or kinds of runs; all of them if none is named."""
     plot: Path | None = None
     """Folder for plots on logarithmic axes, of the benchmarks that measure how something scales."""
 
@@ -86,7 +87,7 @@ def run(arguments: Sequence[str]) -> None:
         if getattr(options, option) != getattr(Options, option) and not any(
             option in names for names in taken.values()
         ):
-            raise InputError(f"--{option} is an option of benchmarks that draw circuits at random: referee, fuzz")
+            raise InputError(f"--{option} is an option of benchmarks that draw at random: referee, fuzz, kills")
     results = {
         name: module.measure(**{option: getattr(options, option) for option in taken[name]})
         for name, module in modules.items()

@@ -29,7 +29,7 @@ class Options:
     temperature: float = 27.0
     """The diode's temperature [°C]."""
     plot: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Plot of the points and the law to write: .png, .pdf or .svg."""
+    """Plot of the points and the law to write: .png, .pdf or .svg; what it shows is beside it, as STEM-data.csv."""
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import tyro
 from mho.chip.constants import DEFAULTS
 from mho.command.options import parse
 from mho.command.output import STANDARD, check_output, write_output
+from mho.engineering import engineering
 from mho.errors import InputError
 
 
@@ -81,14 +81,5 @@ def run(arguments: Sequence[str]) -> None:
     print("\n".join(found.notes))
 
 
-_PREFIXES = "yzafpnµm kMGT"
-
-
 def _shown(value: float, unit: str) -> str:
-    """A number with its unit and prefix, in three digits."""
-    if unit == "m²":
-        return f"{value * 1e6:.3g} mm²"
-    if not unit or value == 0.0:
-        return f"{value:.3g} {unit}".rstrip()
-    thousands = min(max(math.floor(math.log10(value) / 3.0 + 1e-9), -8), 4)
-    return f"{value / 1000.0**thousands:.3g} {_PREFIXES[thousands + 8].strip()}{unit}"
+    return f"{value * 1e6:.3g} mm²" if unit == "m²" else engineering(value, unit)

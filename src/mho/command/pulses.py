@@ -37,7 +37,10 @@ def run(arguments: Sequence[str]) -> None:
     )
     check_output("-o", options.output)
     if options.plot is not None:
+        from mho.experiments.plots import check_figure
+
         check_output("--plot", options.plot)
+        check_figure(Path(options.plot), "--plot")
     # Here and not above: help and complaints need not wait for JAX.
     from mho.errors import InputError
     from mho.experiments.pulse_series import device_text, read_pulses

@@ -14,6 +14,7 @@ import tyro
 
 from mho.command.options import parse
 from mho.command.output import STANDARD, check_output, write_output
+from mho.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +30,10 @@ class Options:
     output: Annotated[str | None, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = None
     """File for the node voltages; standard output if it is not given, or for -."""
     plot: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Plot to write: .png, .pdf or .svg."""
+    """Plot to write: .png, .pdf or .svg; what it shows is beside it, as STEM-data.csv."""
+    nodes: Annotated[str, tyro.conf.arg(metavar="NODE,…")] = ""
+    """Nodes to plot, or pairs p:m, with commas between them; those of the netlist's .print, .plot and .save cards if not
+    given, and without these the dozen that move most."""
     allow_include_outside: bool = False
     """Let .include read files outside the netlist's own folder."""
 
@@ -38,12 +42,14 @@ def run(arguments: Sequence[str]) -> None:
     """Run the analysis; write the voltages, and the plot if there is to be one."""
     description = (
         "Transient analysis of a SPICE netlist: node voltages at the steps of its .tran card. "
-        "Example: mho transient filter.cir --plot filter.png -o filter.csv"
+        "Example: mho transient filter.cir --plot filter.png --nodes in,out -o filter.csv"
     )
     options = parse(Options, arguments, prog="mho transient", description=description)
     for name, path in (("-o", options.output), ("--plot", options.plot)):
         if path is not None:
             check_output(name, path)
+    if options.nodes and options.plot is None:
+        raise InputError(f"--nodes {options.nodes}: goes with --plot; the table has all nodes")
     from mho.netlists import read_netlist
     from mho.netlists.circuits.transient import netlist_transient
 
@@ -55,8 +61,13 @@ def run(arguments: Sequence[str]) -> None:
     text = as_json(found.times, found.voltages) if options.json else as_csv(found.times, found.voltages)
     if options.plot is not None:
         from mho.experiments.plots import plot_waveforms
+        from mho.experiments.waveforms import drawn_waveforms
 
-        plot_waveforms(found.times, found.voltages, Path(options.plot))
+        wanted = [name.strip() for name in options.nodes.split(",") if name.strip()]
+        drawn, note = drawn_waveforms(netlist, found.voltages, wanted)
+        if note is not None:
+            print(f"note: {note}", file=sys.stderr)
+        plot_waveforms(found.times, drawn, Path(options.plot))
     write_output("-o", STANDARD if options.output is None else options.output, text)
 
 

@@ -9,6 +9,9 @@ from mho.arrays import namespace
 from mho.elements.two_terminal import TwoTerminal, entry
 from mho.errors import InputError
 
+OPEN = 1e-24
+"""What stands for 0 S, a dead device's conductance, where SPICE wants ohms [S]."""
+
 
 class ProgrammableResistor(TwoTerminal):
     """Ohmic resistors whose conductances can be set, within the bounds that the device has.

@@ -8,13 +8,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from mho.constants import ZERO_CELSIUS
 from mho.elements import AntiparallelDiodes, IdealDiode, MeasuredElement, PiecewiseDiode, TwoTerminal
 from mho.elements.verilog_a import verilog_a_element
 from mho.errors import InputError
+from mho.experiments.conductances import conductances
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.curves import parse_curve
 from mho.experiments.flaws import configured_flaws
@@ -215,7 +215,7 @@ def analog_learner(
         share=share_by(rule),
         suited=suited_by(rule, configuration),
         tolerance=configuration.tolerance,
-        weights=_conductances,
+        weights=conductances,
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
         relative=configuration.relative_updates,
@@ -224,15 +224,3 @@ def analog_learner(
         traceable=simulated is None,
         close=(lambda: None) if simulated is None else simulated.close,
     )
-
-
-def _together(parts: list[np.ndarray]) -> np.ndarray:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _conductances(network: LayeredNetwork) -> dict[str, np.ndarray]:
-    return {
-        f"crossbar {index}": _together([np.ravel(np.asarray(g)) for g in jax.tree.leaves(layer.crossbar)])
-        for index, layer in enumerate(network.layers, start=1)
-        if not isinstance(layer.crossbar, PoolingCrossbar)
-    }

@@ -9,6 +9,7 @@ import optax
 
 from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
+from mho.experiments.conductances import conductances
 from mho.experiments.configuration import (
     CircuitConfiguration,
     Configuration,
@@ -108,7 +109,7 @@ def circuit_learner(
         gradient=gradient_by(rule, trained),
         predict=predicted_by(rule.solver, configuration.rtol),
         tolerance=configuration.tolerance,
-        weights=weights,
+        weights=conductances,
         weight_name="conductance [S]" if "conductance" in trained else "parameter",
         target_voltage=configuration.target_voltage,
         double=True,
@@ -118,12 +119,6 @@ def circuit_learner(
         traceable=rule.solver.traceable,
         close=(lambda: None) if simulated is None else simulated.close,
     )
-
-
-def weights(network: Circuit) -> dict[str, np.ndarray]:
-    """A circuit's conductances [S] by group of elements; the values of its parameters if none is programmable."""
-    found = {b.name: np.asarray(b.element.conductance) for b in network.branches if b.programmable}  # type: ignore[attr-defined]
-    return found or {p.name: np.reshape(p.value, 1) for p in network.programmables}
 
 
 def _optimizer(

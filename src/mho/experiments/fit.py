@@ -16,8 +16,8 @@ import optax
 from mho.devices import Device, named_device
 from mho.elements import ProgrammableResistor
 from mho.errors import InputError
-from mho.experiments.circuits import weights as circuit_weights
 from mho.experiments.circuits import with_parameter_rate
+from mho.experiments.conductances import conductances
 from mho.experiments.configuration import Configuration, NetworkConfiguration
 from mho.experiments.data import Dataset, load_dataset
 from mho.experiments.data_fields import InputScaling, is_file
@@ -42,7 +42,6 @@ from mho.learning import (
 )
 from mho.learning import optimizer as named_optimizer
 from mho.networks import Circuit, LayeredNetwork, Network
-from mho.networks.convolution import PoolingCrossbar
 from mho.steady import Auto
 
 _STEP, _NUDGE, _LEAST = 0.03, 0.1, 0.25
@@ -57,7 +56,7 @@ class Fitted:
     network: Any
     """The trained network."""
     metrics: list[Metrics]
-    """A record an epoch; see README, "What a run tells"."""
+    """A record an epoch; see the documentation, "What a run tells"."""
     folder: Path | None
     """The run's folder; None where none was asked for."""
 
@@ -330,19 +329,10 @@ def _learner(
         predict=predicted_by(solver, solver.rtol),
         exact=exact_gradient(rule, trained) if layered and isinstance(rule, Rule) else None,
         tolerance=configuration.tolerance,
-        weights=weights,
+        weights=conductances,
         weight_name="conductance [S]",
         target_voltage=configuration.target_voltage,
         programming=configured_programming(device, configuration.seed, trained),
         double=configuration.precision == "float64",
         traceable=solver.traceable,
     )
-
-
-def weights(network: Any) -> dict[str, np.ndarray]:
-    """A network's conductances [S] by crossbar or group of elements."""
-    if isinstance(network, LayeredNetwork):
-        crossbars = [layer.crossbar for layer in network.layers]
-        numbered = [(k, c) for k, c in enumerate(crossbars, start=1) if not isinstance(c, PoolingCrossbar)]
-        return {f"crossbar {k}": np.concatenate([np.ravel(g) for g in jax.tree.leaves(c)]) for k, c in numbered}
-    return circuit_weights(network)

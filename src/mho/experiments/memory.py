@@ -13,11 +13,12 @@ from mho.experiments.configuration import (
     LayeredConfiguration,
     shown,
 )
+from mho.experiments.device_fields import AGEING
 
 _COPIES = {"sgd": 2, "momentum": 3, "rmsprop": 3, "adam": 4}
 """Arrays of the weights' size that stand at once, with each optimizer: the weights, their gradient, its averages."""
 _DEVICE_COPIES, _WITHOUT_SPREAD = 4, ("ideal", "levels", "program-verify", "cmo")
-"""Arrays of numbers of their own that pulsed devices have at the least: bounds and steps."""
+"""Arrays of their own numbers that pulsed devices have at the least, bounds and steps; about as many as ageing ones have."""
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where a container is told its limit."""
 
@@ -46,7 +47,9 @@ def needed_memory(
     needed = {"passes": 4 * configuration.passes * samples}
     batch = min(configuration.batch_size, max(1, samples))
     copies = _COPIES.get(configuration.optimizer, 4) * members
-    copies += _DEVICE_COPIES * members * (getattr(configuration, "device", "ideal") not in _WITHOUT_SPREAD)
+    spread = getattr(configuration, "device", "ideal") not in _WITHOUT_SPREAD
+    ageing = any(getattr(configuration, field, 0.0) for field in AGEING)
+    copies += _DEVICE_COPIES * members * (spread + ageing)
     if isinstance(configuration, LayeredConfiguration):
         analog = configuration if isinstance(configuration, AnalogConfiguration) else None
         filters = analog.filters if analog is not None else ()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mho.experiments.plots import save_figure
+from mho.experiments.plots import columns, in_units, save_data, save_figure, style
 from mho.pulse_fit import PulseFit, PulseSeries
 
 _MOST = 8
@@ -13,23 +13,30 @@ _MOST = 8
 
 
 def plot_pulses(series: Sequence[PulseSeries], fit: PulseFit, path: Path) -> None:
-    """Conductance against the pulses, device by device, and the step against the conductance."""
-    # Imported here: matplotlib takes a second.
-    from matplotlib.figure import Figure
+    """Conductance against the pulses, device by device, and the step against the conductance.
 
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    Its data are beside it as STEM-data.csv.
+    """
+    with style():
+        _draw(series, fit, path)
+
+
+def _draw(series: Sequence[PulseSeries], fit: PulseFit, path: Path) -> None:
+    figure, (left, right) = columns(2)
     shown = list(dict.fromkeys(s.device for s in series))[:_MOST]
-    pulses = dict.fromkeys(shown, 0)
+    pulses, rows = dict.fromkeys(shown, 0), []
     for s, curve in zip(series, fit.curves, strict=True):
         if s.device not in pulses:
             continue
         color, at = f"C{shown.index(s.device)}", pulses[s.device] + np.arange(len(curve))
         pulses[s.device] = int(at[-1])
-        left.plot(at, 1e6 * s.conductance, ".", color=color, markersize=3)
-        left.plot(at, 1e6 * curve, color="black", linewidth=1)
-        right.plot(1e6 * s.conductance[:-1], 1e6 * np.diff(s.conductance), ".", color=color, markersize=3)
-        right.plot(1e6 * curve[:-1], 1e6 * np.diff(curve), color="black", linewidth=1)
-    left.set(xlabel="pulses", ylabel="conductance [µS]", title=f"{fit.law}, {fit.relative_error:.2%} of the range")
-    right.set(xlabel="conductance [µS]", ylabel="step [µS]")
+        left.plot(at, s.conductance, ".", color=color, markersize=3)
+        left.plot(at, curve, color="black", linewidth=1)
+        right.plot(s.conductance[:-1], np.diff(s.conductance), ".", color=color, markersize=3)
+        right.plot(curve[:-1], np.diff(curve), color="black", linewidth=1)
+        rows += zip([s.device] * len(at), at.tolist(), s.conductance.tolist(), curve.tolist(), strict=True)
+    left.set(xlabel="pulses", title=f"{fit.law}, {fit.relative_error:.2%} of the range")
+    for axis, name in ((left.yaxis, "conductance"), (right.xaxis, "conductance"), (right.yaxis, "step")):
+        in_units(axis, name, "S")
     save_figure(figure, path)
+    save_data(path.with_name(f"{path.stem}-data.csv"), ["device", "pulse", "conductance", "fitted"], rows)

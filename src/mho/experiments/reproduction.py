@@ -13,7 +13,7 @@ from mho.experiments.data.table import csv_text
 from mho.experiments.duration import epoch_seconds
 from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.paper import Paper, Row, read_paper
-from mho.experiments.plots import save_figure
+from mho.experiments.plots import save_figure, style
 from mho.experiments.study import Study
 from mho.experiments.sweep import duration_text, run_study
 from mho.experiments.sweep_results import Member, holds_sweep, read_members
@@ -165,23 +165,24 @@ def _draw(paper: Paper, found: Sequence[Reproduced], path: Path) -> None:
     # Imported here: matplotlib takes a second, which training need not wait for.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 1.2 + 0.35 * len(found)), layout="constrained")
-    axes = figure.subplots()
-    for place, r in enumerate(found):
-        axes.errorbar(
-            statistics.fmean(r.errors),
-            place,
-            xerr=r.deviation,
-            fmt="o",
-            color="C0",
-            capsize=3,
-            label="" if place else "mho",
-        )
-        if r.row.published is not None:
-            axes.plot(r.row.published, place, "d", color="C1", label="published")
-    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-    axes.legend(handles.values(), handles.keys())
-    axes.set_yticks(range(len(found)), [r.row.network for r in found])
-    axes.invert_yaxis()
-    axes.set(xlabel="test error [%]", title=paper.name)
-    save_figure(figure, path, 150)
+    with style():
+        figure = Figure(figsize=(7, 1.2 + 0.35 * len(found)), layout="constrained")
+        axes = figure.subplots()
+        for place, r in enumerate(found):
+            axes.errorbar(
+                statistics.fmean(r.errors),
+                place,
+                xerr=r.deviation,
+                fmt="o",
+                color="C0",
+                capsize=3,
+                label="" if place else "mho",
+            )
+            if r.row.published is not None:
+                axes.plot(r.row.published, place, "d", color="C1", label="published")
+        handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+        axes.legend(handles.values(), handles.keys())
+        axes.set_yticks(range(len(found)), [r.row.network for r in found])
+        axes.invert_yaxis()
+        axes.set(xlabel="test error [%]", title=paper.name)
+        save_figure(figure, path)

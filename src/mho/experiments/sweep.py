@@ -91,7 +91,7 @@ def run_study(
         members = [member for member in found if member is not None]
         paths = [plot] if plot is not None else [] if folder is None else [folder / "sweep.png", folder / "sweep.pdf"]
         if paths:
-            plot_sweep(members, study, paths)
+            plot_sweep(members, study, paths, regression=plan[0].data.classes is None)
     return members
 
 

@@ -9,16 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from mho.experiments.atomic_file import write_atomically
 from mho.experiments.configuration import Configuration
-from mho.experiments.data.table import csv_text
 from mho.experiments.experiment_file import field_documents
-from mho.experiments.plots import save_figure
+from mho.experiments.plots import (
+    by_span,
+    columns,
+    error_name,
+    error_number,
+    save_data,
+    save_figure,
+    style,
+    whole_epochs,
+    whole_numbers,
+)
 from mho.experiments.study import Study, value_text
 from mho.experiments.sweep_results import Member, setting_text, summaries
-
-_SIZE, _DOTS = (3.5, 2.6), 300
-"""Inches, as wide as a column of a journal; dots an inch of a PNG."""
 
 Point = tuple[Any, float | None, float | None, float | None, int, int]
 """Where, and the mean of the last test errors as a fraction, their deviation and least one (see `Summary`), and how many
@@ -26,7 +31,7 @@ networks there are and have diverged."""
 _COLUMNS = ("test_error_mean", "test_error_deviation", "test_error_best", "networks", "diverged")
 
 
-def plot_sweep(members: Sequence[Member], study: Study, paths: Sequence[Path]) -> None:
+def plot_sweep(members: Sequence[Member], study: Study, paths: Sequence[Path], *, regression: bool) -> None:
     """Draw the mean test error, its deviation over the seeds as bars, and write the numbers beside the figure as CSV.
 
     Over the first field of numbers that varies, with a line for each combination of the other fields' values; over the
@@ -36,14 +41,14 @@ def plot_sweep(members: Sequence[Member], study: Study, paths: Sequence[Path]) -
         members: what to draw.
         study: what they are of.
         paths: files of the figure; their names' ends tell the format. The numbers are beside the first.
+        regression: whether errors are fractions of variance unexplained.
     """
     over = _abscissa(study)
     lines = _over_epochs(members) if over is None else _over_values(members, over)
-    _draw(lines, study, over, paths)
+    _draw(lines, study, over, paths, regression)
     named = over or "epoch"
     rows = [[name, value_text(at), *numbers] for name, line in lines.items() for at, *numbers in line]
-    text = csv_text(["line", named, *_COLUMNS], rows)
-    write_atomically(paths[0].with_suffix(".csv"), lambda file: file.write(text.encode()))
+    save_data(paths[0].with_suffix(".csv"), ["line", named, *_COLUMNS], rows)
 
 
 def _abscissa(study: Study) -> str | None:
@@ -80,15 +85,11 @@ def _over_epochs(members: Sequence[Member]) -> dict[str, list[Point]]:
     return {members[0].label: line}
 
 
-def _draw(lines: dict[str, list[Point]], study: Study, over: str | None, paths: Sequence[Path]) -> None:
-    # Imported here: matplotlib takes a second, which a sweep need not wait for at its start.
-    import matplotlib
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    with matplotlib.rc_context({"font.size": 8}):
-        figure = Figure(figsize=_SIZE, layout="constrained")
-        axes = figure.subplots()
+def _draw(
+    lines: dict[str, list[Point]], study: Study, over: str | None, paths: Sequence[Path], regression: bool
+) -> None:
+    with style():
+        figure, (axes,) = columns(1)
         values = [] if over is None else list(study.vary[over])
         numbers = [_number(value) for value in values]
         places = dict(zip(values, range(len(values)) if None in numbers else numbers, strict=True))
@@ -99,21 +100,24 @@ def _draw(lines: dict[str, list[Point]], study: Study, over: str | None, paths: 
             if not points:
                 continue
             where, means, deviations = zip(*points, strict=True)
-            percent = 100 * np.array([means, deviations])
-            axes.errorbar(where, percent[0], percent[1], marker=".", capsize=2, linewidth=1, label=name)
-        axes.set(
-            xlabel="epoch" if over is None else axis_name(type(study.configuration), over), ylabel="test error [%]"
-        )
-        if None in numbers:
+            bars = np.array([means, deviations]) * error_number(1.0, regression)
+            axes.errorbar(where, bars[0], bars[1], marker=".", capsize=2, linewidth=1, label=name)
+        axes.set_ylabel(f"test {error_name(regression)}")
+        by_span(axes, [mean for line in lines.values() for _, mean, *_ in line if mean is not None])
+        if over is not None:
+            axes.set_xlabel(axis_name(type(study.configuration), over))
+        if over is None:
+            whole_epochs(axes)
+        elif None in numbers:
             axes.set_xticks(range(len(values)), list(map(value_text, values)))
         elif (scale := _scale(numbers)) is not None:
             axes.set_xscale(scale[0], **scale[1])
         elif all(number is not None and number.is_integer() for number in numbers):
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            whole_numbers(axes)
         if len(lines) > 1 and axes.lines:
             axes.legend()
         for path in paths:
-            save_figure(figure, path, _DOTS)
+            save_figure(figure, path)
 
 
 def _scale(numbers: Sequence[Any]) -> tuple[str, dict[str, Any]] | None:

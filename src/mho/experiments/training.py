@@ -28,6 +28,7 @@ from mho.experiments.checkpoint import (
 )
 from mho.experiments.checkpoint_names import at_start, checkpoints
 from mho.experiments.circuits import circuit, circuit_learner, output_columns
+from mho.experiments.conductances import bounds
 from mho.experiments.configuration import (
     AnalogConfiguration,
     BaselineConfiguration,
@@ -595,8 +596,9 @@ class Training:
             self.learner.close()
         network = self.devices.gathered(state.network if self.average is None else self.average)
         if self.devices.leads and self.keep:
-            plot_curves(self.metrics, self.folder / "curves.png")
-            plot_histograms(self.learner.weights(network), self.learner.weight_name, self.folder / "histograms.png")
+            plot_curves(self.metrics, self.folder / "curves.png", regression=self.classes is None)
+            weights, name = self.learner.weights(network), self.learner.weight_name
+            plot_histograms(weights, name, self.folder / "histograms.png", bounds(network))
         return Finished(self.folder, self.metrics, trained=True, network=network)
 
     def _epochs(self, state: TrainingState, log: MetricsLog | None) -> TrainingState:

@@ -165,9 +165,8 @@ def apply_updates(
     """Move a network's parameters by updates of their coordinates (see `coordinate_slope`).
 
     Conductances that would leave their devices' bounds stop there, other parameters at the ends of their elements' domains.
-    `program` makes new conductances of an array of resistors and of the changes asked for, array by array;
-    `relative` updates are of their logarithms, and `kept` is the share of what they are above their lower bounds
-    that does not leak away.
+    `program` makes new conductances of an array of resistors and of the changes asked for, array by array; `relative`
+    updates are of their logarithms, `kept` is the share of what they are above their lower bounds that does not leak away.
     """
 
     def moved(part: Any, step: Any) -> Any:

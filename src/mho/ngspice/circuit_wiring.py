@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from mho.elements import ShockleyDiode
+from mho.elements.resistor import OPEN
 from mho.elements.shockley_diode import thermal_voltage
 from mho.elements.two_terminal import entry
 from mho.errors import InputError
@@ -74,7 +75,8 @@ class CircuitWiring(Wiring):
     def values(self, network: Circuit) -> np.ndarray:
         """Ohms of the programmable resistors; see `Wiring.values`."""
         elements: list[Any] = [network.branches[k].element for k in self._programmed]
-        return 1.0 / np.concatenate([np.asarray(e.conductance, np.float64) for e in elements]) / self._share
+        conductance = np.concatenate([np.asarray(e.conductance, np.float64) for e in elements])
+        return 1.0 / np.maximum(conductance, OPEN) / self._share
 
     def voltages(self, network: Circuit, drive: CircuitDrive, found: np.ndarray) -> np.ndarray:
         """Behind the ground's; see `Wiring.voltages`."""

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from mho.elements.resistor import OPEN
 from mho.learning.nudging import EnergyNudge
 from mho.netlists.writing.dialects import LEAST_GMIN
 from mho.netlists.writing.layered_netlist import network_cards, prediction_ends
@@ -47,7 +48,7 @@ class LayeredWiring(Wiring):
         """Ohms of the crossbars and amperes of the biases; see `Wiring.values`."""
         values = []
         for layer in network.layers:
-            values += [1.0 / conductance for _, _, conductance in layer.crossbar.single_resistors()]
+            values += [1.0 / np.maximum(conductance, OPEN) for _, _, conductance in layer.crossbar.single_resistors()]
             if layer.bias is not None:
                 values.append(np.asarray(layer.bias.injected, np.float64))
         return np.concatenate(values)

@@ -1,17 +1,21 @@
 """What the circuit is: its layers as a diagram and a table, or its groups of elements."""
 
+import io
 from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from mho.elements import ProgrammableResistor
+from mho.elements import OffsetElement, ProgrammableResistor
+from mho.errors import InputError
 from mho.experiments.baselines import Perceptron
 from mho.experiments.configuration import RuleConfiguration
-from mho.experiments.report.document import Element, Section, element, paragraph, quantity, table
+from mho.experiments.report.document import Element, Section, data_address, element, paragraph, quantity, table
 from mho.experiments.report.measured import Measured
 from mho.networks import Circuit, LayeredNetwork, PoolingCrossbar
 from mho.networks.layered import Layer
+
+_KINDS = {"schematic": "a schematic", "lattice": "a lattice", "graph": "a graph", "layers": "a diagram of its layers"}
 
 
 def circuit_section(measured: Measured) -> Section:
@@ -20,29 +24,28 @@ def circuit_section(measured: Measured) -> Section:
     said = f"{measured.experiment}: {type(network).__name__} on {configuration.dataset}"
     if isinstance(configuration, RuleConfiguration):
         said += f", learning by {configuration.rule}, on {configuration.device} devices"
-    return Section("Circuit", [paragraph(said + "."), *drawing(network), *_details(network)])
+    return Section("Circuit", [paragraph(said + "."), *_drawing(network), *_details(network)])
 
 
-def drawing(network: Any) -> list[Element]:
-    """The circuit as a picture: a layer diagram of a layered one, nothing yet of others."""
-    if isinstance(network, LayeredNetwork):
-        sources = f"{network.widths[0]:,} sources" + (" (±x)" if network.layers[0].crossbar.mirrored else "")
-        boxes = [[sources, f"input gain {network.input_gain:g}"]]
-        for number, layer in enumerate(network.layers, 1):
-            last = number == len(network.layers)
-            crossbar = f"{_kind(layer)}, {_conductances(layer).size:,} conductances"
-            nodes = f"{layer.crossbar.shape[1]:,} {'outputs' if last else 'nodes'}"
-            boxes += [[crossbar], [nodes, *_standing(layer)]]
-        if network.paired_outputs:
-            boxes[-1].append("in pairs: the prediction is their difference")
-    elif isinstance(network, Perceptron):
-        boxes = [[f"{network.layers[0].weight.shape[0]:,} inputs"]]
-        for layer in network.layers:
-            boxes += [[f"{layer.weight.size:,} weights"], [f"{layer.weight.shape[1]:,} units"]]
-    else:
+def _drawing(network: Any) -> list[Element]:
+    """The circuit as a picture, as `mho.draw` makes it."""
+    if not isinstance(network, LayeredNetwork | Circuit):
         return []
-    steps = [element("li", *(element("span", line) for line in box)) for box in boxes]
-    return [element("ol", *steps, class_="layers", aria_label="Layer diagram, from the inputs to the outputs")]
+    from mho.drawing.draw import picture
+
+    try:
+        made = picture(network)
+    except InputError as problem:
+        return [paragraph(f"There is no picture: {problem}.")]
+    content = io.BytesIO()
+    made.figure.savefig(content, format="svg", bbox_inches="tight")
+    shown = element(
+        "img", src=data_address(content.getvalue(), "image/svg+xml"), alt=f"The circuit as {_KINDS[made.kind]}."
+    )
+    return [
+        element("div", shown, class_="wide", tabindex="0", role="region", aria_label="The circuit"),
+        *(paragraph(f"This is {note}." if note.startswith("a ") else f"{note}.") for note in made.notes),
+    ]
 
 
 def _kind(layer: Layer) -> str:
@@ -51,7 +54,9 @@ def _kind(layer: Layer) -> str:
 
 def _standing(layer: Layer) -> list[str]:
     """What stands at a layer's nodes."""
-    parts = [] if layer.element is None else [type(layer.element).__name__]
+    shifted = isinstance(layer.element, OffsetElement)
+    kind = type(layer.element.element if shifted else layer.element).__name__ + (" with offsets" if shifted else "")  # type: ignore[union-attr]
+    parts = [] if layer.element is None else [kind]
     parts += ["bias currents"] if layer.bias is not None else []
     if layer.amplifier is not None:
         gain = np.asarray(layer.amplifier.gain)
@@ -81,6 +86,10 @@ def _details(network: Any) -> list[Element]:
             )
         columns = ("layer", "crossbar", "rows", "nodes", "conductances", "smallest", "largest", "at its nodes")
         return [table("Layers; a row of a mirrored crossbar is a pair of sources", columns, rows)]
+    if isinstance(network, Perceptron):
+        shapes = [(*map(int, layer.weight.shape), layer.weight.size) for layer in network.layers]
+        rows = [[f"{number}", *shape] for number, shape in enumerate(shapes, 1)]
+        return [table("Layers in software", ("layer", "inputs", "units", "weights"), rows)]
     if not isinstance(network, Circuit):
         return []
     kinds: Counter[str] = Counter()

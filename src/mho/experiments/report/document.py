@@ -1,11 +1,15 @@
 """Parts of the page: elements of HTML, tables that sort, and figures that zoom, each with its numbers in text."""
 
+import base64
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+
+from mho.engineering import engineering
 
 Element = ElementTree.Element
 Child = Element | str
@@ -55,16 +59,13 @@ def subheading(text: str) -> Element:
 
 
 def quantity(value: float | None, unit: str = "") -> str:
-    """A number with its unit, engineering's prefix before it: 12.3 µS."""
-    # Here and not above: matplotlib takes its time.
-    from matplotlib.ticker import EngFormatter
+    """A number to four digits with its unit; a dash for none."""
+    return "–" if value is None or np.isnan(value) else engineering(float(value), unit, 4)
 
-    if value is None or not np.isfinite(value):
-        return "–" if value is None or np.isnan(value) else "∞" if value > 0 else "−∞"
-    if not unit:
-        return f"{value:.4g}".replace("-", "−")
-    size, _, prefixed = EngFormatter(unit)(value).partition(" ")
-    return f"{float(size.replace('−', '-')):.4g} {prefixed}".replace("-", "−")
+
+def data_address(content: bytes, kind: str) -> str:
+    """A file of a media type as the address of itself."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Element:
@@ -98,12 +99,17 @@ def pictures(pairs: Sequence[tuple[str, str, str]]) -> Element:
     return element("div", *shown, class_="pictures")
 
 
+def plain(text: str) -> str:
+    """A text in a figure, which plotly.js would else read as HTML."""
+    return html.escape(text, quote=False)
+
+
 def axis(title: str, values: Sequence[Any] | np.ndarray = (), *, unit: str = "", **settings: Any) -> dict[str, Any]:
     """An axis of a figure: logarithmic where all values are positive and span decades; a unit gets its prefix."""
     given = np.array([v for v in values if v is not None], float)
     given = given[np.isfinite(given)]
     made: dict[str, Any] = {
-        "title": {"text": f"{title} [{unit}]" if unit else title, "standoff": 6},
+        "title": {"text": plain(f"{title} [{unit}]" if unit else title), "standoff": 6},
         "automargin": True,
     }
     if given.size and given.min() > 0 and np.log10(given.max() / given.min()) >= _DECADES:
@@ -128,7 +134,7 @@ def lines(named: Mapping[str, tuple[Sequence[Any], Sequence[Any]]], **settings: 
         {
             "type": "scatter",
             "mode": "lines+markers" if len(x) <= _MARKED else "lines",
-            "name": name,
+            "name": plain(name),
             "x": list(x),
             "y": list(y),
             "line": {"color": _COLOURS[k % len(_COLOURS)], "dash": _DASHES[k % len(_DASHES)]},

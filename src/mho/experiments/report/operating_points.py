@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mho.elements import CurrentSource, ProgrammableResistor
-from mho.experiments.report.document import Element, Section, axis, figure, lines, paragraph, quantity, table
+from mho.experiments.report.document import Element, Section, axis, figure, lines, paragraph, plain, quantity, table
 from mho.experiments.report.measured import Measured
 from mho.experiments.report.power import circuit_elements, static_power
 from mho.networks import Circuit, LayeredNetwork
@@ -18,6 +18,8 @@ from mho.steady import kirchhoff_residual
 _JUDGED = 16
 """Samples whose currents are looked at branch by branch."""
 _BINS = 80
+_ROUNDED = 1e-12
+"""Share of all power below which a part of it is rounding."""
 _LISTED = 100
 """Elements of a circuit that are listed one by one, at the most."""
 _NODES = 40
@@ -85,7 +87,7 @@ def _nodes(circuit: Circuit, voltages: np.ndarray) -> Element:
         bars = {"type": "bar", "x": 0.5 * (edges[1:] + edges[:-1]), "y": counts}
         return figure("Node voltages", [bars], said, x=axis("voltage", unit="V"), y=axis("nodes × samples"), bargap=0)
     names = [circuit.node_names[k] for k in range(1, circuit.nodes)]
-    boxes = [{"type": "box", "y": voltages[:, k], "name": name} for k, name in enumerate(names, 1)]
+    boxes = [{"type": "box", "y": voltages[:, k], "name": plain(name)} for k, name in enumerate(names, 1)]
     x = axis("node", type="category")
     return figure("Node voltages", boxes, said, x=x, y=axis("voltage", unit="V"), showlegend=False)
 
@@ -107,17 +109,17 @@ def _elements(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray) -> lis
             rows.append([name, *ends, *across, (float(current[k]), quantity(float(current[k]), "A"))])
     columns = ("element", "from", "to", "least voltage", "largest voltage", "largest current")
     caption = f"Elements that are no resistors, in {len(inputs)} samples"
-    return (
-        [table(caption + (f": {len(rows)} of {count:,}" if count > len(rows) else ""), columns, rows)] if rows else []
-    )
+    caption += f": {len(rows)} of {count:,}" if count > len(rows) else ""
+    return [table(caption, columns, rows)] if rows else []
 
 
 def _power(network: Any, inputs: np.ndarray, voltages: Any) -> list[Element]:
     found = static_power(network, inputs, voltages)
     total = sum(found.given.values())
     rows = [["all sources together", *_spread(total)]]
-    rows += [[f"given by {name}", *_spread(p)] for name, p in found.given.items() if np.any(p)]
-    rows += [[f"heat in {name}", *_spread(p)] for name, p in found.heat.items() if np.any(p)]
+    least = _ROUNDED * float(np.max(total))
+    for verb, part in (("given by", found.given), ("heat in", found.heat)):
+        rows += [[f"{verb} {name}", *_spread(p)] for name, p in part.items() if np.max(np.abs(p)) > least]
     which = f"mean over {len(inputs)} samples"
     carried = [[name, (i, quantity(i, "A"))] for name, i in found.currents.items()]
     return [

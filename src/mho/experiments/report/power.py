@@ -14,6 +14,11 @@ import numpy as np
 from mho.elements import CurrentSource, TwoTerminal
 from mho.networks import Circuit, LayeredNetwork
 from mho.precision import double
+from mho.steady.modified_system import modified_system
+from mho.steady.nodal_newton import unknowns
+
+_SOLVED = 1000
+"""Nodes up to which sources' currents are solved for where not all are independent."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ def static_power(network: LayeredNetwork | Circuit, inputs: np.ndarray, voltages
     """Of a network's operating points.
 
     The sources at ±x of a pair give x²·Σ(g₊ + g₋) − x·Σ(g₊ − g₋)·v, an amplifier what the next crossbar takes less what
-    it draws from its own node. In a circuit current sources are summed up, and all other sources give what is left.
+    it draws from its own node. In a circuit what is neither an independent source nor a two-terminal element gives, or
+    takes, what is left, all of it together.
 
     Args:
         network: the network.
@@ -77,6 +83,7 @@ def circuit_elements(circuit: Circuit, inputs: np.ndarray) -> tuple[TwoTerminal,
 
 def _of_circuit(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray) -> Power:
     elements = circuit_elements(circuit, inputs)
+    circuit = double(Circuit.consistent)(circuit)  # NumPy's arrays: in float64 wherever it is called
     heat: dict[str, np.ndarray] = {}
     currents: dict[str, float] = {}
     none = np.zeros(len(voltages))
@@ -90,8 +97,22 @@ def _of_circuit(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray) -> P
             injected = injected - np.sum(drop * current, -1)
         else:
             heat[kind] = heat.get(kind, none) + np.sum(drop * current, -1)
-    given = {
-        "current sources": injected,
-        "voltage and controlled sources, amplifiers": sum(heat.values(), none) - injected,
-    }
+    given = {"current sources": injected}
+    rest = sum(heat.values(), none) - injected
+    if circuit.amplifiers is None and not circuit.controlled and not circuit.behavioural:
+        given["voltage sources"] = rest
+    elif circuit.nodes > _SOLVED:
+        given["voltage and controlled sources, amplifiers, transistors"] = rest
+    else:
+        driven = np.asarray(circuit.sources(inputs))
+        held = np.array([_held(circuit, *one) for one in zip(driven, voltages, strict=True)])
+        given |= {"voltage sources": held, "amplifiers and controlled sources": np.maximum(rest - held, 0.0)}
+        heat["transistors and controlled sources"] = np.maximum(held - rest, 0.0)
     return Power(given, heat, currents)
+
+
+def _held(circuit: Circuit, sources: np.ndarray, voltages: np.ndarray) -> float:
+    """What the independent voltage sources give [W]: a current through one runs from its positive node through it."""
+    count = len(circuit.source_names)
+    y = unknowns(modified_system(circuit, sources), voltages)
+    return -float(sources[:count] @ y[circuit.nodes - 1 : circuit.nodes - 1 + count])

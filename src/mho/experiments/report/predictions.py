@@ -1,6 +1,5 @@
 """What a network gets right and wrong: confusions and misread samples, or predictions against targets."""
 
-import base64
 import io
 
 import numpy as np
@@ -9,9 +8,11 @@ from mho.experiments.report.document import (
     Element,
     Section,
     axis,
+    data_address,
     figure,
     paragraph,
     pictures,
+    plain,
     quantity,
     subheading,
     table,
@@ -78,8 +79,8 @@ def _confusion(measured: Measured) -> list[Element]:
     heat = {
         "type": "heatmap",
         "z": np.where(counts > 0, counts / np.maximum(there[:, None], 1), np.nan),
-        "x": [f"{label} " for label in labels],  # the blank keeps numerals names
-        "y": [f"{label} " for label in labels],
+        "x": (names := [f"{plain(label)} " for label in labels]),  # the blank keeps numerals names
+        "y": names,
         "text": counts,
         "texttemplate": "%{text}" if len(labels) <= 20 else "",
         "hovertemplate": "true %{y}, read %{x}: %{text} samples<extra></extra>",
@@ -128,4 +129,4 @@ def address(pixels: np.ndarray) -> str:
 
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
+    return data_address(content.getvalue(), "image/png")
