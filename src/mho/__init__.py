@@ -37,7 +37,7 @@ _PUBLIC = {
     "mho.experiments.data": ("Dataset", "load_dataset"),
     "mho.experiments.fit": ("fit",),
     "mho.experiments.prediction": ("load", "predict"),
-    "mho.experiments.report.page": ("report",),
+    "mho.reporting.page": ("report",),
     "mho.experiments.pulse_series": ("read_pulses",),
     "mho.experiments.reproduction": ("reproduce",),
     "mho.experiments.sweep": ("sweep",),
@@ -115,7 +115,6 @@ if TYPE_CHECKING:
     from mho.experiments.fit import fit
     from mho.experiments.prediction import load, predict
     from mho.experiments.pulse_series import read_pulses
-    from mho.experiments.report.page import report
     from mho.experiments.reproduction import reproduce
     from mho.experiments.sweep import sweep
     from mho.learning import (
@@ -144,6 +143,7 @@ if TYPE_CHECKING:
     from mho.networks.weights import weights, with_weights
     from mho.ngspice.solver import Ngspice
     from mho.pulse_fit import fit_pulses
+    from mho.reporting.page import report
     from mho.steady import (
         Auto,
         Clamp,

@@ -172,7 +172,7 @@ def _imbalance(parts, node: str) -> tuple[float, float]:
 def test_currents_on_a_picture_obey_kirchhoffs_law():
     netlist = parse_netlist(
         "t\nv1 a 0 1\nr1 a b 1k\nd1 b 0 dm\nd2 0 c dm\nr2 b c 3k\ni1 0 c 1m\ng1 c 0 b 0 1m\nl1 c d 1\nr3 d 0 5\nc1 b 0 1u\n"
-        ".model dm d is=1n rs=2\n"
+        "e1 e 0 a 0 2\nr4 e 0 1k\n.model dm d is=1n rs=2\n"
     )
     graph = mho.random_graph(2, 1, hidden=4, diodes=5, seed=1)
     inputs = np.array([0.3, -0.7])

@@ -9,10 +9,11 @@ from random_netlists import random_netlist
 from mho.errors import MhoError
 from mho.netlists import parse_netlist
 from mho.netlists.circuits.circuit import netlist_circuit, nodeset_voltages
+from mho.netlists.circuits.operating_point import operating_point
 from mho.networks import Circuit
 from mho.ngspice.simulator import SpiceError, SpiceOperatingPoint, operating_points
 from mho.steady.newton import CircuitSolution, solve_circuit
-from referee import require_ngspice
+from referee import require_ngspice, spice_operating_point
 
 NETLISTS = 30
 
@@ -86,3 +87,14 @@ def test_nodeset_chooses_among_several_operating_points(high):
     assert isinstance(theirs, SpiceOperatingPoint)
     assert worst(circuit, ours, theirs) <= 1.0
     assert circuit.voltage(ours.voltages, high) > 1.0
+
+
+def test_what_an_e_source_is_controlled_by_does_not_feel_it():
+    text = (
+        "inverters of inputs, one behind the other\nv1 a 0 1\nr1 a 0 1k\ne1 b 0 a 0 -2\nr2 b c 1k\ne2 d 0 0 b 3\n"
+        "r3 d c 2k\nd1 c 0 dm\n.model dm d\n.end\n"
+    )
+    theirs = spice_operating_point(text)
+    ours = operating_point(parse_netlist(text))
+    assert ours.branches == {name: pytest.approx(theirs.branches[name], rel=1e-6) for name in ("v1", "e1", "e2")}
+    assert ours.nodes == {name: pytest.approx(theirs.voltages[name], rel=1e-6) for name in "abcd"}

@@ -17,12 +17,12 @@ from scipy.sparse import linalg
 
 from mho.elements import CurrentSource, IdealDiode, ProgrammableResistor
 from mho.errors import MhoError
-from mho.experiments.report.power import static_power
 from mho.networks import Circuit, LayeredNetwork, Network, PoolingCrossbar
 from mho.precision import double
 from mho.steady import solve
 from mho.steady.equations import tangents
 from mho.steady.modified_system import modified_system
+from mho.steady.power import static_power
 
 _DENSE = 300
 """Unknowns up to which all eigenvalues are found, and not the largest alone."""

@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> None:
             read_configuration(path)  # before anything is measured
     # Here and not above: help and complaints need not wait for JAX.
     from mho.experiments.progress import Lines
-    from mho.experiments.report.page import report
+    from mho.reporting.page import report
 
     if options.output == STANDARD:
         report(options.runs, "/dev/stdout", show=Lines())

@@ -28,12 +28,13 @@ class Pairs:
     gain: np.ndarray
 
 
-def amplifier_pairs(netlist: Netlist, programmable: Sequence[int] = ()) -> Pairs | None:
+def amplifier_pairs(netlist: Netlist, programmable: Sequence[int] = (), *, whole: bool = False) -> Pairs | None:
     """The amplifiers of a netlist whose controlled sources are nothing else; None where that is not so.
 
     Args:
         netlist: the netlist.
         programmable: resistors whose values change, by which no current can be sensed.
+        whole: whether each must have its backward half, without which it draws nothing from what it is controlled by.
     """
     forward = netlist.vcvs
     backward = len(netlist.vccs) + len(netlist.cccs)
@@ -61,7 +62,8 @@ def amplifier_pairs(netlist: Netlist, programmable: Sequence[int] = ()) -> Pairs
             return None
         paired.add(match[0])
     held = _held(netlist, near, far)
-    return Pairs(near, far, gain) if all(k in paired or held[node] for k, node in enumerate(near.tolist())) else None
+    loaded = all(k in paired or (held[node] and not whole) for k, node in enumerate(near.tolist()))
+    return Pairs(near, far, gain) if loaded else None
 
 
 def _held(netlist: Netlist, near: np.ndarray, far: np.ndarray) -> np.ndarray:

@@ -46,18 +46,23 @@ class Roles:
     """Their largest [S]."""
 
 
-def netlist_circuit(netlist: Netlist, roles: Roles | None = None, *, energy: bool = True) -> Circuit:
+def netlist_circuit(
+    netlist: Netlist, roles: Roles | None = None, *, energy: bool = True, currents: bool = False
+) -> Circuit:
     """The circuit of a netlist, at its operating point; nodes and voltage sources keep their names.
 
     Args:
         netlist: the netlist.
         roles: what parts of it do in a network that learns; see `mho.netlists.circuits.network.netlist_network`.
         energy: whether bidirectional amplifiers are looked for, with which the circuit has an energy.
+        currents: whether sources' currents are to be the netlist's: then an E source that is controlled from a node that
+            sources hold is no amplifier, which would draw from these.
 
     Raises:
         InputError: for a fault of the circuit as a whole; see `mho.networks.circuit_builder.CircuitBuilder.build`.
     """
-    pairs = amplifier_pairs(netlist, () if roles is None else roles.resistors.tolist()) if energy else None
+    programmable = () if roles is None else roles.resistors.tolist()
+    pairs = amplifier_pairs(netlist, programmable, whole=currents) if energy else None
     if pairs is not None and (circuit := _circuit(netlist, pairs, roles)).ties is not None:
         return circuit
     return _circuit(netlist, None, roles)

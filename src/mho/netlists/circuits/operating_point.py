@@ -46,7 +46,7 @@ def operating_point(netlist: Netlist | str | Path) -> OperatingPoint:
     read = netlist if isinstance(netlist, Netlist) else read_netlist(Path(netlist))
     # What a `uic` transient leaves to the charges of capacitors has no operating point.
     check_topology(read)
-    circuit = netlist_circuit(read)
+    circuit = netlist_circuit(read, currents=True)
     point = solve_circuit(circuit, start=nodeset_voltages(read, circuit))
     rows = {name: circuit.node_names.index(name, "node") for name in read.nodes[1:]}
     return OperatingPoint(

@@ -4,16 +4,17 @@ import io
 from collections import Counter
 from typing import Any
 
+import jax
 import numpy as np
 
 from mho.elements import OffsetElement, ProgrammableResistor
 from mho.errors import InputError
 from mho.experiments.baselines import Perceptron
 from mho.experiments.configuration import RuleConfiguration
-from mho.experiments.report.document import Element, Section, data_address, element, paragraph, quantity, table
-from mho.experiments.report.measured import Measured
 from mho.networks import Circuit, LayeredNetwork, PoolingCrossbar
 from mho.networks.layered import Layer
+from mho.reporting.document import Element, Section, data_address, element, paragraph, quantity, table
+from mho.reporting.measured import Measured
 
 _KINDS = {"schematic": "a schematic", "lattice": "a lattice", "graph": "a graph", "layers": "a diagram of its layers"}
 
@@ -65,13 +66,9 @@ def _standing(layer: Layer) -> list[str]:
 
 
 def _conductances(layer: Layer) -> np.ndarray:
-    return np.concatenate([np.ravel(v) for v in _arrays(layer.crossbar)]) if _arrays(layer.crossbar) else np.zeros(0)
-
-
-def _arrays(crossbar: Any) -> list[np.ndarray]:
-    import jax
-
-    return [] if isinstance(crossbar, PoolingCrossbar) else [np.asarray(v) for v in jax.tree.leaves(crossbar)]
+    """Of the resistors that learn, (resistors,)."""
+    arrays = [] if isinstance(layer.crossbar, PoolingCrossbar) else jax.tree.leaves(layer.crossbar)
+    return np.concatenate([np.zeros(0), *(np.ravel(values) for values in arrays)])
 
 
 def _details(network: Any) -> list[Element]:

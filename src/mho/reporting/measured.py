@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from mho.errors import InputError, MhoError
@@ -41,6 +42,8 @@ class Answers:
     """Outputs [V], or logits, (samples, outputs)."""
     voltages: Any = None
     """Node voltages [V], in the network's structure; None in software."""
+    source_currents: np.ndarray | None = None
+    """Of a circuit's points; see `mho.steady.newton.CircuitSolution`."""
     residual: np.ndarray | None = None
     """The solver's own measure of each sample; see `mho.Solution`."""
     steps: int | None = None
@@ -125,7 +128,7 @@ def measure(run: Run | str | Path) -> Measured:
 
 def _answers(run: Run, dataset: Dataset) -> Answers:
     network, there = run.network, len(dataset.test_inputs)
-    size = sum(np.size(values) for values in leaves(network))
+    size = sum(np.size(values) for values in jax.tree.leaves(network))
     count = min(there, _OF_CIRCUITS if isinstance(network, Circuit) else max(100, int(_WORK / max(size, 1))))
     number = np.linspace(0, there - 1, count).astype(int)
     inputs = np.asarray(dataset.test_inputs[number], np.float64) * dataset.scale
@@ -144,11 +147,5 @@ def _answers(run: Run, dataset: Dataset) -> Answers:
     prediction = np.concatenate([np.asarray(predicted(s.voltages)) for s in found])
     residual = np.concatenate([np.ravel(s.residual) for s in found])
     steps = max(int(np.max(s.steps)) for s in found)
-    return Answers(inputs, number, expected, prediction, voltages, residual, steps)
-
-
-def leaves(network: Any) -> list[Any]:
-    """The arrays of a network."""
-    import jax
-
-    return jax.tree.leaves(network)
+    currents = np.concatenate([s.source_currents for s in found]) if isinstance(network, Circuit) else None  # type: ignore[attr-defined]
+    return Answers(inputs, number, expected, prediction, voltages, currents, residual, steps)

@@ -1,4 +1,4 @@
-"""`mho report`: its page in a browser, what it says in text, and the power that it tells."""
+"""`mho report`: its page in a browser and what it says in text."""
 
 import os
 import re
@@ -7,22 +7,15 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
 import mho
 from mho.command import main
-from mho.elements import AntiparallelDiodes, CurrentSource
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.registry import EXPERIMENTS
-from mho.experiments.report.power import static_power
 from mho.experiments.training import train
-from mho.networks.layered_circuit import layered_circuit
-from mho.precision import double
 
 pytestmark = pytest.mark.usefixtures("compiled_in_haste")
 
@@ -154,37 +147,3 @@ def test_a_browser_draws_it_without_complaint_on_desks_and_phones(runs: tuple[Pa
         # Ink in every part of the screen, and the curves' colour.
         assert all((part < 128).any() for part in np.array_split(pixels, 10))
         assert np.all(np.abs(pixels.astype(int) - (0x1F, 0x5F, 0xA8)) < 8, -1).sum() > 200
-
-
-def test_what_sources_give_becomes_heat_as_in_the_circuit_of_single_resistors() -> None:
-    diodes = AntiparallelDiodes.symmetric(4, saturation_current=1e-6, bias=0.1)
-    network = mho.layered_network(
-        (3, 4, 2),
-        jax.random.key(1),
-        elements=[diodes],
-        gains=[3.0],
-        current_gains=[0.2],
-        bias_line=1.0,
-        paired_outputs=True,
-    )
-    injected = [CurrentSource(jnp.full(n, 0.01)) for n in network.widths[1:]]
-    network = eqx.tree_at(lambda n: [layer.bias for layer in n.layers], network, injected)
-    inputs = np.random.default_rng(0).normal(size=(5, 3))
-    power = static_power(network, inputs, mho.solve(network, inputs).voltages)
-    given, heat = (sum(part.values()) for part in (power.given, power.heat))
-    np.testing.assert_allclose(given, heat, rtol=1e-10)
-    circuit = layered_circuit(network)
-    voltages = mho.solve(circuit, inputs).voltages
-    expected = np.asarray(double(lambda c, v: c.power(v))(circuit, voltages))
-    np.testing.assert_allclose(heat - power.given["bias current sources"], expected, rtol=1e-8)
-    again = static_power(circuit, inputs, voltages)
-    controlled = again.given.pop("amplifiers and controlled sources") - again.heat.pop(
-        "transistors and controlled sources"
-    )
-    for here, there in (
-        (sum(again.heat.values()), heat),
-        (again.given["current sources"], power.given["bias current sources"]),
-        (again.given["voltage sources"], power.given["input sources"]),
-        (controlled, power.given["amplifiers"]),
-    ):
-        np.testing.assert_allclose(here, there, rtol=1e-8)

@@ -8,8 +8,8 @@ from typing import Any
 from mho import __version__
 from mho.experiments.configuration import Configuration, short
 from mho.experiments.experiment_file import field_documents
-from mho.experiments.report.document import Section, element, paragraph, table
-from mho.experiments.report.measured import Measured
+from mho.reporting.document import Section, element, paragraph, table
+from mho.reporting.measured import Measured
 
 _LONGEST = 200
 """Characters of a value that are shown: fields may hold whole files."""

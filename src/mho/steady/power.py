@@ -14,11 +14,6 @@ import numpy as np
 from mho.elements import CurrentSource, TwoTerminal
 from mho.networks import Circuit, LayeredNetwork
 from mho.precision import double
-from mho.steady.modified_system import modified_system
-from mho.steady.nodal_newton import unknowns
-
-_SOLVED = 1000
-"""Nodes up to which sources' currents are solved for where not all are independent."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +28,9 @@ class Power:
     """The largest |i| through a branch of each kind in any of the samples [A]."""
 
 
-def static_power(network: LayeredNetwork | Circuit, inputs: np.ndarray, voltages: Any) -> Power:
+def static_power(
+    network: LayeredNetwork | Circuit, inputs: np.ndarray, voltages: Any, source_currents: np.ndarray | None = None
+) -> Power:
     """Of a network's operating points.
 
     The sources at ±x of a pair give x²·Σ(g₊ + g₋) − x·Σ(g₊ − g₋)·v, an amplifier what the next crossbar takes less what
@@ -44,9 +41,11 @@ def static_power(network: LayeredNetwork | Circuit, inputs: np.ndarray, voltages
         network: the network.
         inputs: what it sees, (samples, features).
         voltages: of its nodes [V], in its structure.
+        source_currents: of a circuit; see `mho.steady.newton.CircuitSolution`. Without them the power of transistors, of
+            controlled sources and of amplifiers is that of "all other sources".
     """
     if isinstance(network, Circuit):
-        return _of_circuit(network, inputs, np.asarray(voltages))
+        return _of_circuit(network, inputs, np.asarray(voltages), source_currents)
     given, heat, currents = double(_of_layers)(network, inputs, voltages)  # type: ignore[arg-type]
     return Power(given, heat, {name: float(i) for name, i in currents.items()})
 
@@ -81,7 +80,7 @@ def circuit_elements(circuit: Circuit, inputs: np.ndarray) -> tuple[TwoTerminal,
     return double(lambda c, x: c.consistent().elements(c.sources(jnp.asarray(x))))(circuit, inputs)
 
 
-def _of_circuit(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray) -> Power:
+def _of_circuit(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray, through: np.ndarray | None) -> Power:
     elements = circuit_elements(circuit, inputs)
     circuit = double(Circuit.consistent)(circuit)  # NumPy's arrays: in float64 wherever it is called
     heat: dict[str, np.ndarray] = {}
@@ -99,20 +98,11 @@ def _of_circuit(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray) -> P
             heat[kind] = heat.get(kind, none) + np.sum(drop * current, -1)
     given = {"current sources": injected}
     rest = sum(heat.values(), none) - injected
-    if circuit.amplifiers is None and not circuit.controlled and not circuit.behavioural:
-        given["voltage sources"] = rest
-    elif circuit.nodes > _SOLVED:
-        given["voltage and controlled sources, amplifiers, transistors"] = rest
-    else:
-        driven = np.asarray(circuit.sources(inputs))
-        held = np.array([_held(circuit, *one) for one in zip(driven, voltages, strict=True)])
-        given |= {"voltage sources": held, "amplifiers and controlled sources": np.maximum(rest - held, 0.0)}
-        heat["transistors and controlled sources"] = np.maximum(held - rest, 0.0)
-    return Power(given, heat, currents)
-
-
-def _held(circuit: Circuit, sources: np.ndarray, voltages: np.ndarray) -> float:
-    """What the independent voltage sources give [W]: a current through one runs from its positive node through it."""
+    if through is None:
+        return Power(given | {"all other sources": rest}, heat, currents)
     count = len(circuit.source_names)
-    y = unknowns(modified_system(circuit, sources), voltages)
-    return -float(sources[:count] @ y[circuit.nodes - 1 : circuit.nodes - 1 + count])
+    held = -np.sum(np.asarray(circuit.sources(inputs))[:, :count] * through[:, :count], -1)
+    if circuit.amplifiers is not None or circuit.controlled or circuit.behavioural:
+        given["amplifiers and controlled sources"] = np.maximum(rest - held, 0.0)
+        heat["transistors and controlled sources"] = np.maximum(held - rest, 0.0)
+    return Power(given | {"voltage sources": held}, heat, currents)

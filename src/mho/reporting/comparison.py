@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from mho.experiments.report.document import Element, Section, quantity, table
-from mho.experiments.report.measured import Measured
-from mho.experiments.report.settings import fields, told_value
-from mho.experiments.report.training_curves import curve
+from mho.reporting.document import Element, Section, quantity, table
+from mho.reporting.measured import Measured
+from mho.reporting.settings import fields, told_value
+from mho.reporting.training_curves import curve
 
 
 def comparison_section(runs: Sequence[Measured]) -> Section:

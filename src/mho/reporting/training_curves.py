@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mho.experiments.record import Metrics
-from mho.experiments.report.document import (
+from mho.reporting.document import (
     Element,
     Section,
     axis,
@@ -17,7 +17,7 @@ from mho.experiments.report.document import (
     subheading,
     table,
 )
-from mho.experiments.report.measured import Measured
+from mho.reporting.measured import Measured
 
 ERRORS = {"train_error": "training", "test_error": "test", "error_after": "training samples, after the epoch"}
 """What errors are of, by their fields."""

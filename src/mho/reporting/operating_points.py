@@ -1,25 +1,30 @@
 """The circuit at work: residuals, node voltages against what conducts, currents and power."""
 
+import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mho.chip.circuit import chip_circuit
 from mho.elements import CurrentSource, ProgrammableResistor
-from mho.experiments.report.document import Element, Section, axis, figure, lines, paragraph, plain, quantity, table
-from mho.experiments.report.measured import Measured
-from mho.experiments.report.power import circuit_elements, static_power
+from mho.errors import MhoError
 from mho.networks import Circuit, LayeredNetwork
 from mho.networks.layered import Layer
 from mho.precision import double
+from mho.reporting.document import Element, Section, axis, figure, lines, paragraph, plain, quantity, table
+from mho.reporting.measured import Measured
 from mho.steady import kirchhoff_residual
+from mho.steady.power import Power, circuit_elements, static_power
 
 _JUDGED = 16
 """Samples whose currents are looked at branch by branch."""
 _BINS = 80
 _ROUNDED = 1e-12
 """Share of all power below which a part of it is rounding."""
+_SETTLED = 2000
+"""Nodes up to which the time constants are found."""
 _LISTED = 100
 """Elements of a circuit that are listed one by one, at the most."""
 _NODES = 40
@@ -48,7 +53,9 @@ def operating_section(measured: Measured) -> Section | None:
     else:
         body.append(_nodes(network, np.asarray(answers.voltages)))
         body += _elements(network, inputs, np.asarray(voltages))
-    return Section("Operating points", body + _power(network, inputs, voltages))
+    currents = None if answers.source_currents is None else answers.source_currents[few]
+    body += _power(static_power(network, inputs, voltages, currents), len(few))
+    return Section("Operating points", body + _settling(network, inputs[:1]))
 
 
 def _layer(number: int, layer: Layer, voltages: np.ndarray, conductance: np.ndarray, layers: int) -> Element:
@@ -113,14 +120,13 @@ def _elements(circuit: Circuit, inputs: np.ndarray, voltages: np.ndarray) -> lis
     return [table(caption, columns, rows)] if rows else []
 
 
-def _power(network: Any, inputs: np.ndarray, voltages: Any) -> list[Element]:
-    found = static_power(network, inputs, voltages)
+def _power(found: Power, samples: int) -> list[Element]:
     total = sum(found.given.values())
     rows = [["all sources together", *_spread(total)]]
     least = _ROUNDED * float(np.max(total))
     for verb, part in (("given by", found.given), ("heat in", found.heat)):
         rows += [[f"{verb} {name}", *_spread(p)] for name, p in part.items() if np.max(np.abs(p)) > least]
-    which = f"mean over {len(inputs)} samples"
+    which = f"mean over {samples} samples"
     carried = [[name, (i, quantity(i, "A"))] for name, i in found.currents.items()]
     return [
         paragraph(
@@ -130,6 +136,21 @@ def _power(network: Any, inputs: np.ndarray, voltages: Any) -> list[Element]:
         table(f"Static power, {which}, and the largest", ("where", "mean", "largest"), rows),
         table("Largest current through a branch", ("branches", "current"), carried),
     ]
+
+
+def _settling(network: LayeredNetwork | Circuit, inputs: np.ndarray) -> list[Element]:
+    if (network.nodes if isinstance(network, Circuit) else sum(network.widths[1:])) > _SETTLED:
+        return []
+    try:
+        slowest = chip_circuit(network, inputs).time_constant(0.0, 1e-12)
+    except MhoError as problem:
+        return [paragraph(f"How it settles is not known: {problem}.")]
+    said = (
+        f"With 1 pF at each node the slowest time constant is {quantity(slowest, 's')} (one sample): after "
+        f"{quantity(math.log(1000.0) * slowest, 's')} a thousandth of a small deviation is left. In proportion to the "
+        "capacitance, and to one over the conductances; mho estimate tells what a chip would take."
+    )
+    return [paragraph(said)]
 
 
 def _spread(power: Any) -> list[tuple[float, str]]:

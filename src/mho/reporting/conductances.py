@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mho.experiments.baselines import Perceptron
-from mho.experiments.report.document import (
+from mho.networks import Circuit, LayeredNetwork, MirroredCrossbar
+from mho.networks.convolution import MirroredConvolutionCrossbar
+from mho.reporting.document import (
     Element,
     Section,
     axis,
@@ -18,10 +20,8 @@ from mho.experiments.report.document import (
     subheading,
     table,
 )
-from mho.experiments.report.measured import Measured
-from mho.experiments.report.predictions import address
-from mho.networks import Circuit, LayeredNetwork, MirroredCrossbar
-from mho.networks.convolution import MirroredConvolutionCrossbar
+from mho.reporting.measured import Measured
+from mho.reporting.predictions import address
 
 _BINS = 60
 _NONE = 0.5

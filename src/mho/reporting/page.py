@@ -15,15 +15,15 @@ from mho.errors import InputError
 from mho.experiments.atomic_file import write_atomically
 from mho.experiments.prediction import Run
 from mho.experiments.progress import Quiet, Show
-from mho.experiments.report.circuit import circuit_section
-from mho.experiments.report.comparison import comparison_section
-from mho.experiments.report.conductances import conductances_section
-from mho.experiments.report.document import Element, Section, element
-from mho.experiments.report.measured import Measured, measure
-from mho.experiments.report.operating_points import operating_section
-from mho.experiments.report.predictions import predictions_section
-from mho.experiments.report.settings import settings_section, versions
-from mho.experiments.report.training_curves import training_section
+from mho.reporting.circuit import circuit_section
+from mho.reporting.comparison import comparison_section
+from mho.reporting.conductances import conductances_section
+from mho.reporting.document import Element, Section, element
+from mho.reporting.measured import Measured, measure
+from mho.reporting.operating_points import operating_section
+from mho.reporting.predictions import predictions_section
+from mho.reporting.settings import settings_section, versions
+from mho.reporting.training_curves import training_section
 
 _IMAGES = 100
 """Small pictures of a kind that are shown of one run; several runs share them."""
@@ -60,7 +60,7 @@ def report(
     path = Path(out) if out is not None else found[0].run.folder / "report.html"
     text = page(found)
     try:
-        write_atomically(path, lambda file: file.write(text.encode()))
+        write_atomically(path, lambda file: file.write(text.encode(errors="replace")))
     except BrokenPipeError:
         raise
     except OSError as problem:
@@ -84,7 +84,7 @@ def page(runs: list[Measured]) -> str:
     )
     body = "\n".join(_written(*part) for part in shown)
     script = files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
-    return Template(files("mho.experiments.report").joinpath("page.html").read_text(encoding="utf-8")).substitute(
+    return Template(files("mho.reporting").joinpath("page.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(title),
         contents=_text(contents),
         body=body,

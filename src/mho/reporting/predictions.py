@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from mho.experiments.report.document import (
+from mho.reporting.document import (
     Element,
     Section,
     axis,
@@ -17,7 +17,7 @@ from mho.experiments.report.document import (
     subheading,
     table,
 )
-from mho.experiments.report.measured import Measured
+from mho.reporting.measured import Measured
 
 _POINTS = 1000
 """Of a scatter, at the most."""
