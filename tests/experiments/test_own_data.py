@@ -20,7 +20,9 @@ from mho import Dataset, InputError, fit, load_dataset
 from mho.command import main
 from mho.experiments.analog import analog_network
 from mho.experiments.configuration import AnalogConfiguration
+from mho.experiments.data import DATASETS, load_dataset
 from mho.experiments.data.form import DataForm
+from mho.experiments.data_fields import is_file
 from mho.experiments.rule import learning_rule
 from mho.experiments.run import checkpoint_folder, read_configuration, read_metrics
 from mho.experiments.training import run_form, trained_network
@@ -452,3 +454,11 @@ def test_a_set_of_few_samples_is_trained_on_and_tested_on_whole() -> None:
     with pytest.raises(InputError, match="4 samples are too few to learn from and to test on"):
         Dataset.from_file("xor.csv", test_share=0.2)
     assert dataclasses.replace(found, class_names=None).form.labels == ("0", "1")
+
+
+def test_a_folder_does_not_hide_a_named_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in DATASETS:
+        (tmp_path / name).mkdir()
+        assert not is_file(name) and is_file(f"./{name}")
+    assert len(load_dataset("iris").train_targets) > 0

@@ -16,8 +16,14 @@ _OF_FILES = ("target", "test_dataset", "test_share", "task")
 """Fields that a data set with a name has no use for."""
 
 
+NAMED = ("mnist", "fashion-mnist", "digits", "iris", "wine", "xor", "diabetes", "linear", "allosteric")
+"""The keys of `mho.experiments.data.DATASETS`, known without loading JAX. A folder of such a name is ./NAME."""
+
+
 def is_file(dataset: str) -> bool:
     """Whether a data set is named by its file or folder, as a separator in the name, its ending or such a folder tells."""
+    if dataset in NAMED:
+        return False
     return os.sep in dataset or dataset.lower().endswith(_TABLES + _ARCHIVES) or os.path.isdir(dataset)
 
 
