@@ -20,7 +20,7 @@ from mho import Dataset, InputError, fit, load_dataset
 from mho.command import main
 from mho.experiments.analog import analog_network
 from mho.experiments.configuration import AnalogConfiguration
-from mho.experiments.data import DATASETS, load_dataset
+from mho.experiments.data import DATASETS
 from mho.experiments.data.form import DataForm
 from mho.experiments.data_fields import is_file
 from mho.experiments.rule import learning_rule
