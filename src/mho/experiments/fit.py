@@ -27,7 +27,7 @@ from mho.experiments.programming import configured_programming
 from mho.experiments.progress import Quiet
 from mho.experiments.progress import progress as shown
 from mho.experiments.record import Metrics
-from mho.experiments.rule import exact_gradient, gradient_by, predicted_by
+from mho.experiments.rule import exact_gradient, gradient_by, predicted_by, share_by
 from mho.experiments.run import holds_run, read_configuration
 from mho.experiments.structure import structure_of
 from mho.experiments.training import CHECKPOINT_MINUTES, Training, begin, check_data, go_on, trained_network
@@ -328,6 +328,7 @@ def _learner(
         gradient=gradient_by(rule, trained),
         predict=predicted_by(solver, solver.rtol),
         exact=exact_gradient(rule, trained) if layered and isinstance(rule, Rule) else None,
+        share=share_by(rule),
         tolerance=configuration.tolerance,
         weights=conductances,
         weight_name="conductance [S]",
