@@ -16,6 +16,8 @@ from mho.command import SUBCOMMANDS
 from mho.experiments.configuration import NetlistConfiguration
 from mho.experiments.registry import EXPERIMENTS, NETLISTS
 
+pytestmark = pytest.mark.usefixtures("compiled_in_haste")
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 _BLOCK = r"^```{}\n(.*?)^```"

@@ -67,17 +67,15 @@ def test_what_one_chip_has_learned_is_programmed_into_others(tmp_path: Path) -> 
     train("iris", IDEAL, tmp_path / "ideal")
     name, moved = mho.experiments.registry.start(str(tmp_path / "ideal"))  # type: ignore[attr-defined]
     assert name == "iris" and moved == dataclasses.replace(IDEAL, start=str(tmp_path / "ideal"))
-    vary = {"mismatch": [0.0, 0.05, 3.0]}
     judged = dataclasses.replace(moved, epochs=0)
-    chips = mho.sweep(judged, vary, seeds=range(4), progress=False, out=tmp_path / "chips")
-    assert (tmp_path / "chips" / "sweep.pdf").exists()
+    chips = mho.sweep(judged, {"mismatch": [0.0, 3.0]}, seeds=range(3), progress=False)
     run = mho.load(tmp_path / "ideal")
-    assert {chip.test_error[-1] for chip in chips[:4]} == {run.metrics[-1]["test_error"]}
-    errors = [np.mean([chip.train_error[-1] for chip in chips[k : k + 4]]) for k in (0, 4, 8)]  # type: ignore[misc]
-    assert errors[0] <= errors[2] and len({chip.train_error[-1] for chip in chips[8:]}) > 1
+    assert {chip.test_error[-1] for chip in chips[:3]} == {run.metrics[-1]["test_error"]}
+    errors = [chip.train_error[-1] for chip in chips[3:]]
+    assert np.mean(errors) >= chips[0].train_error[-1] and len(set(errors)) > 1  # type: ignore[arg-type]
     # The chip at hand, trained on, is better than it began.
     tuned = train("iris", dataclasses.replace(moved, mismatch=3.0, epochs=2), tmp_path / "tuned")
-    assert tuned.metrics[-1]["train_error"] < chips[8].train_error[-1]
+    assert tuned.metrics[-1]["train_error"] < errors[0]
     with pytest.raises(InputError, match="mho sweep judges"):
         train("iris", judged, tmp_path / "nothing")
 
