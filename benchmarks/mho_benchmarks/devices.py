@@ -21,9 +21,9 @@ from mho.experiments.configuration import Configuration
 from mho.experiments.data import Dataset, load_dataset
 from mho.experiments.devices import Devices, mesh_devices
 from mho.experiments.epoch import TrainingState, compile_epoch, fresh_tally, initial_state, sample_order
+from mho.experiments.kinds import learner
 from mho.experiments.learner import with_constants
 from mho.experiments.registry import experiment
-from mho.experiments.training import learner
 
 EXPERIMENT = "drn-xs"
 BATCH_SIZE = 32

@@ -20,9 +20,9 @@ from mho.errors import MhoError
 from mho.experiments.configuration import BaselineConfiguration, Configuration
 from mho.experiments.data import Dataset, load_dataset
 from mho.experiments.epoch import TrainingState, compile_epoch, fresh_tally, initial_state, sample_order
+from mho.experiments.kinds import learner as learner_of
 from mho.experiments.learner import with_constants
 from mho.experiments.registry import experiment
-from mho.experiments.training import learner as learner_of
 
 ANALOG = ("drn-xs", "paper-mnist")
 PEER = "mlp-mnist"

@@ -149,7 +149,7 @@ def test_wrong_usage_is_one_line(arguments: str, message: str, capsys: pytest.Ca
 
 def test_work_that_fails_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from mho.errors import MhoError
-    from mho.experiments import training
+    from mho.experiments import kinds
 
     failures = {
         MhoError("no\nsource answers"): "mho: no source answers\n",
@@ -161,7 +161,7 @@ def test_work_that_fails_is_one_line(capsys: pytest.CaptureFixture[str], monkeyp
         def fail(*_: object, failure: Exception = failure) -> None:
             raise failure
 
-        monkeypatch.setattr(training, "configured_data", fail)
+        monkeypatch.setattr(kinds, "configured_data", fail)
         assert outcome(capsys, "train", "drn-digits") == (1, "", line)
 
 

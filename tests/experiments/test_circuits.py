@@ -19,9 +19,10 @@ from mho.experiments.configuration import CircuitConfiguration
 from mho.experiments.data import load_dataset
 from mho.experiments.epoch import sample_order
 from mho.experiments.error import error_scale, sample_errors, target_voltages
+from mho.experiments.found_runs import trained_network
 from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.run import checkpoint_folder, read_metrics
-from mho.experiments.training import train, trained_network
+from mho.experiments.training import train
 from mho.networks.random_graph import random_graph
 from mho.networks.square_lattice import square_lattice
 from mho.steady.newton import solve_circuit

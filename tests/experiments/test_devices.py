@@ -19,9 +19,10 @@ from mho.errors import InputError
 from mho.experiments.data import load_dataset
 from mho.experiments.devices import check_hosts, mesh_devices
 from mho.experiments.epoch import initial_state
+from mho.experiments.kinds import learner
 from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.run import read_metrics
-from mho.experiments.training import learner, resume, train
+from mho.experiments.training import resume, train
 from mho_benchmarks.devices import run_steps
 
 COMMAND = [sys.executable, "-c", "import sys; from mho.command import main; sys.exit(main())"]

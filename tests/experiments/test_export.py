@@ -14,10 +14,12 @@ from mho.errors import InputError
 from mho.experiments.configuration import AnalogConfiguration, BaselineConfiguration, CircuitConfiguration
 from mho.experiments.data import load_dataset
 from mho.experiments.export import network_netlist, wanted_voltages
+from mho.experiments.found_runs import trained_network
 from mho.experiments.held_sample import of_test_set
+from mho.experiments.kinds import untrained_network
 from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.run import checkpoint_folder, create_run
-from mho.experiments.training import train, trained_network, untrained_network
+from mho.experiments.training import train
 from mho.learning import CrossEntropy, SquaredError
 from mho.netlists import parse_netlist
 from mho.netlists.circuits.circuit import netlist_circuit

@@ -22,13 +22,14 @@ from mho.experiments.circuits import circuit
 from mho.experiments.configuration import AnalogConfiguration, CircuitConfiguration
 from mho.experiments.data import load_dataset
 from mho.experiments.fit import classes_of, fit
+from mho.experiments.found_runs import trained_network
 from mho.experiments.learner import with_constants
 from mho.experiments.prediction import load, predict
 from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.rule import learning_rule
 from mho.experiments.run import checkpoint_folder, read_metrics
 from mho.experiments.structure import built, structure_of
-from mho.experiments.training import train, trained_network
+from mho.experiments.training import train
 from mho.learning import EquilibriumPropagation, SquaredError
 from mho.netlists import parse_netlist
 from mho.netlists.circuits.network import netlist_network

@@ -5,9 +5,9 @@ import jax
 import numpy as np
 
 from mho.experiments.gradient_health import Health, compile_health
+from mho.experiments.kinds import learner
 from mho.experiments.learner import Learner
 from mho.experiments.registry import experiment
-from mho.experiments.training import learner
 
 
 def made(**changes: Any) -> Learner:

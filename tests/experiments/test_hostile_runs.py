@@ -15,8 +15,9 @@ import pytest
 from mho.errors import InputError, MhoError
 from mho.experiments.checkpoint_names import at_start, checkpoint_name, checkpoints
 from mho.experiments.configuration import BaselineConfiguration
+from mho.experiments.found_runs import trained_network
 from mho.experiments.run import checkpoint_folder, read_configuration, read_metrics
-from mho.experiments.training import resume, train, trained_network
+from mho.experiments.training import resume, train
 
 SETTINGS = BaselineConfiguration(dataset="iris", hidden=(4,), epochs=2, batch_size=11, learning_rates=(0.1,))
 

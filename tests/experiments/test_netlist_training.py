@@ -13,9 +13,10 @@ import pytest
 from mho.command import main
 from mho.experiments.checkpoint_names import checkpoints
 from mho.experiments.data import load_dataset
+from mho.experiments.found_runs import trained_network
 from mho.experiments.netlist_circuits import netlist_configuration
 from mho.experiments.run import checkpoint_folder, read_metrics
-from mho.experiments.training import train, trained_network
+from mho.experiments.training import train
 from mho.steady.newton import solve_circuit
 from referee import batch_voltages
 

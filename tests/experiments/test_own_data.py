@@ -23,9 +23,9 @@ from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.data import DATASETS
 from mho.experiments.data.form import DataForm
 from mho.experiments.data_fields import is_file
+from mho.experiments.found_runs import run_form, trained_network
 from mho.experiments.rule import learning_rule
 from mho.experiments.run import checkpoint_folder, read_configuration, read_metrics
-from mho.experiments.training import run_form, trained_network
 
 pytestmark = pytest.mark.usefixtures("compiled_in_haste")
 

@@ -19,9 +19,11 @@ from mho.experiments.circuits import circuit
 from mho.experiments.configuration import AnalogConfiguration
 from mho.experiments.data import load_dataset
 from mho.experiments.epoch import compile_epoch, initial_state, sample_order
+from mho.experiments.found_runs import trained_network
+from mho.experiments.kinds import learner
 from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.run import read_metrics
-from mho.experiments.training import learner, train, trained_network
+from mho.experiments.training import train
 from mho.learning import CrossEntropy, EquilibriumPropagation, ImplicitGradient, SquaredError
 from mho.netlists import parse_netlist
 from mho.netlists.circuits.network import netlist_network

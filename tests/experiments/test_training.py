@@ -31,12 +31,14 @@ from mho.experiments.configuration import (
 )
 from mho.experiments.data import load_dataset
 from mho.experiments.epoch import TrainingState, compile_epoch, compile_test, initial_state, sample_order
+from mho.experiments.found_runs import trained_network
+from mho.experiments.kinds import experiment_data, learner
 from mho.experiments.learner import Learner
 from mho.experiments.progress import Quiet, Standing
 from mho.experiments.registry import EXPERIMENTS
 from mho.experiments.rule import configured_cost
 from mho.experiments.run import checkpoint_folder, create_run, exclusive, read_metrics
-from mho.experiments.training import experiment_data, learner, resume, train, trained_network
+from mho.experiments.training import resume, train
 from mho.learning import OPTIMIZERS
 from mho.learning.equilibrium_propagation import Nudging, Variant
 from mho.networks import LayeredNetwork

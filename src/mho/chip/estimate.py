@@ -22,9 +22,9 @@ from mho.chip.pulses import pulses_an_update
 from mho.errors import InputError
 from mho.experiments.configuration import NetlistConfiguration, NetworkConfiguration, RuleConfiguration
 from mho.experiments.data import Dataset
+from mho.experiments.found_runs import run_data
 from mho.experiments.new_samples import known_form, read_samples
 from mho.experiments.prediction import Run, load
-from mho.experiments.training import run_data
 from mho.networks import Network
 
 _SAMPLES = 64

@@ -14,8 +14,8 @@ from mho.experiments.circuits import output_columns
 from mho.experiments.configuration import RuleConfiguration
 from mho.experiments.data import Dataset
 from mho.experiments.error import target_voltages
+from mho.experiments.kinds import learner
 from mho.experiments.programming import configured_device
-from mho.experiments.training import learner
 from mho.learning import updated
 
 

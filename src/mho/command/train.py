@@ -159,7 +159,7 @@ def _on_devices(options: Any, work: Callable[["Devices"], None]) -> None:
 
 @contextlib.contextmanager
 def _telling_how_to_go_on(folder: Path) -> Iterator[None]:
-    from mho.experiments.training import Interrupted
+    from mho.experiments.under_way import Interrupted
 
     try:
         yield

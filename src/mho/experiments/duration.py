@@ -10,9 +10,9 @@ from mho.experiments.configuration import Configuration
 from mho.experiments.data import Dataset
 from mho.experiments.devices import one_device
 from mho.experiments.epoch import compile_epoch, initial_state, sample_order
+from mho.experiments.kinds import learner
 from mho.experiments.learner import with_constants
 from mho.experiments.shifts import configured_shifts
-from mho.experiments.training import learner
 
 _ENOUGH = 0.3
 """Seconds of steps that are measured."""

@@ -22,6 +22,8 @@ from mho.experiments.configuration import Configuration, NetworkConfiguration
 from mho.experiments.data import Dataset, load_dataset
 from mho.experiments.data_fields import InputScaling, is_file
 from mho.experiments.devices import Devices, one_device
+from mho.experiments.found_runs import trained_network
+from mho.experiments.kinds import check_data
 from mho.experiments.learner import Learner
 from mho.experiments.programming import configured_programming
 from mho.experiments.progress import Quiet
@@ -30,7 +32,8 @@ from mho.experiments.record import Metrics
 from mho.experiments.rule import exact_gradient, gradient_by, predicted_by, share_by
 from mho.experiments.run import holds_run, read_configuration
 from mho.experiments.structure import structure_of
-from mho.experiments.training import CHECKPOINT_MINUTES, Training, begin, check_data, go_on, trained_network
+from mho.experiments.training import begin, go_on
+from mho.experiments.under_way import CHECKPOINT_MINUTES, Training
 from mho.learning import (
     CoupledLearning,
     CrossEntropy,

@@ -9,9 +9,9 @@ from mho.errors import InputError
 from mho.experiments.baselines import Perceptron
 from mho.experiments.data import Dataset
 from mho.experiments.data.form import DataForm
+from mho.experiments.found_runs import run_data
 from mho.experiments.new_samples import expected_of, known_form, read_samples
 from mho.experiments.prediction import Run
-from mho.experiments.training import run_data
 
 
 @dataclass(frozen=True)

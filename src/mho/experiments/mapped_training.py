@@ -32,12 +32,14 @@ from mho.experiments.epoch import (
     train_step,
 )
 from mho.experiments.error import error_scale
+from mho.experiments.found_runs import started
+from mho.experiments.kinds import learner, untrained_network
 from mho.experiments.learner import Learner, is_trained, with_constants
 from mho.experiments.memory import machine_memory, needed_memory
 from mho.experiments.own_objects import is_own
 from mho.experiments.programming import Programs
 from mho.experiments.shifts import configured_shifts
-from mho.experiments.training import learner, next_piece, started, untrained_network
+from mho.experiments.under_way import next_piece
 from mho.learning.update import scale_by_layer
 
 _MAPPED = (

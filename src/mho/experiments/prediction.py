@@ -12,9 +12,9 @@ from mho.errors import InputError
 from mho.experiments.configuration import Configuration
 from mho.experiments.data.arrays import array_samples
 from mho.experiments.data.form import DataForm
+from mho.experiments.found_runs import run_form, trained_network
 from mho.experiments.record import Metrics
 from mho.experiments.run import read_metrics
-from mho.experiments.training import run_form, trained_network
 from mho.networks import Network
 from mho.precision import double
 from mho.steady import Solver, solve

@@ -11,13 +11,13 @@ from mho.experiments.atomic_file import write_atomically
 from mho.experiments.data import Dataset
 from mho.experiments.data.table import csv_text
 from mho.experiments.duration import epoch_seconds
+from mho.experiments.kinds import experiment_data
 from mho.experiments.memory import refuse_if_too_large
 from mho.experiments.paper import Paper, Row, read_paper
 from mho.experiments.plots import save_figure, style
 from mho.experiments.study import Study
 from mho.experiments.sweep import duration_text, run_study
 from mho.experiments.sweep_results import Member, holds_sweep, read_members
-from mho.experiments.training import experiment_data
 
 _COLUMNS = (
     "part",

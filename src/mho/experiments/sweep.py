@@ -15,6 +15,7 @@ from mho.experiments.configuration import Configuration, UnlayeredConfiguration
 from mho.experiments.data import Dataset
 from mho.experiments.data_fields import DataFields
 from mho.experiments.devices import one_device
+from mho.experiments.kinds import check_data, experiment_data
 from mho.experiments.mapped_training import (
     Course,
     at_once,
@@ -32,7 +33,8 @@ from mho.experiments.run import exclusive, holds_run
 from mho.experiments.study import Study
 from mho.experiments.sweep_plot import plot_sweep
 from mho.experiments.sweep_results import Member, begin_study, discard_unbegun, holds_sweep, read_members, write_members
-from mho.experiments.training import CHECKPOINT_MINUTES, Diverged, Training, begin, check_data, experiment_data, resume
+from mho.experiments.training import begin, resume
+from mho.experiments.under_way import CHECKPOINT_MINUTES, Diverged, Training
 
 
 def sweep(

@@ -14,9 +14,9 @@ from mho.experiments.configuration import Configuration
 from mho.experiments.data import Dataset
 from mho.experiments.data.form import DataForm
 from mho.experiments.error import error_scale, predicted_classes, sample_errors
+from mho.experiments.found_runs import run_data
 from mho.experiments.prediction import Run, load
 from mho.experiments.run import read_configuration
-from mho.experiments.training import run_data
 from mho.networks import Circuit, LayeredNetwork, Network
 from mho.precision import double, widened
 from mho.steady import solve
