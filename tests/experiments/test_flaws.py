@@ -91,6 +91,7 @@ def test_a_circuit_keeps_its_wiring_on_every_chip() -> None:
     [
         (["drn-digits", "--mismatch", "-0.1"], "--mismatch -0.1: must be at least 0 and finite"),
         (["drn-digits", "--mismatch", "0.1"], "ideal diodes have no parameters"),
+        (["drn-digits", "--element-mismatch", "0.1"], "--element-mismatch: no elements to spread"),
         (["drn-digits", "--gain-mismatch", "0.1"], "--gain-mismatch 0.1: there are no amplifiers (--gains)"),
         (["drn-digits", "--current-gains", "0.5"], "--current-gains 0.5: there are no amplifiers (--gains)"),
         (["drn-digits", "--flaw-seed", "-1"], "--flaw-seed -1: must not be negative"),

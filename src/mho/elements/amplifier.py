@@ -1,7 +1,7 @@
 """Bidirectional amplifier: what joins a layer to the next without loading it."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -54,7 +54,7 @@ class BidirectionalAmplifier(eqx.Module):
         """Current drawn from the near side [A], given that drawn from the far side."""
         return current / self.gain if self.current_gain is None else self.current_gain * current
 
-    def reflected(self, conductance: Array) -> Array:
+    def reflected(self, conductance: Any) -> Any:
         """What a conductance to ground at the far side is at the near side [S]: A·B times it."""
         return conductance if self.current_gain is None else self.gain * self.current_gain * conductance
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from mho.constants import ZERO_CELSIUS
 from mho.errors import InputError
-from mho.experiments.data_fields import DataFields
+from mho.experiments.data_fields import DataFields, option
 from mho.experiments.device_fields import DEVICE_NAMES, DeviceFields
 from mho.experiments.flaw_fields import FlawFields, LayeredFlawFields
 from mho.experiments.own_objects import is_own
@@ -155,9 +155,8 @@ class RuleConfiguration(Configuration, DeviceFields):
         _check_name("rule", self.rule, RULE_NAMES)
         _check_name("device", self.device, DEVICE_NAMES)
         for name in ("read_noise", "relative_read_noise", "read_step"):
+            self.refuse_negative(name)
             value = getattr(self, name)
-            if not 0 <= value < math.inf:
-                raise InputError(f"{option(name)} {value}: must be at least 0 and finite")
             if value and (self.rule == "implicit" or is_own(self.rule)):
                 raise InputError(f"{option(name)} {value}: --rule {self.rule} reads no phases")
         self._check_chosen_beta()
@@ -572,11 +571,6 @@ KINDS: dict[str, type[Configuration]] = {
     "network": NetworkConfiguration,
 }
 """Configurations by the name that config.json gives to their kind."""
-
-
-def option(field: str) -> str:
-    """The option of the command that a field is: `--batch-size` for `batch_size`."""
-    return "--" + field.replace("_", "-")
 
 
 def shown(configuration: Configuration, field: str) -> str:

@@ -27,6 +27,11 @@ def is_file(dataset: str) -> bool:
     return os.sep in dataset or dataset.lower().endswith(_TABLES + _ARCHIVES) or os.path.isdir(dataset)
 
 
+def option(field: str) -> str:
+    """The option of the command that a field is: `--batch-size` for `batch_size`."""
+    return "--" + field.replace("_", "-")
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataFields:
     """What is learned from. A data set of the user's own is named by its file, and its path is kept from the root."""
@@ -57,6 +62,17 @@ class DataFields:
     shift: int = 0
     """Pixels by which training images are shifted up or down and to a side, anew each time; 0 for none."""
 
+    def refuse_negative(self, *names: str) -> None:
+        """Refuse fields that are negative or not finite; those that are not given pass.
+
+        Raises:
+            InputError: with the first of them.
+        """
+        for name in names:
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise InputError(f"{option(name)} {value}: must be at least 0 and finite")
+
     def __post_init__(self) -> None:
         for name in ("dataset", "test_dataset"):
             value = getattr(self, name)
@@ -66,7 +82,7 @@ class DataFields:
         if not is_file(self.dataset):
             for name in _OF_FILES:
                 if getattr(self, name):
-                    raise InputError(f"--{name.replace('_', '-')}: the data set {self.dataset} has its own")
+                    raise InputError(f"{option(name)}: the data set {self.dataset} has its own")
         elif self.data_dir is not None:
             raise InputError(f"--data-dir {self.data_dir}: is for mnist and fashion-mnist, not for {self.dataset}")
         if self.test_share is not None:

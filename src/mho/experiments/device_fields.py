@@ -107,10 +107,7 @@ class DeviceFields(DataFields):
             raise InputError(f"--on-off-ratio {self.on_off_ratio}: must be above 1 and finite")
         if not 1 <= self.headroom < float("inf"):
             raise InputError(f"--headroom {self.headroom}: must be at least 1 and finite")
-
-        for name in (*AGEING, "drift_start", "update_time", "idle_time"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least 0 and finite")
+        self.refuse_negative(*AGEING, "drift_start", "update_time", "idle_time")
         if self.dead + self.stuck_low + self.stuck_high > 1:
             raise InputError("--dead, --stuck-low, --stuck-high: are shares of the devices, 1 together at the most")
 

@@ -1,10 +1,17 @@
 """What of a configuration says how its parts differ from what they should be."""
 
-import math
 from dataclasses import dataclass
 
 from mho.errors import InputError
 from mho.experiments.data_fields import DataFields
+
+SPREAD_FIELDS = {
+    "elements": "element_mismatch",
+    "gains": "gain_mismatch",
+    "current_gains": "current_gain_mismatch",
+    "offset": "element_offset",
+}
+"""What `mho.mismatched` takes, and the fields of layered networks that tell it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,15 +26,9 @@ class FlawFields(DataFields):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_spreads("mismatch")
+        self.refuse_negative("mismatch")
         if self.flaw_seed is not None and self.flaw_seed < 0:
             raise InputError(f"--flaw-seed {self.flaw_seed}: must not be negative")
-
-    def _check_spreads(self, *names: str) -> None:
-        for name in names:
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise InputError(f"--{name.replace('_', '-')} {value}: must be at least 0 and finite")
 
     @property
     def spreads(self) -> dict[str, float]:
@@ -53,18 +54,13 @@ class LayeredFlawFields(FlawFields):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_spreads(
+        self.refuse_negative(
             "element_mismatch", "gain_mismatch", "current_gain_mismatch", "element_offset", "input_step"
         )
 
     @property
     def spreads(self) -> dict[str, float]:
         """As `mho.mismatched` takes them; those that are not 0."""
-        named = {
-            "elements": self.element_mismatch,
-            "gains": self.gain_mismatch,
-            "current_gains": self.current_gain_mismatch,
-            "offset": self.element_offset,
-        }
+        named = {name: getattr(self, field) for name, field in SPREAD_FIELDS.items()}
         found = {name: self.mismatch if value is None else value for name, value in named.items()}
         return {name: value for name, value in found.items() if value}

@@ -3,7 +3,8 @@
 from typing import TypeVar
 
 from mho.errors import InputError
-from mho.experiments.configuration import AnalogConfiguration, UnlayeredConfiguration
+from mho.experiments.configuration import AnalogConfiguration, UnlayeredConfiguration, option
+from mho.experiments.flaw_fields import SPREAD_FIELDS
 from mho.networks import Circuit, LayeredNetwork
 from mho.networks.mismatch import mismatched
 
@@ -23,5 +24,5 @@ def configured_flaws(configuration: AnalogConfiguration | UnlayeredConfiguration
     try:
         return mismatched(network, seed, **spreads)
     except InputError as problem:
-        named = "mismatch" if configuration.mismatch else next(iter(spreads))
-        raise InputError(f"--{named}: {problem}") from problem
+        named = "mismatch" if configuration.mismatch else SPREAD_FIELDS[next(iter(spreads))]
+        raise InputError(f"{option(named)}: {problem}") from problem

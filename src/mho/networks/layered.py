@@ -46,7 +46,7 @@ class Layer(eqx.Module):
         """What the nodes give for `current` drawn by the next layer's crossbar [A]."""
         return current if self.amplifier is None else self.amplifier.backward(current)
 
-    def reflected(self, conductance: Array) -> Array:
+    def reflected(self, conductance: Any) -> Any:
         """What conductances at the rows of the next layer's crossbar are at the nodes [S]."""
         return conductance if self.amplifier is None else self.amplifier.reflected(conductance)
 

@@ -92,7 +92,9 @@ class _Windows:
             driven += nodes
             yielding += 1.0 / stiffness
         driven = self._pool.conductance * layer.amplified(driven).reshape(voltage.shape)
-        yielding = self._pool.conductance**2 * jnp.broadcast_to(yielding, pooled.shape)
+        # There and back through the window's amplifiers.
+        returned = self._pool.conductance * layer.reflected(self._pool.conductance)
+        yielding = returned * jnp.broadcast_to(yielding, pooled.shape)
         slope = jnp.maximum(self._conductance - yielding.reshape(voltage.shape), 0.5 * self._conductance)
         return (driven if bias is None else driven + bias.injected), slope
 
